@@ -1,0 +1,31 @@
+//! The field's nouns and rules: collections, features, envelopes, changes and the texts people read.
+//!
+//! Pure: no I/O, no async, no wire formats.
+
+mod bbox;
+mod change;
+mod collection;
+mod crs;
+mod datetime;
+mod feature;
+mod message;
+mod schema;
+mod value;
+pub mod world;
+
+pub use bbox::{Bbox, Envelope};
+pub use change::{ChangeSeq, Epoch, Operation};
+pub use collection::{
+    Collection, CollectionId, GeometryType, MAX_ID_LENGTH, MAX_ZOOM, Theme, TileSettings,
+};
+pub use crs::Crs;
+pub use datetime::{Interval, is_date, is_date_time};
+pub use feature::{Feature, FeatureId, SourceFeature, SourceId};
+pub use message::{Lang, Message};
+pub use schema::{Enumerated, Property, Schema, Text};
+pub use value::{PropertyType, Value};
+
+/// A value that breaks a rule of the model.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Invalid(pub Message);
