@@ -58,6 +58,17 @@ pub fn is_date_time(text: &str) -> bool {
     parse_date_time(text).is_some()
 }
 
+/// An RFC 3339 date-time as UTC in the fixed form `2026-11-23T10:00:00.000Z`, which compares as text; `None` for
+/// other texts and for fractions finer than a millisecond, which the form would lose.
+pub fn normalise_date_time(text: &str) -> Option<String> {
+    let finer = text
+        .split_once('.')
+        .is_some_and(|(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count() > 3);
+    (!finer && is_date_time(text))
+        .then(|| normalise(text, false))
+        .flatten()
+}
+
 /// A date or date-time as UTC in the fixed form; `last` takes the end of a day.
 fn normalise(text: &str, last: bool) -> Option<String> {
     if let Some((y, m, d)) = parse_date(text.as_bytes()) {

@@ -19,7 +19,7 @@ pub use collection::{
     Collection, CollectionId, GeometryType, MAX_ID_LENGTH, MAX_ZOOM, Theme, TileSettings,
 };
 pub use crs::Crs;
-pub use datetime::{Interval, is_date, is_date_time};
+pub use datetime::{Interval, is_date, is_date_time, normalise_date_time};
 pub use feature::{Feature, FeatureId, SourceFeature, SourceId};
 pub use message::{Lang, Message};
 pub use schema::{Enumerated, Property, Schema, Text};

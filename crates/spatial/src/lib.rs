@@ -1,0 +1,12 @@
+//! The live index of a collection, coordinate reference systems, and geometry validity.
+//!
+//! In memory and synchronous: no files (but for PROJ's own), no async. The one owner of `rstar`, `proj` and `geo`.
+
+pub mod crs;
+mod error;
+pub mod index;
+mod relation;
+pub mod validity;
+
+pub use error::Error;
+pub use relation::{envelope, intersects};

@@ -1,0 +1,14 @@
+//! FlatGeobuf, version 3 of its specification: magic, header, packed R-tree (passed over), size-prefixed features.
+//!
+//! The framing is ours, with every size checked against the bytes left; the tables inside are read through the
+//! generated accessors after the `flatbuffers` verifier has passed the buffer.
+
+mod geometry;
+mod header;
+mod properties;
+mod reader;
+
+pub(crate) use reader::FgbReader;
+
+/// `fgb`, major version 3, `fgb`, patch version; readers ignore the patch version.
+pub(crate) const MAGIC: [u8; 8] = [b'f', b'g', b'b', 3, b'f', b'g', b'b', 1];

@@ -1,0 +1,2 @@
+//! Shapefile.
+pub(crate) mod prj;

@@ -1,0 +1,285 @@
+//! The arguments, with their help in the user's language.
+
+use std::ffi::{OsStr, OsString};
+
+use clap::builder::PossibleValuesParser;
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
+use model::{Lang, Message, Theme};
+
+/// The language of the command line: `--lang`, then `HROMADA_LANG`, then the locale, then English.
+pub fn language(args: &[OsString]) -> Lang {
+    let asked = args
+        .iter()
+        .zip(args.iter().skip(1))
+        .find(|(flag, _)| *flag == "--lang");
+    let asked = asked
+        .and_then(|(_, value)| value.to_str())
+        .map(str::to_owned);
+    let joined = args
+        .iter()
+        .find_map(|a| a.to_str()?.strip_prefix("--lang=").map(str::to_owned));
+    let environment = ["HROMADA_LANG", "LC_ALL", "LC_MESSAGES", "LANG"]
+        .into_iter()
+        .filter_map(|name| std::env::var(name).ok());
+    let chosen = asked
+        .or(joined)
+        .into_iter()
+        .chain(environment)
+        .find(|value| !value.is_empty());
+    chosen
+        .and_then(|tag| Lang::from_tag(&tag))
+        .unwrap_or_default()
+}
+
+/// The whole command line.
+pub fn command(lang: Lang) -> Command {
+    let t = |key: &'static str| Message::new(key).text(lang);
+    Command::new("hromada")
+        .about(t("cli.about"))
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .arg(
+            Arg::new("data")
+                .long("data")
+                .value_name("DIR")
+                .env("HROMADA_DATA")
+                .hide_env_values(true)
+                .default_value("hromada-data")
+                .value_parser(value_parser!(std::path::PathBuf))
+                .global(true)
+                .help(t("cli.data")),
+        )
+        .arg(
+            Arg::new("lang")
+                .long("lang")
+                .value_name("uk|en")
+                .value_parser(PossibleValuesParser::new(["uk", "en"]))
+                .global(true)
+                .help(t("cli.lang")),
+        )
+        .arg(
+            Arg::new("json")
+                .long("json")
+                .action(ArgAction::SetTrue)
+                .global(true)
+                .help(t("cli.json")),
+        )
+        .arg(
+            Arg::new("quiet")
+                .long("quiet")
+                .short('q')
+                .action(ArgAction::SetTrue)
+                .global(true)
+                .help(t("cli.quiet")),
+        )
+        .subcommand(serve(lang))
+        .subcommand(import(lang))
+        .subcommand(export(lang))
+        .subcommand(Command::new("collections").about(t("cli.collections")))
+        .subcommand(
+            Command::new("check").about(t("cli.check")).arg(
+                Arg::new("fast")
+                    .long("fast")
+                    .action(ArgAction::SetTrue)
+                    .help(t("cli.check-fast")),
+            ),
+        )
+        .subcommand(
+            Command::new("sample-town")
+                .about(t("cli.sample-town"))
+                .arg(
+                    Arg::new("parcels")
+                        .long("parcels")
+                        .value_name("N")
+                        .default_value("20000")
+                        // A whole oblast has about two million parcels.
+                        .value_parser(value_parser!(u64).range(1..=5_000_000))
+                        .help(t("cli.town-parcels")),
+                )
+                .arg(
+                    Arg::new("seed")
+                        .long("seed")
+                        .value_name("S")
+                        .default_value("1")
+                        .value_parser(value_parser!(u64))
+                        .help(t("cli.town-seed")),
+                )
+                .arg(
+                    Arg::new("out")
+                        .long("out")
+                        .value_name("DIR")
+                        .required(true)
+                        .value_parser(value_parser!(std::path::PathBuf))
+                        .help(t("cli.town-out")),
+                ),
+        )
+}
+
+fn serve(lang: Lang) -> Command {
+    let t = |key: &'static str| Message::new(key).text(lang);
+    Command::new("serve")
+        .about(t("cli.serve"))
+        .arg(
+            Arg::new("listen")
+                .long("listen")
+                .value_name("ADDR:PORT")
+                .default_value("127.0.0.1:8080")
+                .value_parser(value_parser!(std::net::SocketAddr))
+                .help(t("cli.listen")),
+        )
+        .arg(
+            Arg::new("allow-edits")
+                .long("allow-edits")
+                .action(ArgAction::SetTrue)
+                .help(t("cli.allow-edits")),
+        )
+        .arg(
+            Arg::new("base-url")
+                .long("base-url")
+                .value_name("URL")
+                .help(t("cli.base-url")),
+        )
+        .arg(
+            Arg::new("tile-cache")
+                .long("tile-cache")
+                .value_name("MB")
+                .default_value("64")
+                .value_parser(value_parser!(u64).range(0..=65_536))
+                .help(t("cli.tile-cache")),
+        )
+}
+
+fn import(lang: Lang) -> Command {
+    let t = |key: &'static str| Message::new(key).text(lang);
+    let text = |name: &'static str, value: &'static str, key: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(t(key))
+    };
+    let flag = |name: &'static str, key: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .action(ArgAction::SetTrue)
+            .help(t(key))
+    };
+    let themes: Vec<&'static str> = Theme::ALL.iter().map(|theme| theme.name()).collect();
+    Command::new("import")
+        .about(t("cli.import"))
+        .arg(
+            Arg::new("files")
+                .value_name("FILE")
+                .num_args(1..)
+                .value_parser(value_parser!(std::path::PathBuf))
+                .help(t("cli.import-files")),
+        )
+        .arg(text("collection", "ID", "cli.import-collection"))
+        .arg(text("layer", "NAME", "cli.import-layer"))
+        .arg(flag("all", "cli.import-all"))
+        .arg(
+            text("manifest", "FILE", "cli.import-manifest")
+                .value_parser(value_parser!(std::path::PathBuf)),
+        )
+        .arg(flag("replace", "cli.import-replace"))
+        .arg(flag("append", "cli.import-append"))
+        .arg(text("upsert-by", "PROPERTY", "cli.import-upsert"))
+        .arg(text("crs", "EPSG:N", "cli.import-crs"))
+        .arg(text("id", "PROPERTY", "cli.import-id"))
+        .arg(flag("repair", "cli.import-repair"))
+        .arg(flag("strict", "cli.import-strict"))
+        .arg(text("title", "TEXT", "cli.import-title"))
+        .arg(
+            text("theme", "THEME", "cli.import-theme")
+                .value_parser(PossibleValuesParser::new(themes)),
+        )
+        .arg(text("label", "PROPERTY", "cli.import-label"))
+        .arg(text("time", "PROPERTY", "cli.import-time"))
+        .arg(text("search", "PROPERTIES", "cli.import-search"))
+        .arg(text("licence", "TEXT", "cli.import-licence"))
+        .arg(text("attribution", "TEXT", "cli.import-attribution"))
+        .arg(text("lon", "COLUMN", "cli.import-lon"))
+        .arg(text("lat", "COLUMN", "cli.import-lat"))
+        .arg(text("x", "COLUMN", "cli.import-x"))
+        .arg(text("y", "COLUMN", "cli.import-y"))
+        .arg(text("wkt", "COLUMN", "cli.import-wkt"))
+        .arg(text("delimiter", "CHAR", "cli.import-delimiter").value_parser(value_parser!(char)))
+        .arg(text("encoding", "NAME", "cli.import-encoding"))
+        .arg(
+            text("report", "FILE", "cli.import-report")
+                .value_parser(value_parser!(std::path::PathBuf)),
+        )
+        .group(ArgGroup::new("mode").args(["replace", "append", "upsert-by"]))
+        .group(ArgGroup::new("invalid").args(["repair", "strict"]))
+        .group(
+            ArgGroup::new("source")
+                .args(["files", "manifest"])
+                .required(true),
+        )
+}
+
+fn export(lang: Lang) -> Command {
+    let t = |key: &'static str| Message::new(key).text(lang);
+    Command::new("export")
+        .about(t("cli.export"))
+        .arg(
+            Arg::new("collection")
+                .value_name("ID")
+                .required(true)
+                .help(t("cli.export-collection")),
+        )
+        .arg(
+            Arg::new("file")
+                .value_name("FILE")
+                .required(true)
+                .value_parser(value_parser!(std::path::PathBuf))
+                .help(t("cli.export-file")),
+        )
+        .arg(
+            Arg::new("format")
+                .long("format")
+                .value_name("FORMAT")
+                .value_parser(PossibleValuesParser::new([
+                    "geojson",
+                    "geojsonseq",
+                    "gpkg",
+                    "fgb",
+                    "csv",
+                ]))
+                .help(t("cli.export-format")),
+        )
+}
+
+/// The data folder.
+pub(crate) fn data_folder(matches: &ArgMatches) -> &std::path::Path {
+    let folder = matches
+        .get_one::<std::path::PathBuf>("data")
+        .map(std::path::PathBuf::as_path);
+    folder.unwrap_or(std::path::Path::new(OsStr::new("hromada-data")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed_in_both_languages() {
+        for lang in [Lang::Uk, Lang::En] {
+            command(lang).debug_assert();
+            let mut command = command(lang);
+            let help = command.render_long_help().to_string();
+            assert!(!help.contains("cli."), "a text is missing: {help}");
+            for sub in command.get_subcommands_mut() {
+                let help = sub.render_long_help().to_string();
+                assert!(!help.contains("cli."), "a text is missing: {help}");
+            }
+        }
+    }
+
+    #[test]
+    fn language_comes_from_the_flag_first() {
+        let args = ["hromada", "--lang", "uk"].map(OsString::from);
+        assert_eq!(language(&args), Lang::Uk);
+        assert_eq!(
+            language(&["hromada", "--lang=uk"].map(OsString::from)),
+            Lang::Uk
+        );
+    }
+}

@@ -1,0 +1,56 @@
+//! `hromada collections`.
+
+use clap::ArgMatches;
+use model::Message;
+use serde_json::json;
+use store::{Access, Store};
+
+use crate::output::Output;
+use crate::{Outcome, cli};
+
+pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Outcome> {
+    let folder = cli::data_folder(args);
+    if !folder.join(store::FILE_NAME).exists() {
+        // A script may ask before the first import.
+        if output.json {
+            output.result(&json!({"collections": []}));
+        } else {
+            output.say(&Message::new("store.missing").with("folder", folder.display()));
+        }
+        return Ok(Outcome::Done);
+    }
+    let store = Store::open(folder, Access::Read).await?;
+    let summaries = store.summaries().await?;
+    if output.json {
+        let collections: Vec<_> = summaries
+            .iter()
+            .map(|s| {
+                let mut definition = store::definition_json(&s.collection);
+                definition["id"] = json!(s.collection.id.as_str());
+                definition["features"] = json!(s.features);
+                definition["extent"] =
+                    json!(s.extent.map(|e| [e.min[0], e.min[1], e.max[0], e.max[1]]));
+                definition
+            })
+            .collect();
+        output.result(&json!({"collections": collections}));
+        return Ok(Outcome::Done);
+    }
+    let width = summaries
+        .iter()
+        .map(|s| s.collection.id.as_str().len())
+        .max()
+        .unwrap_or(0);
+    for summary in &summaries {
+        let collection = &summary.collection;
+        output.line(&format!(
+            "{:width$}  {:>9}  {:<18} {:<10}  {}",
+            collection.id.as_str(),
+            summary.features,
+            collection.geometry_type.name(),
+            collection.storage_crs.to_string(),
+            collection.title.get(output.lang)
+        ));
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,264 @@
+//! `hromada import`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use clap::ArgMatches;
+use formats::ReadOptions;
+use model::{CollectionId, Crs, Message, Text, Theme};
+use serde_json::{Value as Json, json};
+use store::{Access, CollectionSettings, ImportJob, ImportMode, ImportReport, Store};
+
+use crate::output::Output;
+use crate::{Outcome, Told, cli, manifest};
+
+/// Rejections and invalid geometries shown on the terminal; all of them are in the JSON report.
+const SHOWN: usize = 20;
+
+pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Outcome> {
+    let jobs = jobs(args).await?;
+    let store = Store::open(cli::data_folder(args), Access::Write).await?;
+    let mut reports = Vec::with_capacity(jobs.len());
+    for job in &jobs {
+        let label = job.collection.to_string();
+        let bar = output.progress(None, &label);
+        let imported = store
+            .import(job, &mut |progress| {
+                if bar.length().is_none()
+                    && let Some(total) = progress.total_records
+                {
+                    bar.set_length(total);
+                }
+                bar.set_position(progress.records);
+            })
+            .await;
+        bar.finish_and_clear();
+        let report = imported?;
+        if !output.json {
+            show(&report, output);
+        }
+        reports.push(report);
+    }
+    store.close().await;
+    let all: Vec<Json> = reports.iter().map(|r| json(r, output)).collect();
+    if let Some(file) = args.get_one::<PathBuf>("report") {
+        std::fs::write(file, format!("{:#}\n", json!({"imports": all}))).map_err(|error| {
+            Told(
+                Message::new("cli.report-not-written")
+                    .with("file", file.display())
+                    .with("reason", error),
+            )
+        })?;
+    }
+    if output.json {
+        output.result(&json!({"imports": all}));
+    }
+    let rejected = reports.iter().any(|r| r.rejected > 0);
+    Ok(if rejected {
+        Outcome::DoneWithRejected
+    } else {
+        Outcome::Done
+    })
+}
+
+async fn jobs(args: &ArgMatches) -> anyhow::Result<Vec<ImportJob>> {
+    let text = |name: &str| args.get_one::<String>(name).cloned();
+    let mode = match (
+        args.get_flag("replace"),
+        args.get_flag("append"),
+        text("upsert-by"),
+    ) {
+        (true, ..) => ImportMode::Replace,
+        (_, true, _) => ImportMode::Append,
+        (.., Some(property)) => ImportMode::Upsert(property),
+        _ => ImportMode::Create,
+    };
+    let crs = text("crs")
+        .map(|crs| Crs::parse(&crs))
+        .transpose()
+        .map_err(|e| Told(e.0))?;
+    let read = ReadOptions {
+        crs,
+        lon: text("lon"),
+        lat: text("lat"),
+        x: text("x"),
+        y: text("y"),
+        wkt: text("wkt"),
+        delimiter: args.get_one::<char>("delimiter").copied(),
+        encoding: text("encoding"),
+        ..ReadOptions::default()
+    };
+    let job = |file: PathBuf, layer, collection, id_property, settings| ImportJob {
+        file,
+        layer,
+        collection,
+        mode: mode.clone(),
+        crs,
+        id_property,
+        repair: args.get_flag("repair"),
+        strict: args.get_flag("strict"),
+        read: read.clone(),
+        settings,
+        actor: "import".to_owned(),
+    };
+    if let Some(path) = args.get_one::<PathBuf>("manifest") {
+        let entries = manifest::read(path)?;
+        return Ok(entries
+            .into_iter()
+            .map(|e| job(e.file, e.layer, e.collection, e.id, e.settings))
+            .collect());
+    }
+    let settings = CollectionSettings {
+        title: text("title").map(|title| Text {
+            uk: title.clone(),
+            en: title,
+        }),
+        theme: text("theme").as_deref().and_then(Theme::from_name),
+        licence: text("licence"),
+        attribution: text("attribution"),
+        label_property: text("label").or_else(|| text("id")),
+        time_property: text("time"),
+        searchable: text("search")
+            .map(|names| names.split(',').map(|n| n.trim().to_owned()).collect()),
+        ..CollectionSettings::default()
+    };
+    let files: Vec<PathBuf> = args
+        .get_many::<PathBuf>("files")
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
+    let all = args.get_flag("all");
+    let mut jobs = Vec::new();
+    for file in &files {
+        let layers: Vec<Option<String>> = if all {
+            store::source_layers(file)
+                .await?
+                .into_iter()
+                .map(|layer| Some(layer.name))
+                .collect()
+        } else {
+            vec![text("layer")]
+        };
+        let several = files.len() > 1 || layers.len() > 1;
+        for layer in layers {
+            let collection = match text("collection") {
+                Some(id) if !several => CollectionId::new(&id).map_err(|e| Told(e.0))?,
+                Some(_) => return Err(Told(Message::new("cli.import-one-id")).into()),
+                None => id_of(file, layer.as_deref())?,
+            };
+            jobs.push(job(
+                file.clone(),
+                layer,
+                collection,
+                text("id"),
+                settings.clone(),
+            ));
+        }
+    }
+    Ok(jobs)
+}
+
+/// A collection id from the layer's or the file's name.
+fn id_of(file: &Path, layer: Option<&str>) -> anyhow::Result<CollectionId> {
+    let stem = file
+        .file_stem()
+        .map(|s| s.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let name = layer.unwrap_or(&stem).to_lowercase();
+    let safe: String = name
+        .chars()
+        .map(|c| {
+            if c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
+    let id = CollectionId::new(safe.trim_matches(['-', '_']));
+    id.map_err(|_| Told(Message::new("cli.import-needs-id").with("name", name)).into())
+}
+
+fn show(report: &ImportReport, output: &Output) {
+    let collection = &report.collection;
+    output.say(
+        &Message::new("cli.imported")
+            .count(report.stored)
+            .with("collection", &collection.id)
+            .with("read", report.read)
+            .with("file", &report.file),
+    );
+    let counted = [
+        ("cli.imported-replaced", report.replaced),
+        ("cli.imported-rejected", report.rejected),
+        ("cli.imported-duplicates", report.duplicate_ids),
+        ("cli.imported-out-of-range", report.out_of_range),
+        ("cli.imported-at-zero", report.at_zero),
+        ("cli.imported-without-geometry", report.without_geometry),
+        ("cli.imported-invalid", report.invalid),
+        ("cli.imported-repaired", report.repaired),
+    ];
+    for (key, count) in counted {
+        if count > 0 {
+            output.say(&Message::new(key).count(count));
+        }
+    }
+    for note in &report.notes {
+        output.say(note);
+    }
+    for rejection in report.rejections.iter().take(SHOWN) {
+        let field = rejection
+            .field
+            .as_deref()
+            .map(|f| format!(" {f}"))
+            .unwrap_or_default();
+        output.say(
+            &Message::new("cli.imported-rejection")
+                .with("record", rejection.record)
+                .with("field", field)
+                .with("reason", output.text(&rejection.reason)),
+        );
+    }
+    for invalid in report.invalid_geometries.iter().take(SHOWN) {
+        let [x, y] = invalid.location;
+        let reason = Message::new("store.invalid-geometry")
+            .with("kind", invalid.kind)
+            .with("x", x)
+            .with("y", y);
+        output.say(
+            &Message::new("cli.imported-rejection")
+                .with("record", invalid.record)
+                .with("field", "")
+                .with("reason", output.text(&reason)),
+        );
+    }
+    let hidden = report.rejections.len().saturating_sub(SHOWN)
+        + report.invalid_geometries.len().saturating_sub(SHOWN);
+    if hidden > 0 {
+        output.say(&Message::new("cli.imported-more").count(hidden as u64));
+    }
+}
+
+fn json(report: &ImportReport, output: &Output) -> Json {
+    let rejections: Vec<Json> = report
+        .rejections
+        .iter()
+        .map(|r| json!({"record": r.record, "field": r.field, "key": r.reason.key(), "reason": output.text(&r.reason)}))
+        .collect();
+    let invalid: Vec<Json> = report
+        .invalid_geometries
+        .iter()
+        .map(|i| json!({"record": i.record, "kind": i.kind, "location": i.location}))
+        .collect();
+    let notes: Vec<String> = report.notes.iter().map(|n| output.text(n)).collect();
+    let kinds: BTreeMap<_, _> = report.invalid_kinds.iter().collect();
+    json!({
+        "file": report.file, "layer": report.layer, "collection": report.collection.id.as_str(),
+        "geometryType": report.collection.geometry_type.name(), "crs": report.collection.storage_crs.to_string(),
+        "read": report.read, "stored": report.stored, "replaced": report.replaced, "rejected": report.rejected,
+        "duplicateIds": report.duplicate_ids, "outOfRange": report.out_of_range, "atZero": report.at_zero,
+        "withoutGeometry": report.without_geometry, "invalid": report.invalid, "invalidKinds": kinds,
+        "repaired": report.repaired, "rejections": rejections, "invalidGeometries": invalid, "notes": notes,
+    })
+}

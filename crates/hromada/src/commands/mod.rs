@@ -1,0 +1,25 @@
+//! The commands, one file each.
+
+mod check;
+mod collections;
+mod export;
+mod import;
+mod serve;
+mod town;
+
+use clap::ArgMatches;
+
+use crate::Outcome;
+use crate::output::Output;
+
+pub(crate) async fn run(matches: &ArgMatches, output: &Output) -> anyhow::Result<Outcome> {
+    match matches.subcommand() {
+        Some(("serve", args)) => serve::run(args, output).await,
+        Some(("import", args)) => import::run(args, output).await,
+        Some(("export", args)) => export::run(args, output).await,
+        Some(("collections", args)) => collections::run(args, output).await,
+        Some(("check", args)) => check::run(args, output).await,
+        Some(("sample-town", args)) => town::run(args, output).await,
+        _ => unreachable!("the command line requires a known command"),
+    }
+}

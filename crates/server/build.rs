@@ -1,0 +1,74 @@
+//! Puts the files that the server serves into the binary: the built web app, fonts, sprites and styles.
+//!
+//! Writes `files.rs` with one table a folder: (path, bytes). A hash over everything that shapes an answer goes
+//! to `HROMADA_BUILD`, so that a validator of another build is never taken for one of this.
+
+use std::collections::hash_map::DefaultHasher;
+use std::fmt::Write as _;
+use std::fs;
+use std::hash::Hasher;
+use std::path::{Path, PathBuf};
+
+const PLACEHOLDER: &str = "<!doctype html><meta charset=\"utf-8\"><title>hromada</title>\
+<p>The web map was not built. In crates/server/web run: npm ci &amp;&amp; npm run build, then build the server again.</p>\n";
+
+fn main() {
+    let root = PathBuf::from(std::env::var("CARGO_MANIFEST_DIR").expect("set by cargo"));
+    let out = PathBuf::from(std::env::var("OUT_DIR").expect("set by cargo"));
+    let mut app = root.join("web/dist");
+    // While the folder is missing, this runs on every build.
+    println!("cargo:rerun-if-changed=web/dist");
+    if !app.join("index.html").is_file() {
+        println!(
+            "cargo:warning=crates/server/web/dist/index.html is missing: a placeholder is built in. \
+             Run `npm ci && npm run build` in crates/server/web, then build again."
+        );
+        app = out.join("placeholder");
+        fs::create_dir_all(&app).expect("the out folder is ours");
+        fs::write(app.join("index.html"), PLACEHOLDER).expect("the out folder is ours");
+    }
+    let mut hash = DefaultHasher::new();
+    let mut code = String::new();
+    let tables = [
+        ("APP", app),
+        ("FONTS", root.join("assets/fonts")),
+        ("SPRITES", root.join("assets/sprites")),
+        ("STYLES", root.join("../../styles")),
+    ];
+    for (name, folder) in tables {
+        println!("cargo:rerun-if-changed={}", folder.display());
+        writeln!(code, "pub(super) static {name}: &[(&str, &[u8])] = &[").expect("a string");
+        for file in files(&folder) {
+            let relative = file.strip_prefix(&folder).expect("found below it").to_string_lossy().replace('\\', "/");
+            writeln!(code, "    ({relative:?}, include_bytes!({:?})),", file.display().to_string()).expect("a string");
+            add(&mut hash, &file);
+        }
+        writeln!(code, "];").expect("a string");
+    }
+    fs::write(out.join("files.rs"), code).expect("the out folder is ours");
+    for folder in ["src", "templates", "../model/messages", "../model/src"] {
+        println!("cargo:rerun-if-changed={folder}");
+        files(&root.join(folder)).iter().for_each(|file| add(&mut hash, file));
+    }
+    println!("cargo:rustc-env=HROMADA_BUILD={:016x}", hash.finish());
+}
+
+fn add(hash: &mut DefaultHasher, file: &Path) {
+    hash.write(&fs::read(file).unwrap_or_default());
+}
+
+/// All files below a folder, sorted; none when it is not there.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut found = Vec::new();
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else {
+            found.push(path);
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,118 @@
+//! OGC API Common: landing page and conformance (OGC 17-069r4 §7.2 to §7.4).
+
+use axum::extract::State;
+use axum::response::Response;
+use serde_json::{Value as Json, json};
+
+use crate::answer;
+use crate::app::App;
+use crate::context::Context;
+use crate::html;
+use crate::link::{HTML, JSON, OPENAPI, REL_TILESETS_VECTOR, REL_TILING_SCHEMES, link};
+use crate::negotiate::Format;
+use crate::problem::Problem;
+
+/// Classes that hold whatever the options are.
+const CLASSES: [&str; 24] = [
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/landing-page",
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/json",
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/html",
+    "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/oas30",
+    "http://www.opengis.net/spec/ogcapi-common-2/1.0/conf/collections",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/oas30",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/html",
+    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
+    // The published number of the part, and the one that QGIS looks for.
+    "http://www.opengis.net/spec/ogcapi-common-3/1.0/conf/schemas",
+    "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/schemas",
+    "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/core-roles-features",
+    "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/returnables-and-receivables",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tileset",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/tilesets-list",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/dataset-tilesets",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/geodata-tilesets",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/collections-selection",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/mvt",
+    "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/oas30",
+    "http://www.opengis.net/spec/tms/2.0/conf/tilematrixset",
+    "http://www.opengis.net/spec/tms/2.0/conf/json-tilematrixset",
+];
+
+/// Classes of a server that takes edits.
+const EDIT_CLASSES: [&str; 3] = [
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/create-replace-delete",
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/features",
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/optimistic-locking-etags",
+];
+
+pub(crate) fn classes(app: &App) -> Vec<&'static str> {
+    let edits = if app.options.allow_edits { EDIT_CLASSES.as_slice() } else { &[] };
+    CLASSES.iter().chain(edits).copied().collect()
+}
+
+/// `GET /`
+pub(crate) async fn landing(State(app): State<App>, context: Context) -> Result<Response, Problem> {
+    context.params.only(&[])?;
+    let format = context.wanted.json_or_html(JSON)?;
+    let live = app.live()?;
+    let tag = answer::tag(&app, &context, format, answer::state(&live));
+    if let Some(unchanged) = answer::unchanged(&context, &tag) {
+        return Ok(unchanged);
+    }
+    match format {
+        Format::Html => answer::page(&context, &html::Landing::new(&context, &live), &tag),
+        Format::Json => Ok(answer::json(&context, JSON, &landing_json(&context), &tag)),
+    }
+}
+
+fn landing_json(context: &Context) -> Json {
+    let text = |key| context.text(key);
+    json!({
+        "title": text("server.title"),
+        "description": text("server.description"),
+        "links": [
+            link(context.url_with(&[("f", Some("json"))]), "self", JSON, text("server.this-document")),
+            link(context.url_with(&[("f", Some("html"))]), "alternate", HTML, text("server.this-document-html")),
+            link(context.url("/api?f=json"), "service-desc", OPENAPI, text("server.api-definition")),
+            link(context.url("/api?f=html"), "service-doc", HTML, text("server.api-page")),
+            link(context.url("/conformance"), "conformance", JSON, text("server.conformance")),
+            link(context.url("/collections"), "data", JSON, text("server.collections")),
+            link(context.url("/tiles"), REL_TILESETS_VECTOR, JSON, text("server.tilesets")),
+            link(context.url("/tileMatrixSets"), REL_TILING_SCHEMES, JSON, text("server.matrix-sets")),
+            link(context.url("/app/"), "related", HTML, text("server.map")),
+        ],
+    })
+}
+
+/// `GET /conformance`
+pub(crate) async fn conformance(State(app): State<App>, context: Context) -> Result<Response, Problem> {
+    context.params.only(&[])?;
+    let format = context.wanted.json_or_html(JSON)?;
+    let tag = answer::tag(&app, &context, format, ());
+    if let Some(unchanged) = answer::unchanged(&context, &tag) {
+        return Ok(unchanged);
+    }
+    let classes = classes(&app);
+    match format {
+        Format::Html => answer::page(&context, &html::Conformance::new(&context, &classes), &tag),
+        Format::Json => {
+            let links = self_links(&context, JSON, format);
+            Ok(answer::json(&context, JSON, &json!({ "conformsTo": classes, "links": links }), &tag))
+        }
+    }
+}
+
+/// `self` and `alternate` of a resource in JSON and HTML (OGC 17-069r4 /req/core/fc-links).
+pub(crate) fn self_links(context: &Context, json_type: &str, format: Format) -> Vec<Json> {
+    let one = |f: Format, rel: &str| {
+        let (media_type, title) = match f {
+            Format::Json => (json_type, context.text("server.this-document")),
+            Format::Html => (HTML, context.text("server.this-document-html")),
+        };
+        link(context.url_with(&[("f", Some(f.name()))]), rel, media_type, title)
+    };
+    vec![one(format, "self"), one(format.other(), "alternate")]
+}

@@ -1,0 +1,128 @@
+//! Validators and conditional requests (RFC 9110 §8.8 and §13).
+
+use std::collections::hash_map::DefaultHasher;
+use std::hash::{Hash, Hasher};
+
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use model::{ChangeSeq, Epoch};
+
+/// Answers about data may be kept, but are asked for again before each use.
+pub(crate) const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
+
+/// Which build made an answer: another one may write the same data in another way.
+pub(crate) const BUILD: &str = env!("HROMADA_BUILD");
+
+/// An entity tag. The store's epoch is in each one, so that a tag of before a restore never matches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Tag {
+    weak: bool,
+    opaque: String,
+}
+
+impl Tag {
+    /// Of an answer that is the same in meaning while its parts are: address, state of the data, language.
+    pub(crate) fn weak(epoch: &Epoch, parts: impl Hash) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (BUILD, parts).hash(&mut hasher);
+        Self { weak: true, opaque: format!("{}-{:016x}", epoch.0, hasher.finish()) }
+    }
+
+    /// Of a feature in one version; `If-Match` takes it.
+    pub(crate) fn version(epoch: &Epoch, version: ChangeSeq) -> Self {
+        Self { weak: false, opaque: format!("{}-{}", epoch.0, version.0) }
+    }
+
+    /// Of bytes in a content coding.
+    pub(crate) fn strong(opaque: String) -> Self {
+        Self { weak: false, opaque }
+    }
+
+    pub(crate) fn header(&self) -> HeaderValue {
+        let weak = if self.weak { "W/" } else { "" };
+        HeaderValue::try_from(format!("{weak}\"{}\"", self.opaque)).unwrap_or(HeaderValue::from_static("\"\""))
+    }
+
+    /// The answer to a client that has this already: 304 with the headers that the 200 would carry
+    /// (RFC 9110 §15.4.5); `None` when it has not.
+    pub(crate) fn not_modified(&self, request: &HeaderMap) -> Option<Response> {
+        let matching = tags(request, &IF_NONE_MATCH).find(|tag| *tag == "*" || self.is_weakly(tag))?;
+        // The tag as the client has it, with the suffix of its content coding.
+        let tag = HeaderValue::from_str(matching).ok().filter(|_| matching != "*").unwrap_or_else(|| self.header());
+        let headers = [(ETAG, tag), (CACHE_CONTROL, REVALIDATE)];
+        Some((StatusCode::NOT_MODIFIED, headers).into_response())
+    }
+
+    /// Whether `If-Match` allows a write to what has this tag: yes when it is absent, `*`, or lists the tag by strong
+    /// comparison (RFC 9110 §8.8.3.2).
+    pub(crate) fn allows_write(&self, request: &HeaderMap) -> bool {
+        let mut given = tags(request, &IF_MATCH).peekable();
+        given.peek().is_none() || given.any(|tag| tag == "*" || (!tag.starts_with("W/") && self.is_weakly(tag)))
+    }
+
+    fn is_weakly(&self, given: &str) -> bool {
+        let quoted = given.strip_prefix("W/").unwrap_or(given);
+        let opaque = quoted.strip_prefix('"').and_then(|q| q.strip_suffix('"'));
+        opaque.is_some_and(|opaque| opaque == self.opaque || without_coding(opaque) == self.opaque)
+    }
+}
+
+/// Whether a request has `If-Match`.
+pub(crate) fn has_if_match(request: &HeaderMap) -> bool {
+    request.contains_key(IF_MATCH)
+}
+
+/// A strong tag must differ between content codings (RFC 9110 §8.8.3.3), so the coding is put behind it.
+pub(crate) fn mark_coding(headers: &mut HeaderMap) {
+    let Some(coding) = headers.get(hyper::header::CONTENT_ENCODING).and_then(|v| v.to_str().ok()) else { return };
+    let Some(tag) = headers.get(ETAG).and_then(|v| v.to_str().ok()) else { return };
+    let Some(inner) = tag.strip_prefix('"').and_then(|t| t.strip_suffix('"')) else { return };
+    if without_coding(inner) != inner {
+        return;
+    }
+    if let Ok(marked) = HeaderValue::try_from(format!("\"{inner}-{coding}\"")) {
+        headers.insert(ETAG, marked);
+    }
+}
+
+fn without_coding(opaque: &str) -> &str {
+    ["-gzip", "-br", "-zstd"].iter().find_map(|s| opaque.strip_suffix(s)).unwrap_or(opaque)
+}
+
+/// The entity tags of a list header; no tag of ours has a comma inside.
+fn tags<'a>(request: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> + use<'a> {
+    let lines = request.get_all(name).iter().filter_map(|v| v.to_str().ok());
+    lines.flat_map(|line| line.split(',')).map(str::trim).filter(|t| !t.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(name: HeaderName, value: &str) -> HeaderMap {
+        HeaderMap::from_iter([(name, value.parse().unwrap())])
+    }
+
+    #[test]
+    fn a_weak_tag_never_allows_a_write() {
+        let tag = Tag::version(&Epoch("e1".into()), ChangeSeq(7));
+        let check = |value: &str, expect: bool| assert_eq!(tag.allows_write(&request(IF_MATCH, value)), expect, "{value}");
+        check("\"e1-7\"", true);
+        check("\"x\", \"e1-7-gzip\"", true);
+        check("*", true);
+        check("W/\"e1-7\"", false);
+        check("\"e2-7\"", false);
+        check("\"e1-70\"", false);
+        assert!(tag.allows_write(&HeaderMap::new()));
+    }
+
+    #[test]
+    fn not_modified_repeats_the_tag_that_the_client_has() {
+        let tag = Tag::version(&Epoch("e1".into()), ChangeSeq(7));
+        let answer = tag.not_modified(&request(IF_NONE_MATCH, "\"a\", W/\"e1-7-br\"")).unwrap();
+        assert_eq!(answer.headers()[ETAG], "W/\"e1-7-br\"");
+        assert!(tag.not_modified(&request(IF_NONE_MATCH, "\"e1-8\"")).is_none());
+        assert!(tag.not_modified(&HeaderMap::new()).is_none());
+    }
+}

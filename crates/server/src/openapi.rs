@@ -1,0 +1,286 @@
+//! The API definition: one OpenAPI 3.0 document that the official suites, QGIS and GDAL all understand.
+//!
+//! They look for different things: the suites for `limit` with its bounds on `/collections/{id}/items`, QGIS for
+//! `components.parameters.limit`, GDAL for a `$ref` to it on a concrete path. So each collection has its own paths,
+//! and shared parameters are components.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::Response;
+use model::{Collection, MAX_ZOOM};
+use serde_json::{Map, Value as Json, json};
+use store::{Live, MAX_LIMIT};
+
+use crate::app::App;
+use crate::collections::title;
+use crate::context::Context;
+use crate::features::query::RESERVED;
+use crate::limits::{DEFAULT_HITS, DEFAULT_LIMIT, MAX_HITS, MAX_SEARCH};
+use crate::link::{GEOJSON, HTML, JSON, MVT, OPENAPI, SCHEMA_JSON};
+use crate::negotiate::Format;
+use crate::problem::{self, Problem};
+use crate::schema::json_type;
+use crate::{answer, html};
+
+/// The last document that was made, with the hash of what it was made from: clients ask for it on each start.
+#[derive(Default)]
+pub(crate) struct Definition {
+    last: Mutex<Option<(u64, Bytes)>>,
+}
+
+/// `GET /api`
+pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Response, Problem> {
+    context.params.only(&[])?;
+    let format = context.wanted.json_or_html(OPENAPI)?;
+    let live = app.live()?;
+    let pointers: Vec<usize> = live.collections.values().map(|c| Arc::as_ptr(&c.collection).addr()).collect();
+    let tag = answer::tag(&app, &context, format, &pointers);
+    if let Some(unchanged) = answer::unchanged(&context, &tag) {
+        return Ok(unchanged);
+    }
+    if format == Format::Html {
+        let document = document(&app, &context, &live);
+        return answer::page(&context, &html::Api::new(&context, &document), &tag);
+    }
+    let mut hasher = DefaultHasher::new();
+    (&pointers, &context.base, context.lang.tag()).hash(&mut hasher);
+    let key = hasher.finish();
+    let last = |app: &App| app.definition.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let body = match last(&app) {
+        Some((known, body)) if known == key => body,
+        _ => {
+            let body = Bytes::from(document(&app, &context, &live).to_string());
+            *app.definition.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((key, body.clone()));
+            body
+        }
+    };
+    Ok(answer::bytes(&context, OPENAPI, body, &tag))
+}
+
+fn document(app: &App, context: &Context, live: &Live) -> Json {
+    let mut paths = Map::new();
+    fixed_paths(context, &mut paths);
+    for collection in live.collections.values() {
+        collection_paths(app, context, &collection.collection, &mut paths);
+    }
+    json!({
+        "openapi": "3.0.3",
+        "info": {
+            "title": context.text("server.title"),
+            "description": context.text("server.description"),
+            "version": env!("CARGO_PKG_VERSION"),
+        },
+        "servers": [{ "url": context.base }],
+        "tags": [
+            { "name": "features", "description": context.text("server.tag-features") },
+            { "name": "tiles", "description": context.text("server.tag-tiles") },
+            { "name": "common", "description": context.text("server.tag-common") },
+        ],
+        "paths": paths,
+        "components": components(context),
+    })
+}
+
+fn fixed_paths(context: &Context, paths: &mut Map<String, Json>) {
+    let mut add = |path: &str, id: &str, tag: &str, key: &'static str, media: &[&str], parameters: Json| {
+        let get = operation(context, id, tag, context.text(key), media, parameters);
+        paths.insert(path.to_owned(), json!({ "get": get }));
+    };
+    let common = || shared(&["f", "lang"]);
+    add("/", "getLandingPage", "common", "server.op-landing", &[JSON, HTML], common());
+    add("/conformance", "getConformance", "common", "server.conformance", &[JSON, HTML], common());
+    add("/api", "getApi", "common", "server.api-definition", &[OPENAPI, HTML], common());
+    add("/collections", "getCollections", "common", "server.collections", &[JSON, HTML], common());
+    let mut search = vec![
+        json!({ "name": "q", "in": "query", "required": true, "schema": { "type": "string", "minLength": 1, "maxLength": MAX_SEARCH } }),
+        json!({ "name": "limit", "in": "query", "required": false, "style": "form", "explode": false,
+            "schema": { "type": "integer", "minimum": 1, "maximum": MAX_HITS, "default": DEFAULT_HITS } }),
+    ];
+    search.extend(reference(&["collections", "lang"]));
+    add("/search", "search", "features", "server.op-search", &[JSON], search.into());
+    add("/tileMatrixSets", "getTileMatrixSetsList", "tiles", "server.matrix-sets", &[JSON], common());
+    add("/tileMatrixSets/WebMercatorQuad", "getTileMatrixSet", "tiles", "server.op-matrix-set", &[JSON], common());
+    add("/tiles", "dataset.vector.getTileSetsList", "tiles", "server.tilesets", &[JSON], common());
+    add("/tiles/WebMercatorQuad", "dataset.vector.getTileSet", "tiles", "server.op-tileset", &[JSON], shared(&["collections", "f", "lang"]));
+    let tile = shared(&["tileMatrix", "tileRow", "tileCol", "collections"]);
+    add("/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}", "dataset.vector.getTile", "tiles", "server.op-tile", &[MVT], tile);
+    let short = shared(&["collectionList", "z", "x", "y"]);
+    add("/tiles/{collectionList}/{z}/{x}/{y}", "short.vector.getTileXYZ", "tiles", "server.op-tile-short", &[MVT], short);
+    add("/tiles/{collectionList}", "short.vector.getTileJSON", "tiles", "server.tilejson", &[JSON], shared(&["collectionList", "lang"]));
+}
+
+fn collection_paths(app: &App, context: &Context, collection: &Collection, paths: &mut Map<String, Json>) {
+    let id = collection.id.as_str();
+    let name = title(context, collection);
+    let titled = |key: &'static str| format!("{name}: {}", context.text(key));
+    let at = format!("/collections/{id}");
+    let common = || shared(&["f", "lang"]);
+    let get = |suffix: &str, tag: &str, key, media: &[&str], parameters| {
+        operation(context, &format!("{id}.{suffix}"), tag, titled(key), media, parameters)
+    };
+    paths.insert(at.clone(), json!({ "get": get("describeCollection", "features", "server.op-collection", &[JSON, HTML], common()) }));
+    paths.insert(format!("{at}/schema"), json!({ "get": get("getSchema", "features", "server.schema", &[SCHEMA_JSON], common()) }));
+
+    let mut parameters = reference(&["limit", "bbox", "datetime", "cursor", "f", "lang"]);
+    parameters.extend(filters(context, collection));
+    let mut items = json!({ "get": get("getFeatures", "features", "server.op-items", &[GEOJSON, HTML], parameters.into()) });
+    let one = get("getFeature", "features", "server.op-item", &[GEOJSON, HTML], shared(&["featureId", "f", "lang"]));
+    let mut item = json!({ "get": one });
+    if app.options.allow_edits {
+        let body = json!({ "required": true, "content": { (GEOJSON): { "schema": { "$ref": "#/components/schemas/feature" } } } });
+        let write = |method: &str, key, status: &str, parameters: Json, body: Option<&Json>| {
+            let mut out = json!({
+                "operationId": format!("{id}.{method}"),
+                "tags": ["features"],
+                "summary": titled(key),
+                "parameters": parameters,
+                "responses": {
+                    (status): { "description": context.text("server.answer-done") },
+                    "default": { "$ref": "#/components/responses/problem" },
+                },
+            });
+            if let Some(body) = body {
+                out["requestBody"] = body.clone();
+            }
+            out
+        };
+        let of_one = || shared(&["featureId", "ifMatch"]);
+        items["post"] = write("createFeature", "server.op-create", "201", json!([]), Some(&body));
+        item["put"] = write("replaceFeature", "server.op-replace", "200", of_one(), Some(&body));
+        item["delete"] = write("deleteFeature", "server.op-delete", "204", of_one(), None);
+    }
+    paths.insert(format!("{at}/items"), items);
+    paths.insert(format!("{at}/items/{{featureId}}"), item);
+
+    paths.insert(format!("{at}/tiles"), json!({ "get": get("collection.vector.getTileSetsList", "tiles", "server.tilesets", &[JSON], common()) }));
+    let tileset = get("collection.vector.getTileSet", "tiles", "server.op-tileset", &[JSON], common());
+    paths.insert(format!("{at}/tiles/WebMercatorQuad"), json!({ "get": tileset }));
+    let tile = get("collection.vector.getTile", "tiles", "server.op-tile", &[MVT], shared(&["tileMatrix", "tileRow", "tileCol"]));
+    paths.insert(format!("{at}/tiles/WebMercatorQuad/{{tileMatrix}}/{{tileRow}}/{{tileCol}}"), json!({ "get": tile }));
+}
+
+/// Equality filters, one parameter a property; style and explode are written out, since QGIS asks for them.
+fn filters(context: &Context, collection: &Collection) -> Vec<Json> {
+    let free = collection.schema.properties.iter().filter(|p| !RESERVED.contains(&p.name.as_str()));
+    free.map(|property| {
+        let (kind, format) = json_type(property.kind);
+        let title = property.title.as_ref().map_or(property.name.as_str(), |t| t.get(context.lang));
+        let mut schema = json!({ "type": kind });
+        if let Some(format) = format {
+            schema["format"] = format.into();
+        }
+        json!({
+            "name": property.name,
+            "in": "query",
+            "description": title,
+            "required": false,
+            "style": "form",
+            "explode": false,
+            "schema": schema,
+        })
+    })
+    .collect()
+}
+
+fn operation(context: &Context, id: &str, tag: &str, summary: String, media: &[&str], parameters: Json) -> Json {
+    let content: Map<String, Json> = media
+        .iter()
+        .map(|m| {
+            let schema = match *m {
+                HTML => json!({ "type": "string" }),
+                MVT => json!({ "type": "string", "format": "binary" }),
+                _ => json!({ "type": "object" }),
+            };
+            ((*m).to_owned(), json!({ "schema": schema }))
+        })
+        .collect();
+    json!({
+        "operationId": id,
+        "tags": [tag],
+        "summary": summary,
+        "parameters": parameters,
+        "responses": {
+            "200": { "description": context.text("server.answer-ok"), "content": content },
+            "default": { "$ref": "#/components/responses/problem" },
+        },
+    })
+}
+
+fn reference(names: &[&str]) -> Vec<Json> {
+    names.iter().map(|name| json!({ "$ref": format!("#/components/parameters/{name}") })).collect()
+}
+
+fn shared(names: &[&str]) -> Json {
+    reference(names).into()
+}
+
+fn components(context: &Context) -> Json {
+    let text = |key| context.text(key);
+    let path = |name: &str, schema: Json| json!({ "name": name, "in": "path", "required": true, "schema": schema });
+    let number = |max: u64| json!({ "type": "integer", "minimum": 0, "maximum": max });
+    let query = |name: &str, key, schema: Json| {
+        json!({
+            "name": name, "in": "query", "description": text(key), "required": false,
+            "style": "form", "explode": false, "schema": schema,
+        })
+    };
+    let cells = (1_u64 << MAX_ZOOM) - 1;
+    json!({
+        "parameters": {
+            "limit": query("limit", "server.param-limit",
+                json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT })),
+            "bbox": query("bbox", "server.param-bbox",
+                json!({ "type": "array", "minItems": 4, "maxItems": 6, "items": { "type": "number" } })),
+            "datetime": query("datetime", "server.param-datetime", json!({ "type": "string" })),
+            "cursor": query("cursor", "server.param-cursor", json!({ "type": "string" })),
+            "f": query("f", "server.param-f", json!({ "type": "string", "enum": ["json", "html"] })),
+            "lang": query("lang", "server.param-lang", json!({ "type": "string", "enum": ["uk", "en"] })),
+            "collections": query("collections", "server.param-collections",
+                json!({ "type": "array", "items": { "type": "string" } })),
+            "featureId": path("featureId", json!({ "type": "string" })),
+            "collectionList": path("collectionList", json!({ "type": "string" })),
+            "tileMatrix": path("tileMatrix", number(MAX_ZOOM.into())),
+            "tileRow": path("tileRow", number(cells)),
+            "tileCol": path("tileCol", number(cells)),
+            "z": path("z", number(MAX_ZOOM.into())),
+            "x": path("x", number(cells)),
+            "y": path("y", number(cells)),
+            "ifMatch": {
+                "name": "If-Match", "in": "header", "description": text("server.param-if-match"),
+                "required": false, "schema": { "type": "string" },
+            },
+        },
+        "responses": {
+            "problem": {
+                "description": text("server.answer-problem"),
+                "content": { (problem::MEDIA_TYPE): { "schema": { "$ref": "#/components/schemas/problem" } } },
+            },
+        },
+        "schemas": {
+            "problem": {
+                "type": "object",
+                "required": ["type", "title", "status", "detail"],
+                "properties": {
+                    "type": { "type": "string" },
+                    "title": { "type": "string" },
+                    "status": { "type": "integer" },
+                    "detail": { "type": "string" },
+                    "instance": { "type": "string" },
+                    "key": { "type": "string" },
+                },
+            },
+            "feature": {
+                "type": "object",
+                "required": ["type", "geometry", "properties"],
+                "properties": {
+                    "type": { "type": "string", "enum": ["Feature"] },
+                    "geometry": { "type": "object", "nullable": true },
+                    "properties": { "type": "object", "nullable": true },
+                },
+            },
+        },
+    })
+}

@@ -1,0 +1,158 @@
+//! Errors as the client sees them (RFC 9457).
+
+use std::fmt;
+
+use axum::response::{IntoResponse, Response};
+use hyper::header::{ALLOW, HeaderName, HeaderValue, RETRY_AFTER};
+use hyper::{HeaderMap, StatusCode};
+use model::{Lang, Message};
+use serde_json::json;
+
+use crate::limits;
+
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// An error answer. It gets its language and request id where the answer leaves (`context`).
+#[derive(Debug, Clone)]
+pub(crate) struct Problem {
+    pub(crate) status: StatusCode,
+    /// What happened and what helps.
+    pub(crate) detail: Message,
+    pub(crate) headers: HeaderMap,
+}
+
+impl Problem {
+    pub(crate) fn new(status: StatusCode, detail: Message) -> Self {
+        Self { status, detail, headers: HeaderMap::new() }
+    }
+
+    pub(crate) fn bad_request(detail: Message) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, detail)
+    }
+
+    pub(crate) fn not_found(detail: Message) -> Self {
+        Self::new(StatusCode::NOT_FOUND, detail)
+    }
+
+    pub(crate) fn no_collection(id: &str) -> Self {
+        Self::not_found(Message::new("server.no-collection").with("id", shown(id)))
+    }
+
+    /// The store has not been read into memory yet.
+    pub(crate) fn loading() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, Message::new("server.loading")).retry_later()
+    }
+
+    /// A failure of ours: the cause is logged here, once, and not told.
+    pub(crate) fn internal(cause: impl fmt::Display) -> Self {
+        tracing::error!(%cause, "a request failed");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, Message::new("server.internal"))
+    }
+
+    #[must_use]
+    pub(crate) fn with(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn retry_later(self) -> Self {
+        self.with(RETRY_AFTER, HeaderValue::from(limits::RETRY_AFTER))
+    }
+
+    /// The problem that an answer without one amounts to: those of the router and of its extractors.
+    pub(crate) fn of(response: &Response) -> Self {
+        let status = response.status();
+        let key = match status {
+            StatusCode::BAD_REQUEST => "server.url-unreadable",
+            StatusCode::NOT_FOUND => "server.no-such-path",
+            StatusCode::METHOD_NOT_ALLOWED => "server.method-not-allowed",
+            StatusCode::PAYLOAD_TOO_LARGE => "server.body-too-large",
+            s if s.is_client_error() => "server.bad-request",
+            _ => "server.internal",
+        };
+        let allowed = response.headers().get(ALLOW).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        let detail = Message::new(key).with("allowed", allowed).with("max", limits::MAX_BODY >> 20);
+        Self { status, detail, headers: response.headers().clone() }
+    }
+
+    /// The status in words.
+    pub(crate) fn title(&self, lang: Lang) -> String {
+        let key = match self.status.as_u16() {
+            400 => "server.status-400",
+            404 => "server.status-404",
+            405 => "server.status-405",
+            406 => "server.status-406",
+            408 => "server.status-408",
+            409 => "server.status-409",
+            412 => "server.status-412",
+            413 => "server.status-413",
+            414 => "server.status-414",
+            415 => "server.status-415",
+            422 => "server.status-422",
+            503 => "server.status-503",
+            507 => "server.status-507",
+            400..=499 => "server.status-400",
+            _ => "server.status-500",
+        };
+        Message::new(key).text(lang)
+    }
+
+    /// `type` is `about:blank`: the status tells what kind of problem it is (RFC 9457 §4.2.1); `key` names the very
+    /// case, the same in each language.
+    pub(crate) fn json(&self, lang: Lang, instance: &str) -> Vec<u8> {
+        let body = json!({
+            "type": "about:blank",
+            "title": self.title(lang),
+            "status": self.status.as_u16(),
+            "detail": self.detail.text(lang),
+            "instance": instance,
+            "key": self.detail.key(),
+        });
+        body.to_string().into_bytes()
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.headers_mut().extend(self.headers.clone());
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<model::Invalid> for Problem {
+    fn from(invalid: model::Invalid) -> Self {
+        Self::bad_request(invalid.0)
+    }
+}
+
+impl From<store::Error> for Problem {
+    fn from(error: store::Error) -> Self {
+        use store::Error;
+        let status = match &error {
+            Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Error::NotFound(_) => StatusCode::NOT_FOUND,
+            Error::Conflict(_) => StatusCode::CONFLICT,
+            Error::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
+            Error::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
+            Error::Refused(_) | Error::Stopped(_) | Error::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Error::Database(_) | Error::Io(_) => return Self::internal(error),
+        };
+        let detail = error.message().cloned().unwrap_or_else(|| Message::new("server.internal"));
+        let problem = Self::new(status, detail);
+        if matches!(error, Error::Busy(_)) { problem.retry_later() } else { problem }
+    }
+}
+
+/// A text of the client as it may stand in an answer: cut to a length that still says which one it was.
+pub(crate) fn shown(text: &str) -> String {
+    const LONGEST: usize = 80;
+    let mut chars = text.chars();
+    let mut short: String = chars.by_ref().take(LONGEST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if chars.next().is_some() {
+        short.push('…');
+    }
+    short
+}

@@ -1,0 +1,137 @@
+/** The map itself: made once, driven by the state, never inside it. */
+import type { Feature, FeatureCollection, Geometry } from 'geojson'
+import { Map as MapLibre, setWorkerUrl, type GeoJSONSource, type MapMouseEvent, type PaddingOptions } from 'maplibre-gl'
+import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
+import type { Bounds } from '../lib/api'
+import type { View } from '../lib/permalink'
+import { makePattern } from '../style/pattern'
+import { buildStyle, MEASURE, nothing, NUMBERS, SELECTION, type Drawn, type StyleInput } from '../style/style'
+
+setWorkerUrl(workerUrl)
+
+/** One building fills the screen; beyond it tiles hold nothing more. */
+const MAX_ZOOM = 22
+/** Zoom given to a point or another thing without size. */
+const POINT_ZOOM = 18.5
+const MOVE_MS = 500
+
+export interface MapEvents {
+  moved(view: View): void
+  rested(): void
+  clicked(point: { x: number; y: number }, lngLat: [number, number]): void
+  pointed(lngLat: [number, number] | undefined, point: { x: number; y: number } | undefined): void
+}
+
+export class TownMap {
+  readonly engine: MapLibre
+  private readonly drawn: Drawn = { selection: nothing, measure: nothing, numbers: nothing }
+  private style: Omit<StyleInput, 'drawn' | 'origin'> | undefined
+
+  constructor(container: HTMLElement, label: string, events: MapEvents) {
+    this.engine = new MapLibre({
+      container,
+      style: { version: 8, sources: {}, layers: [] },
+      attributionControl: false,
+      maxZoom: MAX_ZOOM,
+      minZoom: 2,
+      dragRotate: false,
+      pitchWithRotate: false,
+      touchPitch: false,
+      maxPitch: 0,
+      fadeDuration: 120,
+      renderWorldCopies: true,
+      // One tap more than the first must not wait for a third.
+      clickTolerance: 5,
+      locale: { 'Map.Title': label },
+      center: [24.71, 48.92],
+      zoom: 9,
+    })
+    const map = this.engine
+    map.touchZoomRotate.disableRotation()
+    map.keyboard.disableRotation()
+    map.setMissingStyleImageResolver((id) => {
+      const image = makePattern(id)
+      if (image && !map.hasImage(id)) map.addImage(id, image, { pixelRatio: 2 })
+    })
+    map.on('moveend', () => events.moved(this.view()))
+    map.on('idle', () => events.rested())
+    map.on('click', (e) => events.clicked(e.point, e.lngLat.toArray()))
+    map.on('mousemove', (e: MapMouseEvent) => events.pointed(e.lngLat.toArray(), e.point))
+    map.on('mouseout', () => events.pointed(undefined, undefined))
+    // A tile that fails is drawn when it comes; the message is for whoever looks into the console.
+    map.on('error', (e) => console.warn(e.error?.message ?? e))
+  }
+
+  setStyle(input: Omit<StyleInput, 'drawn' | 'origin'>): void {
+    this.style = input
+    this.engine.setStyle(buildStyle({ ...input, drawn: this.drawn, origin: location.origin }), { diff: true })
+  }
+
+  label(text: string): void {
+    this.engine.getCanvas().setAttribute('aria-label', text)
+  }
+
+  view(): View {
+    return { center: this.engine.getCenter().wrap().toArray(), zoom: this.engine.getZoom() }
+  }
+
+  jump(view: View): void {
+    this.engine.jumpTo({ center: view.center, zoom: view.zoom })
+  }
+
+  /** Whole extent within what the panels leave free. */
+  fit(bounds: Bounds, how: 'jump' | 'ease', maxZoom = POINT_ZOOM): void {
+    this.engine.fitBounds([bounds[0], bounds[1], bounds[2], bounds[3]], {
+      padding: 24,
+      maxZoom,
+      ...(how === 'jump' ? { animate: false } : { duration: MOVE_MS, linear: true }),
+    })
+  }
+
+  go(center: [number, number], zoom?: number): void {
+    this.engine.easeTo({ center, ...(zoom === undefined ? {} : { zoom }), duration: MOVE_MS })
+  }
+
+  zoomBy(step: number): void {
+    this.engine.easeTo({ zoom: Math.round((this.engine.getZoom() + step) * 2) / 2, duration: 250 })
+  }
+
+  /** Tells which edges the panels cover; what is drawn stays where it is. */
+  cover(padding: PaddingOptions): void {
+    const before = this.engine.getPadding()
+    if ((['top', 'left', 'bottom', 'right'] as const).every((k) => before[k] === padding[k])) return
+    const canvas = this.engine.getCanvas()
+    const center = this.engine.unproject([
+      (padding.left! + canvas.clientWidth - padding.right!) / 2,
+      (padding.top! + canvas.clientHeight - padding.bottom!) / 2,
+    ])
+    this.engine.jumpTo({ center, padding })
+  }
+
+  /** The part of the canvas that no panel covers, in its pixels. */
+  free(): { left: number; top: number; right: number; bottom: number } {
+    const canvas = this.engine.getCanvas()
+    const p = this.engine.getPadding()
+    return { left: p.left, top: p.top, right: canvas.clientWidth - p.right, bottom: canvas.clientHeight - p.bottom }
+  }
+
+  /** The crosshair: the middle of the free part. */
+  crosshair(): { x: number; y: number } {
+    const f = this.free()
+    return { x: (f.left + f.right) / 2, y: (f.top + f.bottom) / 2 }
+  }
+
+  draw(what: keyof Drawn, data: FeatureCollection): void {
+    this.drawn[what] = data
+    const id = { selection: SELECTION, measure: MEASURE, numbers: NUMBERS }[what]
+    const source = this.engine.getSource(id) as GeoJSONSource | undefined
+    if (source) void source.setData(data)
+    else if (this.style) this.setStyle(this.style)
+  }
+
+  query(layers: string[], box: [[number, number], [number, number]]): { collection: string; layer: string; feature: Feature<Geometry> & { id?: string | number } }[] {
+    const present = layers.filter((id) => this.engine.getLayer(id))
+    if (present.length === 0) return []
+    return this.engine.queryRenderedFeatures(box, { layers: present }).map((f) => ({ collection: f.source, layer: f.layer.id, feature: f as never }))
+  }
+}

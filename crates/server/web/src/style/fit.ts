@@ -1,0 +1,90 @@
+/** Where in a parcel its number goes, and from which zoom it fits. */
+import type { Geometry, Position } from 'geojson'
+
+/** Pixels of the world at zoom 0 (512-pixel tiles). */
+const WORLD = 512
+/** Text of 11 px: an average digit of Noto Sans, and the air beside the text. */
+const DIGIT = 6.3
+const AIR = 5
+const HEIGHT = 11
+
+export interface Fit {
+  /** [longitude, latitude] in degrees. */
+  at: Position
+  /** Smallest zoom at which the text lies wholly inside the polygon. */
+  zoom: number
+}
+
+/**
+ * Tries a few rows through the polygon and takes the widest stretch that lies inside it at the text's top, middle and
+ * bottom. O(corners); undefined for what is not a polygon.
+ */
+export function fitText(geometry: Geometry, text: string): Fit | undefined {
+  const polygons = geometry.type === 'Polygon' ? [geometry.coordinates] : geometry.type === 'MultiPolygon' ? geometry.coordinates : []
+  let best: Fit | undefined
+  for (const polygon of polygons) {
+    const fit = fitPolygon(polygon, text)
+    if (fit && (!best || fit.zoom < best.zoom)) best = fit
+  }
+  return best
+}
+
+type Flat = [number, number]
+
+function fitPolygon(polygon: Position[][], text: string): Fit | undefined {
+  const rings = polygon.map((ring) => ring.map(toWorld))
+  const outer = rings[0]
+  if (!outer || outer.length < 4) return undefined
+  const ys = outer.map((p) => p[1])
+  const [top, bottom] = [Math.min(...ys), Math.max(...ys)]
+  const width = text.length * DIGIT + AIR
+  let best: Fit | undefined
+  for (const part of [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8]) {
+    const y = top + (bottom - top) * part
+    // Half of the text's height in world pixels follows from the zoom that the width asks for: guess, then correct once.
+    let zoom = 17
+    let stretch: Flat | undefined
+    for (let round = 0; round < 2; round++) {
+      const half = HEIGHT / 2 / 2 ** zoom
+      stretch = common([inside(rings, y), inside(rings, y - half), inside(rings, y + half)])
+      if (!stretch) break
+      zoom = Math.log2(width / (stretch[1] - stretch[0]))
+    }
+    if (stretch && (!best || zoom < best.zoom - 0.05)) best = { at: toLonLat([(stretch[0] + stretch[1]) / 2, y]), zoom }
+  }
+  return best
+}
+
+/** Stretches of a row that lie inside, left to right. */
+function inside(rings: Flat[][], y: number): Flat[] {
+  const xs: number[] = []
+  for (const ring of rings) {
+    for (let i = 0; i < ring.length; i++) {
+      const [x1, y1] = ring[i]!
+      const [x2, y2] = ring[(i + 1) % ring.length]!
+      if (y1 > y !== y2 > y) xs.push(x1 + ((y - y1) / (y2 - y1)) * (x2 - x1))
+    }
+  }
+  xs.sort((a, b) => a - b)
+  const out: Flat[] = []
+  for (let i = 0; i + 1 < xs.length; i += 2) out.push([xs[i]!, xs[i + 1]!])
+  return out
+}
+
+/** The widest stretch that all rows share. */
+function common(rows: Flat[][]): Flat | undefined {
+  let shared = rows[0] ?? []
+  for (const row of rows.slice(1)) {
+    shared = shared.flatMap(([a, b]) => row.map(([c, d]): Flat => [Math.max(a, c), Math.min(b, d)]).filter(([l, r]) => r > l))
+  }
+  return shared.reduce<Flat | undefined>((best, s) => (!best || s[1] - s[0] > best[1] - best[0] ? s : best), undefined)
+}
+
+function toWorld([lon, lat]: Position): Flat {
+  const s = Math.sin((lat! * Math.PI) / 180)
+  return [(lon! / 360 + 0.5) * WORLD, (0.5 - Math.log((1 + s) / (1 - s)) / (4 * Math.PI)) * WORLD]
+}
+
+function toLonLat([x, y]: Flat): Position {
+  return [(x / WORLD - 0.5) * 360, (Math.atan(Math.sinh(Math.PI * (1 - (2 * y) / WORLD))) * 180) / Math.PI]
+}

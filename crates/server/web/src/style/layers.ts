@@ -1,0 +1,308 @@
+/** Layers of one collection, by recipe. Zooms are those of 512-pixel tiles. */
+import type { ExpressionSpecification, FilterSpecification, LayerSpecification } from 'maplibre-gl'
+import type { Collection } from '../lib/api'
+import type { Lang } from '../lib/i18n'
+import type { Theme } from '../lib/permalink'
+import { colourOf, coloursOf, type Colours } from './colours'
+import { isLine, isPoint, type Treatment } from './treatment'
+import { patternName } from './pattern'
+
+export interface Placed {
+  layer: LayerSpecification
+  order: number
+}
+export interface Context {
+  theme: Theme
+  lang: Lang
+}
+type Expression = ExpressionSpecification
+type Stops = [zoom: number, value: number | Expression][]
+
+export const REGULAR = ['Noto Sans Regular']
+export const BOLD = ['Noto Sans Bold']
+const ITALIC = ['Noto Sans Italic']
+/** Labels are drawn above every line and fill. */
+const LABELS = 1000
+/** Half of it to each side: a finger or an unsteady hand still meets a line. */
+const HIT_WIDTH = 14
+const POLYGONS: FilterSpecification = ['match', ['geometry-type'], ['Polygon', 'MultiPolygon'], true, false]
+const LINES: FilterSpecification = ['match', ['geometry-type'], ['LineString', 'MultiLineString'], true, false]
+const POINTS: FilterSpecification = ['match', ['geometry-type'], ['Point', 'MultiPoint'], true, false]
+
+export function hitLayer(collection: string): string {
+  return `${collection} hit`
+}
+
+export function layersOf(c: Collection, t: Treatment, { theme, lang }: Context): Placed[] {
+  const paint: Paint = { c, t, colours: coloursOf(theme), theme, lang, colour: classColour(t, theme), out: [] }
+  if (c.geometryType === 'geometry') mixed(paint)
+  else RECIPE[t.recipe](paint)
+  hit(paint)
+  return paint.out
+}
+
+interface Paint {
+  c: Collection
+  t: Treatment
+  colours: Colours
+  theme: Theme
+  lang: Lang
+  colour: string | Expression
+  out: Placed[]
+}
+
+/** Colour of the feature's class; the first property that the feature has decides. */
+function classColour(t: Treatment, theme: Theme): string | Expression {
+  const plain = colourOf(t.colour, theme)
+  if (!t.classes?.length) return plain
+  const cases = t.classes.flatMap((k) => [
+    ['has', k.property],
+    ['match', ['to-string', ['get', k.property]], ...k.groups.flatMap((g) => [g.values.map(String), colourOf(g.colour, theme)]), plain],
+  ])
+  return ['case', ...cases, plain] as unknown as Expression
+}
+
+const RECIPE: Record<Treatment['recipe'], (p: Paint) => void> = {
+  land(p) {
+    fill(p, p.colours.land)
+    line(p, 'band', p.colour, stops([8, 3], [13, 7], [16, 12]), { 'line-opacity': 0.16 }, 0.1)
+    line(p, 'line', p.colour, stops([8, 0.8], [13, 1.4], [17, 2]), { 'line-dasharray': [5, 2] }, 58)
+  },
+  block(p) {
+    fill(p, p.colours.block)
+    line(p, 'line', p.colours.blockLine, stops([12, 0.3], [16, 0.8]), {}, 0.1)
+  },
+  settlement(p) {
+    fill(p, p.colours.settlementFill, { 'fill-opacity': 0.8 })
+    line(p, 'line', p.colour, stops([9, 0.4], [14, 1]), { 'line-opacity': 0.7 }, 0.1)
+    label(p, { font: REGULAR, size: stops([10, 10.5], [14, 14]), maxzoom: 15 })
+  },
+  building(p) {
+    fill(p, p.colours.building)
+    line(p, 'line', p.colours.buildingLine, stops([15, 0.3], [18, 0.9]), {}, 0.1)
+  },
+  parcel(p) {
+    // Hairline: thin enough that a street of narrow plots stays paper and not a grey mass.
+    line(p, 'line', p.colour, exponential(1.4, [15.5, 0.4], [17, 0.7], [20, 1.2]))
+  },
+  zone(p) {
+    fill(p, p.colour, { 'fill-opacity': fade([10, 0.5], [15, 0.42], [18, 0.2]) })
+    line(p, 'line', p.colour, stops([11, 0.6], [15, 1.4], [18, 2.2]), { 'line-opacity': 0.9 }, 0.1)
+    label(p, { font: BOLD, size: stops([14, 10.5], [17, 13]), colour: p.colours.label })
+  },
+  overlay(p) {
+    add(p, 'hatch', { type: 'fill', paint: { 'fill-pattern': patternName(colourOf(p.t.colour, p.theme)), 'fill-opacity': 0.55 }, filter: POLYGONS })
+    line(p, 'line', p.colour, stops([11, 0.8], [16, 1.6]), { 'line-dasharray': [4, 2] }, 0.1)
+    label(p, { font: ITALIC, size: stops([15, 10.5], [18, 12]), colour: colourOf(p.t.colour, p.theme) })
+  },
+  boundary(p) {
+    line(p, 'band', p.colour, stops([8, 3], [16, 8]), { 'line-opacity': 0.12 })
+    line(p, 'line', p.colour, stops([6, 0.6], [12, 1.1], [17, 1.8]), { 'line-dasharray': p.t.dash ?? [4, 2] }, 0.1)
+    label(p, { font: REGULAR, size: stops([8, 10.5], [13, 13.5]), spacing: 0.06, colour: colourOf(p.t.colour, p.theme) })
+  },
+  street(p) {
+    const factor = widthFactor(p.t)
+    const widths: [number, number][] = [[10, 0.4], [12, 0.9], [13, 1.5], [14, 2.4], [15, 4], [16, 7], [18, 24], [20, 90]]
+    const zooms = (extra: (zoom: number) => number): Expression =>
+      ['interpolate', ['linear'], ['zoom'], ...widths.flatMap(([z, w]) => [z, ['+', ['*', w, factor], extra(z)]])] as unknown as Expression
+    line(p, 'casing', p.colours.streetCasing, zooms((z) => (z < 13 ? 0.6 : 1.6)), { 'line-opacity': fade([10, 0.5], [13, 1]) })
+    line(p, 'line', p.colours.street, zooms(() => 0), { 'line-opacity': fade([10, 0.8], [13, 1]) }, 0.1)
+    lineLabel(p, stops([14, 10], [16, 12], [18, 14]))
+  },
+  pipe(p) {
+    line(p, 'casing', p.colours.halo, exponential(1.3, [12, 2], [16, 4.2], [20, 8]), { 'line-opacity': 0.75 })
+    line(p, 'line', p.colour, exponential(1.3, [12, 0.9], [16, 2.2], [20, 5]), p.t.dash ? { 'line-dasharray': p.t.dash } : {}, 0.1)
+    if (p.t.flow) arrows(p)
+  },
+  line(p) {
+    line(p, 'line', p.colour, exponential(1.3, [10, 0.8], [16, 1.8], [20, 3]), p.t.dash ? { 'line-dasharray': p.t.dash } : {})
+    lineLabel(p, stops([15, 10.5], [18, 12]))
+  },
+  area(p) {
+    fill(p, p.colour, { 'fill-opacity': fade([10, 0.35], [16, 0.22]) })
+    line(p, 'line', p.colour, stops([10, 0.6], [16, 1.4]), {}, 0.1)
+    label(p, { font: REGULAR, size: stops([14, 10.5], [18, 13]), colour: colourOf(p.t.colour, p.theme) })
+  },
+  node(p) {
+    disc(p, stops([13, 1.6], [15, 3], [16.5, 7], [19, 11]))
+    if (!p.t.icon) return
+    add(p, 'icon', {
+      type: 'symbol',
+      minzoom: Math.max(16, p.t.minzoom),
+      layout: {
+        'icon-image': p.t.icon,
+        'icon-size': interpolate(stops([16, 0.36], [16.5, 0.46], [19, 0.72])),
+        'icon-allow-overlap': true,
+        'icon-ignore-placement': true,
+      },
+      paint: { 'icon-color': p.colours.onSymbol, 'icon-opacity': fade([16, 0], [16.4, 1]) },
+      filter: POINTS,
+    }, 0.2)
+  },
+  point(p) {
+    disc(p, stops([8, 2.2], [14, 4], [18, 7]))
+    label(p, { font: REGULAR, size: stops([15, 10.5], [18, 12.5]), offset: [0, 0.9], anchor: 'top' })
+  },
+  address(p) {
+    add(p, 'dot', { type: 'circle', paint: { 'circle-radius': interpolate(stops([17, 1.4], [20, 2.6])), 'circle-color': p.colour, 'circle-opacity': 0.7 }, filter: POINTS })
+    label(p, { font: REGULAR, size: stops([17, 10], [20, 12.5]), offset: [0, 0.5], anchor: 'top', colour: colourOf(p.t.colour, p.theme) })
+  },
+}
+
+/** A collection with points, lines and polygons together: each kind in the plainest way. */
+function mixed(p: Paint): void {
+  const recipe = p.t.recipe
+  if (recipe === 'street' || recipe === 'pipe' || recipe === 'node' || recipe === 'point' || recipe === 'line') {
+    RECIPE[recipe](p)
+    return
+  }
+  RECIPE[recipe](p)
+  if (recipe === 'area') disc(p, stops([8, 2.2], [14, 4], [18, 7]))
+}
+
+// ---- pieces ----
+
+function add(p: Paint, name: string, layer: object, lift = 0): void {
+  const spec = {
+    id: `${p.c.id} ${name}`,
+    source: p.c.id,
+    'source-layer': p.c.id,
+    minzoom: p.t.minzoom,
+    ...layer,
+    metadata: { collection: p.c.id },
+  } as unknown as LayerSpecification
+  p.out.push({ layer: spec, order: p.t.order + lift })
+}
+
+function fill(p: Paint, colour: string | Expression, paint: object = {}): void {
+  add(p, 'fill', { type: 'fill', paint: { 'fill-color': colour, 'fill-antialias': false, ...paint }, filter: POLYGONS })
+}
+
+function line(p: Paint, name: string, colour: string | Expression, width: Stops | Expression, paint: object = {}, lift = 0): void {
+  const dashed = 'line-dasharray' in paint
+  add(p, name, {
+    type: 'line',
+    layout: { 'line-join': 'round', 'line-cap': dashed ? 'butt' : 'round' },
+    paint: { 'line-color': colour, 'line-width': isStops(width) ? interpolate(width) : width, ...paint },
+    ...(p.c.geometryType === 'geometry' ? { filter: ['any', LINES, POLYGONS] } : {}),
+  }, lift)
+}
+
+function disc(p: Paint, radius: Stops): void {
+  add(p, 'disc', {
+    type: 'circle',
+    paint: {
+      'circle-radius': interpolate(radius),
+      'circle-color': p.colour,
+      'circle-stroke-color': p.colours.halo,
+      'circle-stroke-width': interpolate(stops([13, 0.5], [16, 1.5])),
+    },
+    filter: POINTS,
+  })
+}
+
+interface LabelOptions {
+  font: string[]
+  size: Stops
+  colour?: string
+  spacing?: number
+  offset?: [number, number]
+  anchor?: string
+  maxzoom?: number
+}
+
+function label(p: Paint, o: LabelOptions): void {
+  const text = labelText(p)
+  if (!text) return
+  const maxzoom = p.t.maxLabelZoom ?? o.maxzoom
+  add(p, 'label', {
+    type: 'symbol',
+    minzoom: p.t.labelZoom,
+    ...(maxzoom === undefined ? {} : { maxzoom }),
+    layout: {
+      'text-field': text,
+      'text-font': o.font,
+      'text-size': interpolate(o.size),
+      'text-letter-spacing': o.spacing ?? 0,
+      'text-max-width': 9,
+      'text-padding': 4,
+      ...(o.offset ? { 'text-offset': o.offset } : {}),
+      ...(o.anchor ? { 'text-anchor': o.anchor } : {}),
+    },
+    paint: { 'text-color': o.colour ?? p.colours.label, 'text-halo-color': p.colours.halo, 'text-halo-width': 1.4 },
+  }, LABELS)
+}
+
+function lineLabel(p: Paint, size: Stops): void {
+  const text = labelText(p)
+  if (!text) return
+  add(p, 'label', {
+    type: 'symbol',
+    minzoom: p.t.labelZoom,
+    layout: {
+      'symbol-placement': 'line',
+      'symbol-spacing': 320,
+      'text-field': text,
+      'text-font': REGULAR,
+      'text-size': interpolate(size),
+      'text-letter-spacing': 0.03,
+      'text-max-angle': 30,
+    },
+    paint: { 'text-color': p.colours.labelSoft, 'text-halo-color': p.colours.halo, 'text-halo-width': 1.6 },
+    ...(p.c.geometryType === 'geometry' ? { filter: LINES } : {}),
+  }, LABELS - 10)
+}
+
+function arrows(p: Paint): void {
+  add(p, 'arrows', {
+    type: 'symbol',
+    minzoom: 18,
+    layout: { 'symbol-placement': 'line', 'symbol-spacing': 90, 'icon-image': 'arrow', 'icon-size': 0.5, 'icon-allow-overlap': true },
+    paint: { 'icon-color': p.colour, 'icon-halo-color': p.colours.halo, 'icon-halo-width': 1.2 },
+  }, 0.2)
+}
+
+/** What answers a click: invisible, as wide as a finger needs, in exactly the zooms where the collection is drawn. */
+function hit(p: Paint): void {
+  const { c, t } = p
+  const id = hitLayer(c.id).slice(c.id.length + 1)
+  if (isPoint(c)) {
+    add(p, id, { type: 'circle', paint: { 'circle-radius': interpolate(stops([10, 4], [16, 9], [19, 12])), 'circle-opacity': 0 } }, 0.5)
+  } else if (isLine(c) || t.hit === 'line') {
+    add(p, id, { type: 'line', paint: { 'line-width': HIT_WIDTH, 'line-opacity': 0 } }, 0.5)
+  } else if (c.geometryType === 'geometry') {
+    add(p, id, { type: 'fill', paint: { 'fill-opacity': 0 }, filter: POLYGONS }, 0.5)
+    add(p, `${id} line`, { type: 'line', paint: { 'line-width': HIT_WIDTH, 'line-opacity': 0 }, filter: LINES }, 0.5)
+    add(p, `${id} point`, { type: 'circle', paint: { 'circle-radius': 8, 'circle-opacity': 0 }, filter: POINTS }, 0.5)
+  } else {
+    add(p, id, { type: 'fill', paint: { 'fill-opacity': 0 } }, 0.5)
+  }
+}
+
+/** The feature's name, in the reader's language where the data has it (`name_en` beside `name`). */
+export function labelText(p: { c: Collection; lang: Lang }): Expression | undefined {
+  const property = p.c.labelProperty
+  if (!property) return undefined
+  return ['to-string', ['coalesce', ['get', `${property}_${p.lang}`], ['get', property], '']] as unknown as Expression
+}
+
+function widthFactor(t: Treatment): Expression | number {
+  if (!t.widthBy) return 1
+  return ['match', ['to-string', ['get', t.widthBy.property]], ...Object.entries(t.widthBy.values).flat(), 1] as unknown as Expression
+}
+
+function stops(...pairs: [number, number][]): Stops {
+  return pairs
+}
+function isStops(width: Stops | Expression): width is Stops {
+  return Array.isArray(width[0])
+}
+function interpolate(pairs: Stops): Expression {
+  return ['interpolate', ['linear'], ['zoom'], ...pairs.flat()] as unknown as Expression
+}
+function exponential(base: number, ...pairs: [number, number][]): Expression {
+  return ['interpolate', ['exponential', base], ['zoom'], ...pairs.flat()] as unknown as Expression
+}
+function fade(...pairs: [number, number][]): Expression {
+  return interpolate(pairs)
+}

@@ -1,0 +1,140 @@
+//! What a CRS is.
+
+use model::{Crs, Message};
+use proj::Proj;
+use proj::wkt::WktVersion;
+use serde_json::Value as Json;
+
+use super::transformer::{self, guarded};
+use crate::Error;
+
+/// A CRS as a GeoPackage registers it (OGC 12-128r19 §1.1.2.1) and as people know it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CrsInfo {
+    pub name: String,
+    /// WKT of OGC 01-009, as GeoPackage asks; WKT 2 (ISO 19162:2019) where the CRS has no form in the older one.
+    pub wkt: String,
+    /// Name of the unit of the first axis, in PROJ's words: `degree`, `metre`, `US survey foot`.
+    pub unit: String,
+    /// Whether coordinates are longitude and latitude.
+    pub is_geographic: bool,
+    pub area_of_use: Option<Area>,
+    /// Expected accuracy in metres of the transformation to WGS 84 in the middle of the area of use, where known.
+    pub accuracy: Option<f64>,
+}
+
+/// Where a CRS is meant to be used, longitude/latitude in degrees; west is greater than east over the antimeridian.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Area {
+    pub name: String,
+    pub west: f64,
+    pub south: f64,
+    pub east: f64,
+    pub north: f64,
+}
+
+/// # Errors
+/// When the code is unknown or stands for no horizontal CRS ([`Error::UnknownCrs`]).
+pub fn describe(crs: Crs) -> Result<CrsInfo, Error> {
+    guarded(|| {
+        let definition = Definition::new(crs)?;
+        let area_of_use = area(&definition.proj);
+        let accuracy = area_of_use.as_ref().and_then(|area| accuracy(crs, area));
+        Ok(CrsInfo {
+            wkt: wkt(&definition.proj)?,
+            name: definition.name,
+            unit: definition.unit,
+            is_geographic: definition.is_geographic,
+            area_of_use,
+            accuracy,
+        })
+    })
+}
+
+/// A horizontal CRS in PROJ's form with what its definition says of its axes.
+pub(super) struct Definition {
+    pub(super) proj: Proj,
+    pub(super) name: String,
+    pub(super) is_geographic: bool,
+    /// Whether the definition has northing or latitude before easting or longitude.
+    pub(super) y_first: bool,
+    pub(super) unit: String,
+}
+
+impl Definition {
+    pub(super) fn new(crs: Crs) -> Result<Self, Error> {
+        let proj = Proj::new(&crs.to_string()).map_err(|e| {
+            let database_answers = crs.is_wgs84() || Proj::new(&Crs::CRS84.to_string()).is_ok();
+            if database_answers && !crs.is_wgs84() {
+                return unknown(crs);
+            }
+            Error::Failed(Message::new("spatial.proj-data").with("reason", e))
+        })?;
+        let json = proj.to_projjson(Some(false), None, None).map_err(|_no_form| unknown(crs))?;
+        let json: Json = serde_json::from_str(&json).map_err(|_not_json| unknown(crs))?;
+        let horizontal = horizontal(&json).ok_or_else(|| unknown(crs))?;
+        let axes = horizontal["coordinate_system"]["axis"].as_array().ok_or_else(|| unknown(crs))?;
+        let [first, second, ..] = axes.as_slice() else { return Err(unknown(crs)) };
+        let unit = &first["unit"];
+        let unit = unit.as_str().or_else(|| unit["name"].as_str()).unwrap_or_default().to_owned();
+        Ok(Self {
+            name: json["name"].as_str().unwrap_or_default().to_owned(),
+            is_geographic: horizontal["type"] == "GeographicCRS",
+            y_first: is_y_first(first, second),
+            unit,
+            proj,
+        })
+    }
+}
+
+fn unknown(crs: Crs) -> Error {
+    Error::UnknownCrs(Message::new("spatial.crs-unknown").with("crs", crs))
+}
+
+/// The part of a definition (PROJJSON) that has two horizontal axes.
+fn horizontal(json: &Json) -> Option<&Json> {
+    match json["type"].as_str()? {
+        "GeographicCRS" | "ProjectedCRS" | "DerivedGeographicCRS" | "DerivedProjectedCRS" => Some(json),
+        "BoundCRS" => horizontal(&json["source_crs"]),
+        "CompoundCRS" => horizontal(&json["components"][0]),
+        _ => None,
+    }
+}
+
+/// North before east, or the axes of a polar CRS, which both point the same way, by their names.
+fn is_y_first(first: &Json, second: &Json) -> bool {
+    match (first["direction"].as_str(), second["direction"].as_str()) {
+        (Some("north" | "south"), Some("east" | "west")) => true,
+        (Some("north" | "south"), Some("north" | "south")) => first["name"] == "Northing",
+        _ => false,
+    }
+}
+
+fn area(proj: &Proj) -> Option<Area> {
+    let (area, name) = proj.area_of_use().ok()?;
+    let area = area?;
+    let name = name.unwrap_or_default();
+    Some(Area { name, west: area.west, south: area.south, east: area.east, north: area.north })
+}
+
+fn wkt(proj: &Proj) -> Result<String, Error> {
+    let wkt = |version| guarded(|| proj.as_wkt(Some(version), None).map_err(|_not_utf8| failed()));
+    wkt(WktVersion::Wkt1_Gdal).or_else(|_no_form| wkt(WktVersion::Wkt2_2019))
+}
+
+fn failed() -> Error {
+    Error::Failed(Message::new("spatial.proj-failed"))
+}
+
+fn accuracy(crs: Crs, area: &Area) -> Option<f64> {
+    if crs.is_wgs84() {
+        return Some(0.0);
+    }
+    let width = (area.east - area.west).rem_euclid(360.0);
+    let middle = (area.west + width / 2.0, f64::midpoint(area.south, area.north));
+    let accuracy = transformer::with(Crs::CRS84, crs, |t| {
+        t.apply(&mut [middle])?;
+        Ok(t.accuracy())
+    });
+    accuracy.ok().flatten()
+}

@@ -1,0 +1,317 @@
+//! Attribute columns: a code for each slot into a dictionary of distinct values.
+
+use hashbrown::{DefaultHashBuilder, HashTable};
+use model::{Message, Value};
+use std::hash::BuildHasher;
+
+use super::text::{self, Haystack};
+use crate::Error;
+
+/// A borrowed property value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ValueRef<'a> {
+    Null,
+    Boolean(bool),
+    Integer(i64),
+    Real(f64),
+    Text(&'a str),
+}
+
+impl ValueRef<'_> {
+    pub fn to_value(self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Boolean(b) => Value::Boolean(b),
+            Self::Integer(i) => Value::Integer(i),
+            Self::Real(x) => Value::Real(x),
+            Self::Text(t) => Value::Text(t.into()),
+        }
+    }
+}
+
+impl<'a> From<&'a Value> for ValueRef<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Boolean(b) => Self::Boolean(*b),
+            Value::Integer(i) => Self::Integer(*i),
+            Value::Real(x) => Self::Real(*x),
+            Value::Text(t) => Self::Text(t),
+        }
+    }
+}
+
+/// A finished column.
+#[derive(Debug)]
+pub(super) struct Column {
+    codes: Codes,
+    dictionary: Dictionary,
+    /// The dictionary as searchable text, where the column is searchable.
+    haystack: Option<Haystack>,
+}
+
+impl Column {
+    pub(super) fn code(&self, slot: u32) -> u32 {
+        self.codes.get(slot as usize)
+    }
+
+    pub(super) fn codes(&self) -> &Codes {
+        &self.codes
+    }
+
+    pub(super) fn value(&self, code: u32) -> ValueRef<'_> {
+        self.dictionary.get(code)
+    }
+
+    pub(super) fn distinct(&self) -> usize {
+        self.dictionary.len()
+    }
+
+    pub(super) fn haystack(&self) -> Option<&Haystack> {
+        self.haystack.as_ref()
+    }
+
+    pub(super) fn memory_bytes(&self) -> usize {
+        let haystack = self.haystack.as_ref().map_or(0, Haystack::memory_bytes);
+        self.codes.memory_bytes() + self.dictionary.memory_bytes() + haystack
+    }
+}
+
+/// A column under construction.
+pub(super) struct ColumnBuilder {
+    codes: Codes,
+    dictionary: Dictionary,
+    /// Codes by the hash of their value; randomly seeded, since clients choose the values.
+    lookup: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    searchable: bool,
+}
+
+impl ColumnBuilder {
+    pub(super) fn new(searchable: bool) -> Self {
+        Self {
+            codes: Codes::U8(Vec::new()),
+            dictionary: Dictionary::default(),
+            lookup: HashTable::new(),
+            hasher: DefaultHashBuilder::default(),
+            searchable,
+        }
+    }
+
+    /// The code of a value, which gets one when it has none yet.
+    ///
+    /// # Errors
+    /// When the texts of the column are together longer than 4 GiB.
+    pub(super) fn code_of(&mut self, value: ValueRef<'_>) -> Result<u32, Error> {
+        let (tag, hash) = match value {
+            ValueRef::Text(t) => (Tag::Text, self.hasher.hash_one(t.as_bytes())),
+            other => {
+                let (tag, payload) = scalar(other);
+                (tag, self.hasher.hash_one((tag as u8, payload)))
+            }
+        };
+        let dictionary = &self.dictionary;
+        if let Some(code) = self.lookup.find(hash, |code| dictionary.equals(*code, tag, value)) {
+            return Ok(*code);
+        }
+        let code = self.dictionary.push(value)?;
+        let (dictionary, hasher) = (&self.dictionary, &self.hasher);
+        self.lookup.insert_unique(hash, code, |code| match dictionary.get(*code) {
+            ValueRef::Text(t) => hasher.hash_one(t.as_bytes()),
+            other => {
+                let (tag, payload) = scalar(other);
+                hasher.hash_one((tag as u8, payload))
+            }
+        });
+        Ok(code)
+    }
+
+    pub(super) fn push_code(&mut self, code: u32) {
+        self.codes.push(code);
+    }
+
+    pub(super) fn finish(mut self) -> Column {
+        drop(std::mem::take(&mut self.lookup));
+        self.codes.shrink();
+        self.dictionary.shrink();
+        let values = || (0..self.dictionary.len() as u32).map(|code| self.dictionary.get(code));
+        let haystack = self.searchable.then(|| text::haystack(values()));
+        Column { codes: self.codes, dictionary: self.dictionary, haystack }
+    }
+}
+
+/// Codes in the narrowest width that holds them: most columns of a cadastre have fewer than 256 distinct values.
+#[derive(Debug)]
+pub(super) enum Codes {
+    U8(Vec<u8>),
+    U16(Vec<u16>),
+    U32(Vec<u32>),
+}
+
+impl Codes {
+    fn push(&mut self, code: u32) {
+        match self {
+            Self::U8(codes) => match u8::try_from(code) {
+                Ok(code) => return codes.push(code),
+                Err(_) => *self = Self::U16(codes.iter().map(|c| u16::from(*c)).collect()),
+            },
+            Self::U16(codes) => match u16::try_from(code) {
+                Ok(code) => return codes.push(code),
+                Err(_) => *self = Self::U32(codes.iter().map(|c| u32::from(*c)).collect()),
+            },
+            Self::U32(codes) => return codes.push(code),
+        }
+        self.push(code);
+    }
+
+    pub(super) fn get(&self, slot: usize) -> u32 {
+        match self {
+            Self::U8(codes) => u32::from(codes[slot]),
+            Self::U16(codes) => u32::from(codes[slot]),
+            Self::U32(codes) => codes[slot],
+        }
+    }
+
+    fn shrink(&mut self) {
+        match self {
+            Self::U8(codes) => codes.shrink_to_fit(),
+            Self::U16(codes) => codes.shrink_to_fit(),
+            Self::U32(codes) => codes.shrink_to_fit(),
+        }
+    }
+
+    fn memory_bytes(&self) -> usize {
+        match self {
+            Self::U8(codes) => codes.capacity(),
+            Self::U16(codes) => codes.capacity() * 2,
+            Self::U32(codes) => codes.capacity() * 4,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Tag {
+    Null,
+    Boolean,
+    Integer,
+    Real,
+    Text,
+}
+
+/// Distinct values: a tag and eight bytes each; a text's bytes stand in one pool.
+#[derive(Debug, Default)]
+struct Dictionary {
+    tags: Vec<Tag>,
+    /// The number's bits; of a text its start in the pool (high half) and its length (low half).
+    payloads: Vec<u64>,
+    pool: String,
+}
+
+/// Tag and bits of a value that is no text.
+fn scalar(value: ValueRef<'_>) -> (Tag, u64) {
+    match value {
+        ValueRef::Null | ValueRef::Text(_) => (Tag::Null, 0),
+        ValueRef::Boolean(b) => (Tag::Boolean, u64::from(b)),
+        ValueRef::Integer(i) => (Tag::Integer, i.cast_unsigned()),
+        ValueRef::Real(x) => (Tag::Real, x.to_bits()),
+    }
+}
+
+impl Dictionary {
+    fn len(&self) -> usize {
+        self.tags.len()
+    }
+
+    fn push(&mut self, value: ValueRef<'_>) -> Result<u32, Error> {
+        let code = u32::try_from(self.tags.len()).expect("a segment has fewer than 2^32 slots");
+        let (tag, payload) = match value {
+            ValueRef::Text(t) => {
+                let start = self.pool.len() as u64;
+                let end = start + t.len() as u64;
+                if end > u64::from(u32::MAX) {
+                    return Err(Error::Failed(Message::new("spatial.index-too-large")));
+                }
+                self.pool.push_str(t);
+                (Tag::Text, start << 32 | t.len() as u64)
+            }
+            other => scalar(other),
+        };
+        self.tags.push(tag);
+        self.payloads.push(payload);
+        Ok(code)
+    }
+
+    fn get(&self, code: u32) -> ValueRef<'_> {
+        let payload = self.payloads[code as usize];
+        match self.tags[code as usize] {
+            Tag::Null => ValueRef::Null,
+            Tag::Boolean => ValueRef::Boolean(payload != 0),
+            Tag::Integer => ValueRef::Integer(payload.cast_signed()),
+            Tag::Real => ValueRef::Real(f64::from_bits(payload)),
+            Tag::Text => {
+                let start = (payload >> 32) as usize;
+                ValueRef::Text(&self.pool[start..start + (payload & u64::from(u32::MAX)) as usize])
+            }
+        }
+    }
+
+    fn equals(&self, code: u32, tag: Tag, value: ValueRef<'_>) -> bool {
+        if self.tags[code as usize] != tag {
+            return false;
+        }
+        match (self.get(code), value) {
+            (ValueRef::Text(a), ValueRef::Text(b)) => a == b,
+            (_, other) => self.payloads[code as usize] == scalar(other).1 && scalar(other).0 == tag,
+        }
+    }
+
+    fn shrink(&mut self) {
+        self.tags.shrink_to_fit();
+        self.payloads.shrink_to_fit();
+        self.pool.shrink_to_fit();
+    }
+
+    fn memory_bytes(&self) -> usize {
+        self.tags.capacity() + self.payloads.capacity() * 8 + self.pool.capacity()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_values_share_a_code_and_kinds_stay_apart() {
+        let values = [
+            Value::Null,
+            Value::Boolean(false),
+            Value::Integer(0),
+            Value::Real(0.0),
+            Value::Real(-0.0),
+            Value::Text("".into()),
+            Value::Text("0".into()),
+        ];
+        let mut column = ColumnBuilder::new(false);
+        for value in values.iter().chain(&values) {
+            let code = column.code_of(value.into()).unwrap();
+            column.push_code(code);
+        }
+        let column = column.finish();
+        assert_eq!(column.distinct(), values.len());
+        for (slot, value) in values.iter().chain(&values).enumerate() {
+            assert_eq!(column.value(column.code(slot as u32)).to_value(), *value);
+        }
+    }
+
+    #[test]
+    fn codes_widen_without_loss() {
+        let mut column = ColumnBuilder::new(false);
+        for i in 0..70_000_i64 {
+            let code = column.code_of(ValueRef::Integer(i * 7)).unwrap();
+            column.push_code(code);
+        }
+        let column = column.finish();
+        assert!((0..70_000_u32).all(|s| column.value(column.code(s)) == ValueRef::Integer(i64::from(s) * 7)));
+    }
+}

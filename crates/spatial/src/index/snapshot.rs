@@ -1,0 +1,194 @@
+//! An index at one moment, and the next one.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use model::world::WorldBuf;
+use model::{Bbox, Envelope, Message, Value};
+
+use super::builder::check;
+use super::hit::Hit;
+use super::merge::{Merged, merge};
+use super::segment::Part;
+use crate::Error;
+
+/// A change of one feature.
+#[derive(Debug, Clone)]
+pub enum Edit {
+    /// Adds the feature or replaces the one of this key.
+    Put { fid: i64, envelope: Option<Envelope>, geometries: Vec<WorldBuf>, values: Vec<Value> },
+    /// Takes the feature away; nothing happens when there is none.
+    Remove { fid: i64 },
+}
+
+/// The feature of an [`Edit::Put`].
+pub(super) struct Put<'a> {
+    pub(super) fid: i64,
+    pub(super) envelope: Option<Envelope>,
+    pub(super) geometries: &'a [WorldBuf],
+    pub(super) values: &'a [Value],
+}
+
+/// The index of a collection at one moment. Never changes; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Snapshot {
+    pub(super) inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    /// From the greatest to the smallest, as far as deletes allow; about log2 of the features at most.
+    pub(super) parts: Vec<Part>,
+    len: usize,
+    searchable: Box<[bool]>,
+}
+
+impl Snapshot {
+    pub(super) fn new(parts: Vec<Part>, searchable: Box<[bool]>) -> Self {
+        let len = parts.iter().map(Part::live).sum();
+        Self { inner: Arc::new(Inner { parts, len, searchable }) }
+    }
+
+    /// Features, those without geometry included.
+    pub fn len(&self) -> usize {
+        self.inner.len
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.inner.len == 0
+    }
+
+    /// Values of each feature.
+    pub fn columns(&self) -> usize {
+        self.inner.searchable.len()
+    }
+
+    /// The exact box around all features, longitude/latitude; `None` when none has a geometry.
+    /// After a delete at its edge the next call walks over the envelopes once.
+    pub fn extent(&self) -> Option<Envelope> {
+        self.inner.parts.iter().filter_map(Part::extent).reduce(Envelope::union)
+    }
+
+    /// Features whose envelope intersects the box, ends inclusive, in no order. A reversed box or one
+    /// with NaN holds nothing.
+    pub fn search<'a>(&'a self, envelope: &Envelope) -> impl Iterator<Item = Hit<'a>> + use<'a> {
+        let envelope = *envelope;
+        let parts: &[Part] = if is_box(&envelope) { &self.inner.parts } else { &[] };
+        parts.iter().flat_map(move |part| part.search(envelope).map(move |slot| Hit { part, slot }))
+    }
+
+    /// As [`Self::search`] with a query box; a feature on both sides of the antimeridian comes once.
+    pub fn search_bbox<'a>(&'a self, bbox: &Bbox) -> impl Iterator<Item = Hit<'a>> + use<'a> {
+        let mut boxes = bbox.envelopes();
+        let first = boxes.next();
+        let second = boxes.next();
+        let again = move |hit: &Hit<'_>| hit.envelope().zip(first).is_some_and(|(e, first)| e.intersects(&first));
+        let in_first = first.into_iter().flat_map(|e| self.search(&e));
+        let in_second = second.into_iter().flat_map(|e| self.search(&e)).filter(move |hit| !again(hit));
+        in_first.chain(in_second)
+    }
+
+    /// How many features [`Self::search`] finds.
+    pub fn count(&self, envelope: &Envelope) -> usize {
+        if !is_box(envelope) {
+            return 0;
+        }
+        let count = |part: &Part| match part.extent() {
+            Some(all) if envelope.contains(&all) => part.live_with_envelope(),
+            Some(all) if envelope.intersects(&all) => part.search(*envelope).count(),
+            _ => 0,
+        };
+        self.inner.parts.iter().map(count).sum()
+    }
+
+    /// How many features [`Self::search_bbox`] finds.
+    pub fn count_bbox(&self, bbox: &Bbox) -> usize {
+        let mut boxes = bbox.envelopes();
+        match (boxes.next(), boxes.next()) {
+            (Some(only), None) => self.count(&only),
+            _ => self.search_bbox(bbox).count(),
+        }
+    }
+
+    pub fn get(&self, fid: i64) -> Option<Hit<'_>> {
+        self.inner.parts.iter().find_map(|part| Some(Hit { part, slot: part.find(fid)? }))
+    }
+
+    /// All features in ascending order of their keys.
+    pub fn iter(&self) -> impl Iterator<Item = Hit<'_>> {
+        self.iter_after(None)
+    }
+
+    /// Features whose key is greater, in ascending order; all of them for `None`.
+    pub fn iter_after(&self, fid: Option<i64>) -> impl Iterator<Item = Hit<'_>> {
+        let parts = &self.inner.parts;
+        Merged::new(parts, fid).map(|(index, slot)| Hit { part: &parts[index], slot })
+    }
+
+    /// The next `n` keys after one, ascending.
+    pub fn fids_after(&self, fid: i64, n: usize) -> Vec<i64> {
+        self.iter_after(Some(fid)).take(n).map(|hit| hit.fid()).collect()
+    }
+
+    /// The next snapshot. Of several edits of one feature the last one counts.
+    /// On average O(log n) features are copied for an edit.
+    ///
+    /// # Errors
+    /// When a feature to put breaks a rule of [`super::Builder::push`]; this snapshot stays as it is in any case.
+    pub fn with(&self, edits: &[Edit]) -> Result<Snapshot, Error> {
+        let made = catch_unwind(AssertUnwindSafe(|| self.next(edits)));
+        made.unwrap_or_else(|_panic| Err(Error::Failed(Message::new("spatial.index-failed"))))
+    }
+
+    fn next(&self, edits: &[Edit]) -> Result<Snapshot, Error> {
+        let mut last: BTreeMap<i64, Option<Put<'_>>> = BTreeMap::new();
+        for edit in edits {
+            match edit {
+                Edit::Remove { fid } => last.insert(*fid, None),
+                Edit::Put { fid, envelope, geometries, values } => {
+                    check(*fid, *envelope, values.len(), self.columns())?;
+                    last.insert(*fid, Some(Put { fid: *fid, envelope: *envelope, geometries, values }))
+                }
+            };
+        }
+        let mut parts = self.inner.parts.clone();
+        for fid in last.keys() {
+            if let Some((part, slot)) = parts.iter_mut().find_map(|p| p.find(*fid).map(|slot| (p, slot))) {
+                part.kill(slot);
+            }
+        }
+        let puts: Vec<Put<'_>> = last.into_values().flatten().collect();
+        let searchable = &self.inner.searchable;
+        parts.retain(|part| part.live() > 0);
+        for part in &mut parts {
+            if part.live() * 2 < part.slots() {
+                // Most of it is dead: its memory is given back.
+                let compact = merge(std::slice::from_ref(part), &[], searchable)?;
+                *part = compact.expect("the part has live features");
+            }
+        }
+        if !puts.is_empty() {
+            let mut size = puts.len();
+            let mut keep = parts.len();
+            while keep > 0 && parts[keep - 1].live() <= size {
+                keep -= 1;
+                size += parts[keep].live();
+            }
+            let small = merge(&parts[keep..], &puts, searchable)?;
+            parts.truncate(keep);
+            parts.extend(small);
+        }
+        Ok(Snapshot::new(parts, searchable.clone()))
+    }
+
+    /// Memory that the index takes, without what older snapshots still hold.
+    pub fn memory_bytes(&self) -> usize {
+        self.inner.parts.iter().map(Part::memory_bytes).sum()
+    }
+}
+
+/// Whether the corners are in order; false for NaN.
+fn is_box(envelope: &Envelope) -> bool {
+    (0..2).all(|i| envelope.min[i] <= envelope.max[i])
+}

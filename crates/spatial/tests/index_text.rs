@@ -1,0 +1,64 @@
+//! What the search box finds and in which order.
+
+use model::Value;
+use spatial::index::{Builder, Snapshot};
+
+fn index(values: &[&str]) -> Snapshot {
+    let mut builder = Builder::new(1, &[true]);
+    for (fid, value) in values.iter().enumerate() {
+        builder.push(fid as i64, None, &[], &[Value::Text((*value).into())]).unwrap();
+    }
+    builder.finish()
+}
+
+fn found<'a>(values: &[&'a str], query: &str, limit: usize) -> Vec<&'a str> {
+    let index = index(values);
+    index.search_text(query, &[0], limit).iter().map(|hit| values[hit.hit.fid() as usize]).collect()
+}
+
+#[test]
+fn equal_values_come_first_then_prefixes_then_words_then_the_rest() {
+    let values = ["Підгай", "вул. Гайова", "Гайове", "Гай", "Зелений Гай", "Шевченка"];
+    let all = ["Гай", "Гайове", "вул. Гайова", "Зелений Гай", "Підгай"];
+    let mut hits = found(&values, "гай", 10);
+    // Within a rank the order is that of the folded text.
+    hits[2..4].sort_unstable();
+    assert_eq!(hits[..2], all[..2]);
+    assert_eq!(hits[2..4], ["Зелений Гай", "вул. Гайова"]);
+    assert_eq!(hits[4..], all[4..]);
+    assert_eq!(found(&values, "гай", 2), ["Гай", "Гайове"]);
+}
+
+#[test]
+fn a_cadastral_number_is_found_however_it_is_typed() {
+    let values = ["2610100000:01:001:0001", "2610100000:01:001:0002", "ділянка 2610100000:01:001:0001 (стара)"];
+    for query in ["2610100000:01:001:0001", "26101000000100 10001", "2610100000-01-001-0001"] {
+        assert_eq!(found(&values, query, 10)[0], values[0], "{query}");
+    }
+    assert_eq!(found(&values, "2610100000:01:001:0001", 10), [values[0], values[2]]);
+    assert_eq!(found(&values, "0010002", 10), [values[1]]);
+}
+
+#[test]
+fn case_apostrophes_and_latin_letters_make_no_difference() {
+    let values = ["вул. Пʼятихатки, 5", "Івано-Франківськ"];
+    assert_eq!(found(&values, "П'ЯТИХАТКИ 5", 10), [values[0]]);
+    assert_eq!(found(&values, "iвано фpанк", 10), [values[1]]);
+}
+
+#[test]
+fn a_query_without_letters_or_digits_finds_nothing() {
+    for query in ["", " ", "::", "'"] {
+        assert!(found(&["а", "", "::"], query, 10).is_empty(), "{query:?}");
+    }
+    assert!(found(&["а"], "а", 0).is_empty());
+    assert!(found(&["а"], &"а".repeat(100_000), 10).is_empty());
+}
+
+#[test]
+fn one_value_of_many_features_gives_as_many_hits_as_asked() {
+    let values = vec!["вул. Шевченка"; 5_000];
+    let index = index(&values);
+    let fids: Vec<i64> = index.search_text("шевч", &[0], 10).iter().map(|h| h.hit.fid()).collect();
+    assert_eq!(fids, (0..10).collect::<Vec<_>>());
+}

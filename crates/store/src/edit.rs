@@ -1,0 +1,438 @@
+//! The write path of single features: store, change log, commit, then index.
+
+use std::sync::Arc;
+
+use model::{ChangeSeq, Collection, Message, Operation, Value};
+use spatial::index::Edit;
+use sqlx::sqlite::{Sqlite, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, Row, Transaction};
+
+use crate::live::{self, Live, LiveCollection};
+use crate::registry::{self, GEOMETRY, KEY, quoted};
+use crate::{Error, Item, Store, items, row, sqlite};
+
+/// A feature as a client wants it to be.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    /// WKB in longitude/latitude; `None` for null.
+    pub geometry: Option<Vec<u8>>,
+    /// One value for each property of the schema, in its order.
+    pub properties: Vec<Value>,
+}
+
+/// A write that is on disk and in the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Written {
+    pub fid: i64,
+    pub version: ChangeSeq,
+}
+
+enum Intent {
+    Create(Draft),
+    /// With the version that the client saw, when it says one.
+    Replace(Box<str>, Draft, Option<ChangeSeq>),
+    Delete(Box<str>, Option<ChangeSeq>),
+}
+
+impl Store {
+    /// Adds a feature.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a value or geometry that does not fit, [`Error::Conflict`] for an id that is taken,
+    /// [`Error::Full`], [`Error::Stopped`].
+    pub async fn create(
+        &self,
+        collection: &str,
+        draft: Draft,
+        actor: &str,
+    ) -> Result<Written, Error> {
+        self.write(collection, Intent::Create(draft), actor).await
+    }
+
+    /// Puts another state in a feature's place; `expected` is the version it must still have.
+    ///
+    /// # Errors
+    /// As [`Store::create`], and [`Error::NotFound`], [`Error::PreconditionFailed`].
+    pub async fn replace(
+        &self,
+        collection: &str,
+        id: &str,
+        draft: Draft,
+        expected: Option<ChangeSeq>,
+        actor: &str,
+    ) -> Result<Written, Error> {
+        self.write(
+            collection,
+            Intent::Replace(id.into(), draft, expected),
+            actor,
+        )
+        .await
+    }
+
+    /// Takes a feature out; its last state stays in the change log.
+    ///
+    /// # Errors
+    /// As [`Store::replace`].
+    pub async fn delete(
+        &self,
+        collection: &str,
+        id: &str,
+        expected: Option<ChangeSeq>,
+        actor: &str,
+    ) -> Result<Written, Error> {
+        self.write(collection, Intent::Delete(id.into(), expected), actor)
+            .await
+    }
+
+    /// Runs the write in a task of its own: a client that hangs up half-way gets all of it or nothing.
+    async fn write(&self, collection: &str, intent: Intent, actor: &str) -> Result<Written, Error> {
+        let (store, collection, actor) = (self.clone(), collection.to_owned(), actor.to_owned());
+        let task = tokio::spawn(async move { store.write_here(&collection, intent, &actor).await });
+        task.await
+            .map_err(|e| Error::Io(std::io::Error::other(e)))?
+    }
+
+    async fn write_here(
+        &self,
+        collection: &str,
+        intent: Intent,
+        actor: &str,
+    ) -> Result<Written, Error> {
+        let Some(writer) = &self.inner.writer else {
+            return Err(Error::Refused(Message::new("store.read-only")));
+        };
+        let mut writer = writer.lock().await;
+        if let Some(reason) = self.stopped() {
+            return Err(Error::Stopped(reason));
+        }
+        let live = self.live();
+        let Some(live) = live.get(collection) else {
+            return Err(Error::NotFound(
+                Message::new("store.no-collection").with("id", collection),
+            ));
+        };
+        let written = self.transact(&mut writer, live, intent, actor).await;
+        if let Err(error) = &written
+            && self.stopped().is_some()
+        {
+            tracing::error!(%error, "a write has an unknown outcome; writes stop until the store is started again");
+            self.reload().await;
+        }
+        let (written, edit) = written?;
+        self.publish(live, written.version, &edit).await;
+        Ok(written)
+    }
+
+    async fn transact(
+        &self,
+        writer: &mut sqlite::Writer,
+        live: &LiveCollection,
+        intent: Intent,
+        actor: &str,
+    ) -> Result<(Written, Edit), Error> {
+        let mut transaction = writer
+            .connection()?
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(|e| self.judge(e))?;
+        let change = Change { live, actor };
+        let done = match intent {
+            Intent::Create(draft) => change.create(&mut transaction, draft).await,
+            Intent::Replace(id, draft, expected) => {
+                change.replace(&mut transaction, &id, draft, expected).await
+            }
+            Intent::Delete(id, expected) => change.delete(&mut transaction, &id, expected).await,
+        };
+        match done {
+            Ok(done) => {
+                self.commit(transaction).await?;
+                Ok(done)
+            }
+            Err(error) => {
+                // The statement failed before the commit: nothing of it stays.
+                transaction.rollback().await.map_err(|e| self.judge(e))?;
+                if let Error::Database(inner) = &error
+                    && Error::is_io(inner)
+                {
+                    self.stop();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// # Errors
+    /// [`Error::Stopped`] when the commit failed: it may or may not be on disk, so writes stop.
+    pub(crate) async fn commit(&self, transaction: Transaction<'_, Sqlite>) -> Result<(), Error> {
+        transaction
+            .commit()
+            .await
+            .map_err(|error| match Error::from(error) {
+                // A full disk is found before the commit record is written, and SQLite rolls back.
+                full @ Error::Full(_) => full,
+                other => {
+                    tracing::error!(error = %other, "a commit failed");
+                    Error::Stopped(self.stop())
+                }
+            })
+    }
+
+    /// An I/O error stops writes, since nothing written before it can be trusted to be on disk.
+    fn judge(&self, error: sqlx::Error) -> Error {
+        if Error::is_io(&error) {
+            tracing::error!(%error, "the disk failed");
+            return Error::Stopped(self.stop());
+        }
+        Error::from(error)
+    }
+
+    fn stop(&self) -> Message {
+        let reason = Message::new("store.stopped");
+        self.inner.stopped.store(Arc::new(Some(reason.clone())));
+        reason
+    }
+
+    /// The index as the store has it, after a write of unknown outcome.
+    async fn reload(&self) {
+        if let Err(error) = self.load().await {
+            tracing::error!(%error, "the index could not be loaded again");
+        }
+    }
+
+    /// Shows a committed change to readers. Called with the writer held, so changes arrive in order.
+    async fn publish(&self, before: &LiveCollection, seq: ChangeSeq, edit: &Edit) {
+        let mut live = Live::clone(&self.live());
+        let applied = before.index.with(std::slice::from_ref(edit));
+        let index = match applied {
+            Ok(index) => index,
+            Err(error) => {
+                tracing::error!(%error, "the index refused a committed change; it is loaded again");
+                self.reload().await;
+                return;
+            }
+        };
+        let after = LiveCollection {
+            index,
+            seq,
+            ..before.clone()
+        };
+        live.collections
+            .insert(before.collection.id.as_str().into(), after);
+        self.inner.live.store(Arc::new(live));
+    }
+}
+
+/// One write within a transaction.
+struct Change<'a> {
+    live: &'a LiveCollection,
+    actor: &'a str,
+}
+
+impl Change<'_> {
+    async fn create(
+        &self,
+        connection: &mut SqliteConnection,
+        draft: Draft,
+    ) -> Result<(Written, Edit), Error> {
+        let collection = &self.live.collection;
+        let columns = &collection.schema.properties;
+        let (wkb, blob) = self.geometry(draft.geometry)?;
+        let names: String = columns
+            .iter()
+            .map(|p| format!(", {}", quoted(&p.name)))
+            .collect();
+        let sql = format!(
+            "INSERT INTO {} ({KEY}, {GEOMETRY}{names}) VALUES (?, ?{}) RETURNING {KEY}",
+            quoted(collection.id.as_str()),
+            ", ?".repeat(columns.len())
+        );
+        let query = sqlx::query(AssertSqlSafe(sql))
+            .bind(self.integer_id(&draft.properties)?)
+            .bind(blob);
+        let query = draft.properties.iter().fold(query, row::bound);
+        let fid: i64 = query
+            .fetch_one(&mut *connection)
+            .await
+            .map_err(|e| self.taken(e))?
+            .try_get(0)?;
+        let version = self.log(connection, fid, Operation::Create, None).await?;
+        let edit = live::put(self.live, fid, wkb.as_deref(), &draft.properties)?;
+        Ok((Written { fid, version }, edit))
+    }
+
+    async fn replace(
+        &self,
+        connection: &mut SqliteConnection,
+        id: &str,
+        draft: Draft,
+        expected: Option<ChangeSeq>,
+    ) -> Result<(Written, Edit), Error> {
+        let collection = &self.live.collection;
+        let before = self.before(connection, id, expected).await?;
+        let fid = before.feature.fid;
+        if self
+            .integer_id(&draft.properties)?
+            .is_some_and(|key| key != fid)
+        {
+            return Err(Error::Invalid(
+                Message::new("store.id-changed").with("id", id),
+            ));
+        }
+        let (wkb, blob) = self.geometry(draft.geometry)?;
+        let version = self
+            .log(connection, fid, Operation::Replace, Some(&before))
+            .await?;
+        let names: String = collection
+            .schema
+            .properties
+            .iter()
+            .map(|p| format!(", {} = ?", quoted(&p.name)))
+            .collect();
+        let sql = format!(
+            "UPDATE {} SET {GEOMETRY} = ?{names} WHERE {KEY} = ?",
+            quoted(collection.id.as_str())
+        );
+        let query = draft
+            .properties
+            .iter()
+            .fold(sqlx::query(AssertSqlSafe(sql)).bind(blob), row::bound);
+        query
+            .bind(fid)
+            .execute(connection)
+            .await
+            .map_err(|e| self.taken(e))?;
+        let edit = live::put(self.live, fid, wkb.as_deref(), &draft.properties)?;
+        Ok((Written { fid, version }, edit))
+    }
+
+    async fn delete(
+        &self,
+        connection: &mut SqliteConnection,
+        id: &str,
+        expected: Option<ChangeSeq>,
+    ) -> Result<(Written, Edit), Error> {
+        let before = self.before(connection, id, expected).await?;
+        let fid = before.feature.fid;
+        let version = self
+            .log(connection, fid, Operation::Delete, Some(&before))
+            .await?;
+        let sql = format!(
+            "DELETE FROM {} WHERE {KEY} = ?",
+            quoted(self.live.collection.id.as_str())
+        );
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(fid)
+            .execute(connection)
+            .await?;
+        Ok((Written { fid, version }, Edit::Remove { fid }))
+    }
+
+    async fn before(
+        &self,
+        connection: &mut SqliteConnection,
+        id: &str,
+        expected: Option<ChangeSeq>,
+    ) -> Result<Item, Error> {
+        let collection = &self.live.collection.id;
+        let item = items::stored(connection, self.live, id)
+            .await?
+            .ok_or_else(|| {
+                Error::NotFound(
+                    Message::new("store.no-feature")
+                        .with("id", id)
+                        .with("collection", collection),
+                )
+            })?;
+        if expected.is_some_and(|version| version != item.version) {
+            return Err(Error::PreconditionFailed(
+                Message::new("store.version-changed")
+                    .with("id", id)
+                    .with("collection", collection),
+            ));
+        }
+        Ok(item)
+    }
+
+    /// Adds to the change log; the state before is read by SQL, as bulk writes do it.
+    async fn log(
+        &self,
+        connection: &mut SqliteConnection,
+        fid: i64,
+        operation: Operation,
+        before: Option<&Item>,
+    ) -> Result<ChangeSeq, Error> {
+        let collection = &self.live.collection;
+        let (geometry, properties) = match before {
+            Some(_) => (
+                GEOMETRY.to_owned(),
+                registry::properties_json_sql(&collection.schema),
+            ),
+            None => ("NULL".to_owned(), "NULL".to_owned()),
+        };
+        let sql = format!(
+            "INSERT INTO hromada_changes (at, actor, collection, fid, operation, before_geometry, before_properties)
+             SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), ?, ?, {KEY}, ?, {geometry}, {properties}
+             FROM {} WHERE {KEY} = ? RETURNING seq",
+            quoted(collection.id.as_str())
+        );
+        let seq: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(self.actor.to_owned())
+            .bind(self.live.n)
+            .bind(operation.name())
+            .bind(fid)
+            .fetch_one(connection)
+            .await?;
+        Ok(ChangeSeq(seq))
+    }
+
+    /// The client's geometry checked and in the storage CRS, and its blob.
+    fn geometry(
+        &self,
+        geometry: Option<Vec<u8>>,
+    ) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), Error> {
+        let Some(wkb) = geometry else {
+            return Ok((None, None));
+        };
+        let collection: &Collection = &self.live.collection;
+        let wkb = row::from_wgs84(collection, wkb)?;
+        let header = formats::wkb::check(&wkb).map_err(|e| Error::Invalid(e.message().clone()))?;
+        let declared = collection.geometry_type;
+        if declared != model::GeometryType::Geometry && declared != header.geometry_type {
+            return Err(Error::Invalid(
+                Message::new("store.geometry-type")
+                    .with("found", header.geometry_type.name())
+                    .with("declared", declared.name()),
+            ));
+        }
+        let blob = row::blob(&wkb, &header, collection.storage_crs.code());
+        Ok((Some(wkb), Some(blob)))
+    }
+
+    /// The key that an integer id property gives.
+    fn integer_id(&self, properties: &[Value]) -> Result<Option<i64>, Error> {
+        let collection = &self.live.collection;
+        let Some(name) = &collection.id_property else {
+            return Ok(None);
+        };
+        let position = collection.schema.position(name);
+        match position.and_then(|p| properties.get(p)) {
+            Some(Value::Integer(key)) => Ok(Some(*key)),
+            Some(Value::Null) | None => Err(Error::Invalid(
+                Message::new("store.id-missing").with("property", name),
+            )),
+            Some(_) => Ok(None),
+        }
+    }
+
+    fn taken(&self, error: sqlx::Error) -> Error {
+        let unique = error
+            .as_database_error()
+            .is_some_and(sqlx::error::DatabaseError::is_unique_violation);
+        if unique {
+            return Error::Conflict(
+                Message::new("store.id-taken").with("collection", &self.live.collection.id),
+            );
+        }
+        Error::from(error)
+    }
+}

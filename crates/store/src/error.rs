@@ -1,0 +1,85 @@
+//! What can go wrong in the store, by what a caller does about it.
+
+use model::Message;
+
+/// An error of the store.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The store or a file can't be used as it is; the message names the remedy.
+    #[error("{0}")]
+    Refused(Message),
+    /// A value given by the caller breaks a rule.
+    #[error("{0}")]
+    Invalid(Message),
+    /// There is no such collection or feature.
+    #[error("{0}")]
+    NotFound(Message),
+    /// The id is taken already.
+    #[error("{0}")]
+    Conflict(Message),
+    /// The feature has changed since the version that the caller saw.
+    #[error("{0}")]
+    PreconditionFailed(Message),
+    /// The disk is full; nothing was written.
+    #[error("{0}")]
+    Full(Message),
+    /// Writes have stopped: a commit failed and its outcome is not known.
+    #[error("{0}")]
+    Stopped(Message),
+    /// The store is busy with another write for too long.
+    #[error("{0}")]
+    Busy(Message),
+    #[error("the database failed: {0}")]
+    Database(#[source] sqlx::Error),
+    #[error("reading or writing a file failed: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Result code of SQLite for a full disk, <https://sqlite.org/rescode.html#full>.
+const SQLITE_FULL: i32 = 13;
+const SQLITE_BUSY: i32 = 5;
+const SQLITE_IOERR: i32 = 10;
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Self {
+        match primary_code(&error) {
+            Some(SQLITE_FULL) => Self::Full(Message::new("store.disk-full")),
+            Some(SQLITE_BUSY) => Self::Busy(Message::new("store.busy")),
+            _ => Self::Database(error),
+        }
+    }
+}
+
+impl From<model::Invalid> for Error {
+    fn from(invalid: model::Invalid) -> Self {
+        Self::Invalid(invalid.0)
+    }
+}
+
+impl Error {
+    /// Whether the disk itself failed, after which nothing that was written can be trusted to be there.
+    pub(crate) fn is_io(error: &sqlx::Error) -> bool {
+        primary_code(error) == Some(SQLITE_IOERR)
+    }
+
+    /// The text for people, where there is one; other errors are logged, not shown.
+    pub fn message(&self) -> Option<&Message> {
+        match self {
+            Self::Refused(m)
+            | Self::Invalid(m)
+            | Self::NotFound(m)
+            | Self::Conflict(m)
+            | Self::PreconditionFailed(m)
+            | Self::Full(m)
+            | Self::Stopped(m)
+            | Self::Busy(m) => Some(m),
+            Self::Database(_) | Self::Io(_) => None,
+        }
+    }
+}
+
+/// The primary result code: the low byte of SQLite's extended code.
+pub(crate) fn primary_code(error: &sqlx::Error) -> Option<i32> {
+    let code = error.as_database_error()?.code()?;
+    code.parse::<i32>().ok().map(|c| c & 0xff)
+}

@@ -1,0 +1,271 @@
+//! From a record of the source to a row: checks, repair, blob. Runs beside the reading side.
+
+use formats::{Record, Rejection};
+use geo_types::Geometry;
+use model::{Collection, Envelope, Message, PropertyType, SourceFeature, SourceId, Value};
+
+use super::report::InvalidGeometry;
+use super::{ImportJob, SourceHead};
+use crate::{Error, row};
+
+/// Rows in a batch: one insert statement's worth of small rows.
+pub(crate) const BATCH_ROWS: usize = 512;
+
+/// A batch ends earlier when its geometries reach this, in bytes, so that huge features keep memory flat.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// A checked record, ready to be stored.
+pub(crate) struct Prepared {
+    pub(crate) record: u64,
+    /// The key that the source gives.
+    pub(crate) fid: Option<i64>,
+    pub(crate) blob: Option<Vec<u8>>,
+    /// In the order of the collection's schema.
+    pub(crate) values: Vec<Value>,
+}
+
+/// Rows and what is to be said of the records that made them.
+#[derive(Default)]
+pub(crate) struct Batch {
+    pub(crate) rows: Vec<Prepared>,
+    pub(crate) read: u64,
+    pub(crate) last_record: u64,
+    pub(crate) bytes_read: u64,
+    pub(crate) rejections: Vec<Rejection>,
+    pub(crate) invalid: Vec<InvalidGeometry>,
+    pub(crate) repaired: u64,
+    pub(crate) out_of_range: u64,
+    pub(crate) at_zero: u64,
+    pub(crate) without_geometry: u64,
+    /// Around the rows' geometries, in the storage CRS.
+    pub(crate) envelope: Option<Envelope>,
+    /// Which geometry types came, with their Z and M.
+    pub(crate) types: Vec<(model::GeometryType, bool, bool)>,
+    bytes: usize,
+}
+
+pub(crate) struct Preparer {
+    collection: Collection,
+    /// For each property of the collection, its place in the source.
+    from_source: Vec<Option<usize>>,
+    /// Position of the integer id property whose value is the key.
+    key: Option<usize>,
+    keep_source_ids: bool,
+    repair: bool,
+    strict: bool,
+    batch: Batch,
+}
+
+impl Preparer {
+    pub(crate) fn new(
+        job: &ImportJob,
+        collection: &Collection,
+        head: &SourceHead,
+    ) -> Result<Self, Error> {
+        let creates = matches!(
+            job.mode,
+            super::ImportMode::Create | super::ImportMode::Replace
+        );
+        let names: Vec<String> = head
+            .schema
+            .properties
+            .iter()
+            .map(|p| p.name.clone())
+            .collect();
+        let (safe, _) = crate::safe_property_names(&names);
+        let schema = &collection.schema;
+        let from_source = schema
+            .properties
+            .iter()
+            .map(|p| {
+                safe.iter()
+                    .position(|s| *s == p.name)
+                    .or_else(|| head.schema.position(&p.name))
+            })
+            .collect();
+        let id = collection
+            .id_property
+            .as_ref()
+            .and_then(|name| schema.position(name));
+        let key = id.filter(|i| schema.properties[*i].kind == PropertyType::Integer);
+        Ok(Self {
+            collection: collection.clone(),
+            from_source,
+            key,
+            keep_source_ids: creates && id.is_none(),
+            repair: job.repair,
+            strict: job.strict,
+            batch: Batch::default(),
+        })
+    }
+
+    /// Adds a record; gives the batch when it is full.
+    pub(crate) fn add(&mut self, record: Record, bytes_read: u64) -> Option<Batch> {
+        self.batch.read += 1;
+        match record {
+            Record::Rejected(rejection) => {
+                self.batch.last_record = rejection.record;
+                self.batch.rejections.push(rejection);
+            }
+            Record::Feature(feature) => {
+                self.batch.last_record = feature.record;
+                let number = feature.record;
+                match self.prepare(feature) {
+                    Ok(prepared) => self.batch.rows.push(prepared),
+                    Err((field, reason)) => self.batch.rejections.push(Rejection {
+                        record: number,
+                        field,
+                        reason,
+                    }),
+                }
+            }
+        }
+        let full = self.batch.read as usize >= BATCH_ROWS || self.batch.bytes >= BATCH_BYTES;
+        full.then(|| self.rest(bytes_read))
+    }
+
+    pub(crate) fn rest(&mut self, bytes_read: u64) -> Batch {
+        let mut batch = std::mem::take(&mut self.batch);
+        batch.bytes_read = bytes_read;
+        batch
+    }
+
+    fn prepare(&mut self, feature: SourceFeature) -> Result<Prepared, (Option<String>, Message)> {
+        let mut source = feature.properties;
+        let mut values = Vec::with_capacity(self.from_source.len());
+        for (property, from) in self
+            .collection
+            .schema
+            .properties
+            .iter()
+            .zip(&self.from_source)
+        {
+            let value = from
+                .and_then(|i| source.get_mut(i))
+                .map_or(Value::Null, |v| std::mem::replace(v, Value::Null));
+            let value = property.kind.widen(value);
+            if !property.kind.accepts(&value) {
+                let reason = Message::new("store.value-type").with("type", property.kind.name());
+                return Err((Some(property.name.clone()), reason));
+            }
+            values.push(value);
+        }
+        let fid = match (self.key, &feature.id) {
+            (Some(position), _) => match values[position] {
+                Value::Integer(key) => Some(key),
+                _ => {
+                    let name = &self.collection.schema.properties[position].name;
+                    return Err((
+                        Some(name.clone()),
+                        Message::new("store.id-missing").with("property", name),
+                    ));
+                }
+            },
+            (None, Some(SourceId::Integer(key))) if self.keep_source_ids => Some(*key),
+            _ => None,
+        };
+        let blob = match feature.geometry {
+            Some(wkb) => Some(
+                self.geometry(feature.record, wkb)
+                    .map_err(|reason| (None, reason))?,
+            ),
+            None => {
+                self.batch.without_geometry += 1;
+                None
+            }
+        };
+        Ok(Prepared {
+            record: feature.record,
+            fid,
+            blob,
+            values,
+        })
+    }
+
+    fn geometry(&mut self, record: u64, mut wkb: Vec<u8>) -> Result<Vec<u8>, Message> {
+        let mut header = formats::wkb::check(&wkb).map_err(|e| e.message().clone())?;
+        if let Some(envelope) = header.envelope {
+            if self.collection.storage_crs.is_wgs84() && !in_degrees(&envelope) {
+                self.batch.out_of_range += 1;
+                let [x, y] = if envelope.max[0].abs() > 180.0 || envelope.max[1].abs() > 90.0 {
+                    envelope.max
+                } else {
+                    envelope.min
+                };
+                return Err(Message::new("store.out-of-range").with("x", x).with("y", y));
+            }
+            if envelope.min == [0.0, 0.0] && envelope.max == [0.0, 0.0] {
+                self.batch.at_zero += 1;
+            }
+        }
+        let polygonal = !matches!(
+            header.geometry_type,
+            model::GeometryType::Point | model::GeometryType::MultiPoint
+        );
+        if polygonal || !self.collection.storage_crs.is_wgs84() {
+            let geometry = formats::wkb::read(&wkb).map_err(|e| e.message().clone())?;
+            if !self.collection.storage_crs.is_wgs84() {
+                // What can't be shown in longitude/latitude can't be indexed: it is in another CRS or zone.
+                let shown = spatial::crs::to_wgs84(self.collection.storage_crs, &geometry)
+                    .map_err(|e| e.message())?;
+                let inside = spatial::envelope(&shown).is_none_or(|e| in_degrees(&e));
+                if !inside {
+                    self.batch.out_of_range += 1;
+                    let [x, y] = header.envelope.map_or([0.0, 0.0], |e| e.min);
+                    return Err(Message::new("store.out-of-range").with("x", x).with("y", y));
+                }
+            }
+            if polygonal && let Some(repaired) = self.valid(record, &geometry)? {
+                wkb.clear();
+                formats::wkb::write(&repaired, &mut wkb);
+                header = formats::wkb::check(&wkb).map_err(|e| e.message().clone())?;
+            }
+        }
+        let kind = (header.geometry_type, header.has_z, header.has_m);
+        if !self.batch.types.contains(&kind) {
+            self.batch.types.push(kind);
+        }
+        if let Some(envelope) = header.envelope {
+            self.batch.envelope = Some(self.batch.envelope.map_or(envelope, |e| e.union(envelope)));
+        }
+        self.batch.bytes += wkb.len();
+        Ok(row::blob(&wkb, &header, self.collection.storage_crs.code()))
+    }
+
+    /// Flags an invalid geometry; gives the repaired one when that is asked for and possible.
+    fn valid(
+        &mut self,
+        record: u64,
+        geometry: &Geometry<f64>,
+    ) -> Result<Option<Geometry<f64>>, Message> {
+        let defects = crate::validity_stub::check(geometry);
+        let Some(first) = defects.first() else {
+            return Ok(None);
+        };
+        let kind = first.kind.name();
+        let [x, y] = first.location;
+        if self.strict {
+            return Err(Message::new("store.invalid-geometry")
+                .with("kind", kind)
+                .with("x", x)
+                .with("y", y));
+        }
+        self.batch.invalid.push(InvalidGeometry {
+            record,
+            kind,
+            location: [x, y],
+        });
+        if !self.repair {
+            return Ok(None);
+        }
+        let repaired = crate::validity_stub::repair(geometry);
+        self.batch.repaired += u64::from(repaired.is_some());
+        Ok(repaired)
+    }
+}
+
+fn in_degrees(envelope: &Envelope) -> bool {
+    [envelope.min, envelope.max]
+        .iter()
+        .all(|[x, y]| x.abs() <= 180.0 && y.abs() <= 90.0)
+}

@@ -1,0 +1,90 @@
+//! What an import did, for people and programs.
+
+use std::collections::BTreeMap;
+
+use formats::Rejection;
+use model::{Collection, Message};
+
+use super::ImportJob;
+
+/// Rejections and invalid geometries named one by one; the counts go on beyond.
+pub(crate) const MAX_NAMED: usize = 10_000;
+
+/// What an import did.
+#[derive(Debug, Clone)]
+pub struct ImportReport {
+    pub file: String,
+    pub layer: Option<String>,
+    /// The collection as it is now.
+    pub collection: Collection,
+    pub read: u64,
+    pub stored: u64,
+    /// Of the stored: those that took the place of an older feature (upsert).
+    pub replaced: u64,
+    pub rejected: u64,
+    /// The first [`MAX_NAMED`] rejections.
+    pub rejections: Vec<Rejection>,
+    pub invalid: u64,
+    /// The first [`MAX_NAMED`] invalid geometries.
+    pub invalid_geometries: Vec<InvalidGeometry>,
+    pub repaired: u64,
+    /// Records that share their id with an earlier one; they are among the rejected.
+    pub duplicate_ids: u64,
+    /// Records whose coordinates lie outside the CRS; they are among the rejected.
+    pub out_of_range: u64,
+    /// Records at exactly 0, 0, stored as given.
+    pub at_zero: u64,
+    pub without_geometry: u64,
+    /// Widened types, renamed properties and the like.
+    pub notes: Vec<Message>,
+    /// Invalid geometries by kind.
+    pub invalid_kinds: BTreeMap<&'static str, u64>,
+}
+
+/// A geometry that breaks the rules of OGC Simple Features (OGC 06-103r4 §6.1.11).
+#[derive(Debug, Clone)]
+pub struct InvalidGeometry {
+    pub record: u64,
+    pub kind: &'static str,
+    /// In the storage CRS, x first.
+    pub location: [f64; 2],
+}
+
+impl ImportReport {
+    pub(crate) fn new(job: &ImportJob, collection: &Collection, notes: &[Message]) -> Self {
+        Self {
+            file: job.file.display().to_string(),
+            layer: job.layer.clone(),
+            collection: collection.clone(),
+            read: 0,
+            stored: 0,
+            replaced: 0,
+            rejected: 0,
+            rejections: Vec::new(),
+            invalid: 0,
+            invalid_geometries: Vec::new(),
+            repaired: 0,
+            duplicate_ids: 0,
+            out_of_range: 0,
+            at_zero: 0,
+            without_geometry: 0,
+            notes: notes.to_vec(),
+            invalid_kinds: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn reject(&mut self, rejection: Rejection) {
+        self.rejected += 1;
+        if self.rejections.len() < MAX_NAMED {
+            self.rejections.push(rejection);
+        }
+    }
+
+    pub(crate) fn name_invalid(&mut self, invalid: InvalidGeometry) {
+        self.invalid += 1;
+        *self.invalid_kinds.entry(invalid.kind).or_default() += 1;
+        if self.invalid_geometries.len() < MAX_NAMED {
+            self.invalid_geometries.push(invalid);
+        }
+    }
+}

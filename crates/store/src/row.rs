@@ -1,0 +1,144 @@
+//! The row reader and writer: the edge at which stored geometry becomes longitude/latitude and back.
+
+use geo_types::Geometry;
+use model::{Collection, Envelope, Feature, GeometryType, PropertyType, Value};
+use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
+use sqlx::{Arguments, Row, TypeInfo, ValueRef};
+
+use crate::Error;
+use crate::registry::{GEOMETRY, KEY, quoted};
+
+/// `fid, geom, "a", "b"`: what [`feature`] reads, in its order.
+pub(crate) fn columns(collection: &Collection) -> String {
+    let mut sql = format!("{KEY}, {GEOMETRY}");
+    for property in &collection.schema.properties {
+        sql.push_str(", ");
+        sql.push_str(&quoted(&property.name));
+    }
+    sql
+}
+
+/// A row of [`columns`] as a feature in the storage CRS.
+pub(crate) fn feature(row: &SqliteRow, collection: &Collection) -> Result<Feature, Error> {
+    let fid: i64 = row.try_get(0)?;
+    let properties = collection
+        .schema
+        .properties
+        .iter()
+        .enumerate()
+        .map(|(i, property)| value(row, i + 2, property.kind))
+        .collect::<Result<Vec<_>, _>>()?;
+    Ok(Feature {
+        fid,
+        geometry: geometry(row, 1)?.map(<[u8]>::to_vec),
+        properties,
+    })
+}
+
+/// The WKB of a geometry column.
+pub(crate) fn geometry(row: &SqliteRow, column: usize) -> Result<Option<&[u8]>, Error> {
+    let blob: Option<&[u8]> = row.try_get_unchecked(column)?;
+    let Some(blob) = blob else { return Ok(None) };
+    let (wkb, _) = formats::gpkg::strip(blob).map_err(damaged)?;
+    Ok(Some(wkb))
+}
+
+/// The value of a column in the type of its property; what another program stored in another type is text.
+pub(crate) fn value(row: &SqliteRow, column: usize, kind: PropertyType) -> Result<Value, Error> {
+    let raw = row.try_get_raw(column)?;
+    if raw.is_null() {
+        return Ok(Value::Null);
+    }
+    let value = match raw.type_info().name() {
+        "INTEGER" | "BOOLEAN" => {
+            let number: i64 = row.try_get_unchecked(column)?;
+            match kind {
+                PropertyType::Boolean => Value::Boolean(number != 0),
+                _ => kind.widen(Value::Integer(number)),
+            }
+        }
+        "REAL" => Value::Real(row.try_get_unchecked(column)?),
+        "BLOB" => Value::Null,
+        _ => Value::Text(row.try_get_unchecked::<&str, _>(column)?.into()),
+    };
+    Ok(value)
+}
+
+/// Adds a value to the arguments of a statement.
+pub(crate) fn bind(arguments: &mut SqliteArguments, value: Value) -> Result<(), Error> {
+    let added = match value {
+        Value::Null => arguments.add(None::<i64>),
+        Value::Boolean(b) => arguments.add(b),
+        Value::Integer(i) => arguments.add(i),
+        Value::Real(x) => arguments.add(x),
+        Value::Text(t) => arguments.add(String::from(t)),
+    };
+    added.map_err(|e| Error::Database(sqlx::Error::Encode(e)))
+}
+
+/// Binds for `query.bind(...)` chains.
+pub(crate) fn bound<'q>(
+    query: sqlx::query::Query<'q, Sqlite, SqliteArguments>,
+    value: &Value,
+) -> sqlx::query::Query<'q, Sqlite, SqliteArguments> {
+    match value {
+        Value::Null => query.bind(None::<i64>),
+        Value::Boolean(b) => query.bind(*b),
+        Value::Integer(i) => query.bind(*i),
+        Value::Real(x) => query.bind(*x),
+        Value::Text(t) => query.bind(t.to_string()),
+    }
+}
+
+/// Stored WKB as longitude/latitude.
+pub(crate) fn to_wgs84(collection: &Collection, wkb: &[u8]) -> Result<Geometry<f64>, Error> {
+    let geometry = formats::wkb::read(wkb).map_err(damaged)?;
+    if collection.storage_crs.is_wgs84() {
+        return Ok(geometry);
+    }
+    spatial::crs::to_wgs84(collection.storage_crs, &geometry).map_err(outside)
+}
+
+/// A feature with its geometry in longitude/latitude; bit for bit as stored where that is the storage CRS.
+pub(crate) fn in_wgs84(collection: &Collection, mut feature: Feature) -> Result<Feature, Error> {
+    if collection.storage_crs.is_wgs84() {
+        return Ok(feature);
+    }
+    if let Some(wkb) = &feature.geometry {
+        let geometry = to_wgs84(collection, wkb)?;
+        let mut out = Vec::with_capacity(wkb.len());
+        formats::wkb::write(&geometry, &mut out);
+        feature.geometry = Some(out);
+    }
+    Ok(feature)
+}
+
+/// Longitude/latitude WKB from a client as WKB in the storage CRS.
+pub(crate) fn from_wgs84(collection: &Collection, wkb: Vec<u8>) -> Result<Vec<u8>, Error> {
+    if collection.storage_crs.is_wgs84() {
+        return Ok(wkb);
+    }
+    let geometry = formats::wkb::read(&wkb).map_err(|e| Error::Invalid(e.message().clone()))?;
+    let stored = spatial::crs::from_wgs84(collection.storage_crs, &geometry)
+        .map_err(|e| Error::Invalid(e.message()))?;
+    let mut out = Vec::with_capacity(wkb.len());
+    formats::wkb::write(&stored, &mut out);
+    Ok(out)
+}
+
+/// The GeoPackage blob of a geometry, with its envelope unless it is a point (whose coordinates are one).
+pub(crate) fn blob(wkb: &[u8], header: &formats::wkb::Header, srs_id: u32) -> Vec<u8> {
+    let envelope: Option<Envelope> = header
+        .envelope
+        .filter(|_| header.geometry_type != GeometryType::Point);
+    let srs_id = i32::try_from(srs_id).unwrap_or(0);
+    formats::gpkg::blob(wkb, srs_id, envelope, header.empty)
+}
+
+fn damaged(error: formats::Error) -> Error {
+    Error::Database(sqlx::Error::Decode(error.to_string().into()))
+}
+
+fn outside(error: spatial::Error) -> Error {
+    Error::Database(sqlx::Error::Decode(error.to_string().into()))
+}

@@ -1,0 +1,317 @@
+//! The embedded store: opening the GeoPackage file and its connections.
+
+use std::path::Path;
+use std::time::Duration;
+
+use model::{Epoch, Message};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions, Connection, Row};
+
+use crate::{Access, Error, guard};
+
+/// The database in the data folder.
+pub const FILE_NAME: &str = "hromada.gpkg";
+
+/// Schema of the store's own tables. A store of a newer schema is refused; an older one is migrated.
+pub const SCHEMA_VERSION: u32 = 1;
+
+/// The oldest SQLite that does not lose committed data when a WAL file is reset under load
+/// (fixed in 3.51.3), as `sqlite_version()` parts.
+pub const MINIMUM_SQLITE: (u32, u32, u32) = (3, 51, 3);
+
+/// `GPKG` in the file header (OGC 12-128r19 §1.1.1.1.1, requirement 2).
+const APPLICATION_ID: i64 = 0x4750_4b47;
+/// GeoPackage 1.3.
+const USER_VERSION: i64 = 10_300;
+
+const SCHEMA: &str = include_str!("schema.sql");
+
+/// The tables that make a SQLite file a GeoPackage.
+pub(crate) const GEOPACKAGE_SCHEMA: &str = include_str!("geopackage.sql");
+
+/// Readers wait this long for a lock. WAL readers wait only while the file is recovered after a crash.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Reading connections. A query runs in one thread, and the machines that this is made for have few cores.
+const READERS: u32 = 6;
+
+/// A request that finds no free connection for this long is answered with "busy".
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The WAL file is cut back to this after a checkpoint, in bytes.
+const JOURNAL_SIZE_LIMIT: i64 = 64 * 1024 * 1024;
+
+/// The one connection that writes.
+pub(crate) struct Writer {
+    connection: Option<SqliteConnection>,
+}
+
+impl Writer {
+    /// # Errors
+    /// When writing has ended.
+    pub(crate) fn connection(&mut self) -> Result<&mut SqliteConnection, Error> {
+        self.connection
+            .as_mut()
+            .ok_or_else(|| Error::Stopped(Message::new("store.closed")))
+    }
+
+    pub(crate) async fn close(&mut self) {
+        if let Some(connection) = self.connection.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::warn!(%error, "closing the writing connection failed");
+        }
+    }
+}
+
+pub(crate) struct Opened {
+    pub(crate) epoch: Epoch,
+    pub(crate) reader: SqlitePool,
+    pub(crate) writer: Option<Writer>,
+}
+
+pub(crate) async fn open(folder: &Path, access: Access) -> Result<Opened, Error> {
+    let path = folder.join(FILE_NAME);
+    let exists = path.exists();
+    if access == Access::Read && !exists {
+        return Err(Error::Refused(
+            Message::new("store.missing").with("folder", folder.display()),
+        ));
+    }
+    if exists {
+        refuse_foreign_header(&path)?;
+    }
+    let options = SqliteConnectOptions::new()
+        .filename(&path)
+        .create_if_missing(access == Access::Write)
+        .busy_timeout(BUSY_TIMEOUT)
+        .foreign_keys(true)
+        // A store that somebody else could have written to runs no code of its own.
+        .pragma("trusted_schema", "OFF")
+        .pragma("cell_size_check", "ON")
+        .disable_statement_logging();
+
+    let mut writer = None;
+    if access == Access::Write {
+        let options = options
+            .clone()
+            .synchronous(SqliteSynchronous::Full)
+            .pragma("secure_delete", "ON")
+            .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT.to_string())
+            .pragma("cache_size", "-65536");
+        // The journal mode belongs to the file and is set only after the file has been recognised.
+        let mut connection = options.connect().await.map_err(|e| unreadable(&path, e))?;
+        require_sqlite(&mut connection).await?;
+        if !exists {
+            create(&mut connection).await?;
+        }
+        refuse_foreign_tables(&mut connection, &path).await?;
+        let mode: String = sqlx::query_scalar("PRAGMA journal_mode = WAL")
+            .fetch_one(&mut connection)
+            .await?;
+        assert_pragmas(&mut connection, &mode, access).await?;
+        writer = Some(Writer {
+            connection: Some(connection),
+        });
+    }
+    let reader = reader_pool(options.read_only(access == Access::Read), access)
+        .await
+        .map_err(|e| unreadable(&path, e))?;
+    let mut connection = reader.acquire().await?;
+    require_sqlite(&mut connection).await?;
+    refuse_foreign_tables(&mut connection, &path).await?;
+    let epoch = meta(&mut connection, "epoch").await?;
+    drop(connection);
+    let epoch = epoch.ok_or_else(|| foreign(&path))?;
+    Ok(Opened {
+        epoch: Epoch(epoch.into()),
+        reader,
+        writer,
+    })
+}
+
+async fn reader_pool(
+    options: SqliteConnectOptions,
+    access: Access,
+) -> Result<SqlitePool, sqlx::Error> {
+    SqlitePoolOptions::new()
+        .max_connections(READERS)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        // Kept for ever: while one connection is open, no other program can leave WAL mode.
+        .min_connections(1)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .after_connect(move |connection, _| {
+            Box::pin(async move {
+                sqlx::query("PRAGMA query_only = ON")
+                    .execute(&mut *connection)
+                    .await?;
+                let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
+                    .fetch_one(&mut *connection)
+                    .await?;
+                assert_pragmas(connection, &mode, Access::Read)
+                    .await
+                    .map_err(|e| match (e, access) {
+                        (Error::Database(e), _) => e,
+                        (other, _) => sqlx::Error::Configuration(other.to_string().into()),
+                    })
+            })
+        })
+        .connect_with(options)
+        .await
+}
+
+/// # Errors
+/// When a connection is not in WAL mode, or a writing one does not synchronise fully: it would acknowledge
+/// writes that a power cut takes away.
+async fn assert_pragmas(
+    connection: &mut SqliteConnection,
+    mode: &str,
+    access: Access,
+) -> Result<(), Error> {
+    let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous")
+        .fetch_one(&mut *connection)
+        .await?;
+    let full = 2;
+    if !mode.eq_ignore_ascii_case("wal") || (access == Access::Write && synchronous != full) {
+        return Err(Error::Refused(
+            Message::new("store.pragmas")
+                .with("mode", mode)
+                .with("synchronous", synchronous),
+        ));
+    }
+    Ok(())
+}
+
+async fn require_sqlite(connection: &mut SqliteConnection) -> Result<(), Error> {
+    let version: String = sqlx::query_scalar("SELECT sqlite_version()")
+        .fetch_one(connection)
+        .await?;
+    let mut parts = version.split('.').map(|p| p.parse().unwrap_or(0));
+    let found = (
+        parts.next().unwrap_or(0),
+        parts.next().unwrap_or(0),
+        parts.next().unwrap_or(0),
+    );
+    if found < MINIMUM_SQLITE {
+        return Err(Error::Refused(
+            Message::new("store.sqlite-too-old").with("version", version),
+        ));
+    }
+    Ok(())
+}
+
+/// What marks a file as a GeoPackage.
+pub(crate) fn header_sql() -> String {
+    format!("PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {USER_VERSION};")
+}
+
+async fn create(connection: &mut SqliteConnection) -> Result<(), Error> {
+    // The page size and the application id take effect before the first table.
+    sqlx::raw_sql(sqlx::AssertSqlSafe(header_sql()))
+        .execute(&mut *connection)
+        .await?;
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    sqlx::raw_sql(GEOPACKAGE_SCHEMA)
+        .execute(&mut *transaction)
+        .await?;
+    sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
+    sqlx::query(
+        "INSERT INTO hromada_meta (key, value)
+         VALUES ('schema_version', ?), ('epoch', lower(hex(randomblob(8))))",
+    )
+    .bind(SCHEMA_VERSION.to_string())
+    .execute(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(())
+}
+
+/// # Errors
+/// [`Error::Refused`] when the file is not SQLite at all.
+fn refuse_foreign_header(path: &Path) -> Result<(), Error> {
+    let mut header = [0; 16];
+    let mut file = std::fs::File::open(path)
+        .map_err(|e| guard::folder_refused("store.folder-not-writable", path, &e))?;
+    let read = std::io::Read::read(&mut file, &mut header)?;
+    // An empty file is one whose creation was cut short: SQLite makes it anew.
+    if read > 0 && header != *b"SQLite format 3\0" {
+        return Err(foreign(path));
+    }
+    Ok(())
+}
+
+async fn refuse_foreign_tables(
+    connection: &mut SqliteConnection,
+    path: &Path,
+) -> Result<(), Error> {
+    let known = sqlx::query("SELECT 1 FROM sqlite_schema WHERE name = 'hromada_meta'");
+    let known = known
+        .fetch_optional(&mut *connection)
+        .await
+        .map_err(|e| unreadable(path, e))?;
+    if known.is_none() {
+        let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
+            .fetch_one(&mut *connection)
+            .await?;
+        if tables == 0 && !connection_is_read_only(connection).await? {
+            // Creation was cut short before its transaction was committed.
+            return create(connection).await;
+        }
+        return Err(foreign(path));
+    }
+    let version = meta(connection, "schema_version").await?;
+    let version: u32 = version
+        .and_then(|v| v.parse().ok())
+        .ok_or_else(|| foreign(path))?;
+    if version > SCHEMA_VERSION {
+        return Err(Error::Refused(
+            Message::new("store.newer")
+                .with("file", path.display())
+                .with("version", version)
+                .with("known", SCHEMA_VERSION),
+        ));
+    }
+    Ok(())
+}
+
+async fn connection_is_read_only(connection: &mut SqliteConnection) -> Result<bool, Error> {
+    let query_only: i64 = sqlx::query_scalar("PRAGMA query_only")
+        .fetch_one(connection)
+        .await?;
+    Ok(query_only != 0)
+}
+
+async fn meta(connection: &mut SqliteConnection, key: &str) -> Result<Option<String>, Error> {
+    let row = sqlx::query("SELECT value FROM hromada_meta WHERE key = ?")
+        .bind(key)
+        .fetch_optional(connection)
+        .await?;
+    Ok(row.map(|r| r.get(0)))
+}
+
+fn foreign(path: &Path) -> Error {
+    Error::Refused(Message::new("store.foreign-file").with("file", path.display()))
+}
+
+fn unreadable(path: &Path, error: sqlx::Error) -> Error {
+    /// <https://sqlite.org/rescode.html>: SQLITE_CORRUPT, SQLITE_NOTADB.
+    const DAMAGED: [i32; 2] = [11, 26];
+    match crate::error::primary_code(&error) {
+        Some(code) if DAMAGED.contains(&code) => Error::Refused(
+            Message::new("store.damaged")
+                .with("file", path.display())
+                .with("reason", error),
+        ),
+        _ => match &error {
+            sqlx::Error::Configuration(reason) => Error::Refused(
+                Message::new("store.unusable")
+                    .with("file", path.display())
+                    .with("reason", reason),
+            ),
+            _ => Error::from(error),
+        },
+    }
+}

@@ -1,0 +1,226 @@
+//! Single writes: table, change log and index move together.
+
+use model::{ChangeSeq, Value};
+use store::Error;
+
+use crate::guards::sqlite;
+use crate::support::{Fixture, draft, key};
+
+#[tokio::test]
+async fn a_created_feature_is_in_table_log_and_index() {
+    let fixture = Fixture::with_parcels().await;
+    let before = fixture.store.live().get("parcels").unwrap().seq;
+    let written = fixture
+        .store
+        .create("parcels", draft(24.8, "new"), "iryna")
+        .await
+        .unwrap();
+    assert_eq!(written.fid, 4);
+    assert!(written.version > before);
+    let live = fixture.store.live();
+    let live = live.get("parcels").unwrap();
+    assert_eq!((live.index.len(), live.seq), (4, written.version));
+    let item = fixture.store.item(live, "4").await.unwrap().unwrap();
+    assert_eq!(item.version, written.version);
+    assert_eq!(item.feature.properties[0], Value::Text("new".into()));
+    let log = sqlite(
+        &fixture.store.file(),
+        "SELECT actor, operation, before_geometry IS NULL FROM hromada_changes ORDER BY seq DESC LIMIT 1",
+    );
+    assert_eq!(log.trim(), "iryna|create|1");
+    assert!(fixture.store.check(true).await.unwrap().is_clean());
+}
+
+#[tokio::test]
+async fn the_state_before_is_kept_exactly() {
+    let fixture = Fixture::with_parcels().await;
+    let mut second = draft(24.8, "before");
+    second.properties[1] = Value::Real(0.1 + 0.2);
+    let created = fixture
+        .store
+        .create("parcels", second, "test")
+        .await
+        .unwrap();
+    let blob = sqlite(
+        &fixture.store.file(),
+        "SELECT hex(geom) FROM parcels WHERE fid = 4",
+    );
+    fixture
+        .store
+        .replace(
+            "parcels",
+            "4",
+            draft(24.9, "after"),
+            Some(created.version),
+            "test",
+        )
+        .await
+        .unwrap();
+    let logged = sqlite(
+        &fixture.store.file(),
+        "SELECT hex(before_geometry), before_properties FROM hromada_changes ORDER BY seq DESC LIMIT 1",
+    );
+    let (geometry, properties) = logged.trim().split_once('|').unwrap();
+    assert_eq!(geometry, blob.trim());
+    let properties: serde_json::Value = serde_json::from_str(properties).unwrap();
+    assert_eq!(properties["name"], "before");
+    assert_eq!(properties["area"].as_f64().unwrap(), 0.1 + 0.2);
+}
+
+#[tokio::test]
+async fn a_deleted_feature_is_gone_and_its_key_is_not_used_again() {
+    let fixture = Fixture::with_parcels().await;
+    fixture
+        .store
+        .delete("parcels", "3", None, "test")
+        .await
+        .unwrap();
+    let live = fixture.store.live();
+    assert!(
+        fixture
+            .store
+            .item(live.get("parcels").unwrap(), "3")
+            .await
+            .unwrap()
+            .is_none()
+    );
+    assert_eq!(
+        fixture
+            .store
+            .create("parcels", draft(24.8, "next"), "test")
+            .await
+            .unwrap()
+            .fid,
+        4
+    );
+    assert!(fixture.store.check(true).await.unwrap().is_clean());
+}
+
+#[tokio::test]
+async fn a_stale_version_is_refused_and_changes_nothing() {
+    let fixture = Fixture::with_parcels().await;
+    let error = fixture
+        .store
+        .replace(
+            "parcels",
+            "1",
+            draft(25.0, "x"),
+            Some(ChangeSeq(999)),
+            "test",
+        )
+        .await
+        .unwrap_err();
+    assert!(matches!(error, Error::PreconditionFailed(_)));
+    let live = fixture.store.live();
+    let item = fixture
+        .store
+        .item(live.get("parcels").unwrap(), "1")
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(item.feature.properties[0], Value::Text("parcel 0".into()));
+}
+
+#[tokio::test]
+async fn missing_things_are_named() {
+    let fixture = Fixture::with_parcels().await;
+    assert_eq!(
+        key(&fixture
+            .store
+            .delete("nothing", "1", None, "t")
+            .await
+            .unwrap_err()),
+        "store.no-collection"
+    );
+    for id in ["99", "abc", "01", "+1", " 1", "1.0", "99999999999999999999"] {
+        assert_eq!(
+            key(&fixture
+                .store
+                .delete("parcels", id, None, "t")
+                .await
+                .unwrap_err()),
+            "store.no-feature",
+            "{id}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_geometry_of_another_type_is_refused() {
+    let fixture = Fixture::with_parcels().await;
+    let mut point = draft(24.8, "point");
+    let mut wkb = Vec::new();
+    formats::wkb::write(&geo_types::Point::new(24.8, 48.9).into(), &mut wkb);
+    point.geometry = Some(wkb);
+    assert_eq!(
+        key(&fixture
+            .store
+            .create("parcels", point, "t")
+            .await
+            .unwrap_err()),
+        "store.geometry-type"
+    );
+    let mut nan = draft(24.8, "nan");
+    if let Some(wkb) = &mut nan.geometry {
+        let end = wkb.len();
+        wkb[end - 8..].copy_from_slice(&f64::NAN.to_le_bytes());
+    }
+    assert!(fixture.store.create("parcels", nan, "t").await.is_err());
+    assert_eq!(fixture.store.live().get("parcels").unwrap().index.len(), 3);
+}
+
+#[tokio::test]
+async fn two_hundred_writers_at_once_lose_nothing() {
+    let fixture = Fixture::with_parcels().await;
+    let mut tasks = tokio::task::JoinSet::new();
+    for i in 0..200 {
+        let store = fixture.store.clone();
+        tasks.spawn(async move {
+            store
+                .create("parcels", draft(24.0 + f64::from(i) * 0.002, "w"), "t")
+                .await
+        });
+    }
+    let mut versions = std::collections::HashSet::new();
+    while let Some(done) = tasks.join_next().await {
+        assert!(
+            versions.insert(done.unwrap().unwrap().version),
+            "a version was given twice"
+        );
+    }
+    assert_eq!(
+        fixture.store.live().get("parcels").unwrap().index.len(),
+        203
+    );
+    assert!(fixture.store.check(false).await.unwrap().is_clean());
+    let fixture = fixture.reopened().await;
+    assert_eq!(
+        fixture.store.live().get("parcels").unwrap().index.len(),
+        203
+    );
+}
+
+#[tokio::test]
+async fn a_caller_that_goes_away_leaves_all_or_nothing() {
+    let fixture = Fixture::with_parcels().await;
+    for i in 0..100_u64 {
+        let write = fixture.store.create("parcels", draft(24.0, "cut"), "t");
+        // Polled a few times, then dropped, as a handler is when its client hangs up.
+        let mut write = Box::pin(write);
+        for _ in 0..i % 4 {
+            let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+            if write.as_mut().poll(&mut context).is_ready() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+        drop(write);
+    }
+    // The next write waits for those that go on.
+    fixture
+        .store
+        .create("parcels", draft(24.0, "last"), "t")
+        .await
+        .unwrap();
+    assert!(fixture.store.check(false).await.unwrap().is_clean());
+}

@@ -1,0 +1,115 @@
+//! Opening: what is refused, and with which words.
+
+use store::{Access, Store};
+
+use crate::support::{Fixture, key};
+
+async fn refusal(folder: &std::path::Path) -> &'static str {
+    match Store::open(folder, Access::Write).await {
+        Ok(_) => "opened",
+        Err(error) => key(&error),
+    }
+}
+
+#[tokio::test]
+async fn a_text_file_in_the_stores_place_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(
+        folder.path().join(store::FILE_NAME),
+        "this is no database, it is a text file",
+    )
+    .unwrap();
+    assert_eq!(refusal(folder.path()).await, "store.foreign-file");
+}
+
+#[tokio::test]
+async fn a_foreign_geopackage_is_refused_and_left_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let sample = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../data-samples/ukraine/ivano_frankivsk_admin.gpkg"
+    );
+    let path = folder.path().join(store::FILE_NAME);
+    std::fs::copy(sample, &path).unwrap();
+    let before = std::fs::read(&path).unwrap();
+    assert_eq!(refusal(folder.path()).await, "store.foreign-file");
+    assert!(
+        std::fs::read(&path).unwrap() == before,
+        "a refused file must not be touched"
+    );
+}
+
+#[tokio::test]
+async fn a_store_of_a_newer_schema_is_refused() {
+    let fixture = Fixture::new().await;
+    fixture.store.close().await;
+    let path = fixture.store.file();
+    let folder = fixture.folder;
+    drop(fixture.store);
+    sqlite(
+        &path,
+        "UPDATE hromada_meta SET value = '99' WHERE key = 'schema_version'",
+    );
+    assert_eq!(refusal(folder.path()).await, "store.newer");
+}
+
+#[tokio::test]
+async fn a_second_writer_is_refused_while_readers_may_come() {
+    let fixture = Fixture::with_parcels().await;
+    assert_eq!(refusal(fixture.folder.path()).await, "store.locked");
+    let reader = Store::open(fixture.folder.path(), Access::Read)
+        .await
+        .unwrap();
+    assert_eq!(reader.summaries().await.unwrap()[0].features, 3);
+    let refused = reader
+        .delete("parcels", "1", None, "test")
+        .await
+        .unwrap_err();
+    assert_eq!(key(&refused), "store.read-only");
+}
+
+#[tokio::test]
+async fn reading_where_there_is_no_store_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let error = Store::open(folder.path(), Access::Read)
+        .await
+        .err()
+        .unwrap();
+    assert_eq!(key(&error), "store.missing");
+    assert!(
+        std::fs::read_dir(folder.path()).unwrap().next().is_none(),
+        "reading must create nothing"
+    );
+}
+
+#[tokio::test]
+async fn the_epoch_stays_and_differs_between_stores() {
+    let one = Fixture::new().await;
+    let other = Fixture::new().await;
+    assert_ne!(one.store.epoch(), other.store.epoch());
+    let epoch = one.store.epoch().clone();
+    assert_eq!(*one.reopened().await.store.epoch(), epoch);
+}
+
+#[test]
+fn the_linked_sqlite_has_the_wal_fix() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    // Opening asserts it; the constant itself must not be lowered.
+    assert!(store::MINIMUM_SQLITE >= (3, 51, 3));
+    runtime.block_on(Fixture::new());
+}
+
+/// Runs a statement with the `sqlite3` program, as an administrator would.
+pub(crate) fn sqlite(path: &std::path::Path, sql: &str) -> String {
+    let output = std::process::Command::new("sqlite3")
+        .arg(path)
+        .arg(sql)
+        .output()
+        .expect("./test installs sqlite3");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}

@@ -1,0 +1,164 @@
+//! Reading: exact boxes, pages by key, filters, times, search.
+
+use model::{Bbox, Interval, Value};
+use store::{ItemsQuery, Page};
+
+use crate::support::{Fixture, collection, feature};
+
+async fn items(fixture: &Fixture, query: ItemsQuery) -> Page {
+    let live = fixture.store.live();
+    fixture
+        .store
+        .items(live.get("parcels").unwrap(), &query)
+        .await
+        .unwrap()
+}
+
+fn keys(page: &Page) -> Vec<i64> {
+    page.features.iter().map(|f| f.fid).collect()
+}
+
+#[tokio::test]
+async fn pages_follow_each_other_by_key() {
+    let fixture = Fixture::with_parcels().await;
+    let first = items(
+        &fixture,
+        ItemsQuery {
+            limit: 2,
+            ..ItemsQuery::default()
+        },
+    )
+    .await;
+    assert_eq!(
+        (keys(&first), first.number_matched, first.next),
+        (vec![1, 2], 3, Some(2))
+    );
+    let second = items(
+        &fixture,
+        ItemsQuery {
+            limit: 2,
+            after: first.next,
+            ..ItemsQuery::default()
+        },
+    )
+    .await;
+    assert_eq!(
+        (keys(&second), second.number_matched, second.next),
+        (vec![3], 3, None)
+    );
+}
+
+#[tokio::test]
+async fn a_box_takes_what_it_truly_meets() {
+    let fixture = Fixture::new().await;
+    // An L-shape whose envelope meets the box, while the shape does not; and a point on the box's corner.
+    let l = r#"{"type":"Polygon","coordinates":[[[0,0],[10,0],[10,1],[1,1],[1,10],[0,10],[0,0]]]}"#;
+    let corner = r#"{"type":"Point","coordinates":[5,5]}"#;
+    let dateline = r#"{"type":"Point","coordinates":[179.5,5]}"#;
+    let features = [l, corner, dateline].map(|g| feature(g, ""));
+    fixture
+        .import(&collection(&features), |_| {})
+        .await
+        .unwrap();
+    fixture.store.load().await.unwrap();
+    let at = |numbers: [f64; 4]| ItemsQuery {
+        bbox: Some(Bbox::new(&numbers).unwrap()),
+        limit: 10,
+        ..ItemsQuery::default()
+    };
+    assert_eq!(keys(&items(&fixture, at([5.0, 5.0, 9.0, 9.0])).await), [2]);
+    assert_eq!(keys(&items(&fixture, at([0.5, 0.5, 0.6, 0.6])).await), [1]);
+    assert_eq!(keys(&items(&fixture, at([1.0, 1.0, 1.0, 1.0])).await), [1]);
+    assert_eq!(
+        keys(&items(&fixture, at([177.0, 0.0, -177.0, 10.0])).await),
+        [3]
+    );
+}
+
+#[tokio::test]
+async fn filters_join_with_boxes_and_count_exactly() {
+    let fixture = Fixture::with_parcels().await;
+    let named = |name: &str| vec![(0, Value::Text(name.into()))];
+    let page = items(
+        &fixture,
+        ItemsQuery {
+            equals: named("parcel 1"),
+            limit: 10,
+            ..ItemsQuery::default()
+        },
+    )
+    .await;
+    assert_eq!((keys(&page), page.number_matched), (vec![2], 1));
+    let bbox = Bbox::new(&[24.7, 48.9, 24.7005, 48.9005]).unwrap();
+    let page = items(
+        &fixture,
+        ItemsQuery {
+            bbox: Some(bbox),
+            equals: named("parcel 1"),
+            limit: 10,
+            ..ItemsQuery::default()
+        },
+    )
+    .await;
+    assert_eq!(page.number_matched, 0);
+}
+
+#[tokio::test]
+async fn datetime_takes_what_meets_the_interval_and_what_has_no_time() {
+    let fixture = Fixture::new().await;
+    let point = r#"{"type":"Point","coordinates":[24,48]}"#;
+    let days = [
+        r#""day":"2024-01-31""#,
+        r#""day":"2024-02-01""#,
+        r#""day":null"#,
+    ]
+    .map(|p| feature(point, p));
+    fixture
+        .import(&collection(&days), |job| {
+            job.settings.time_property = Some("day".to_owned())
+        })
+        .await
+        .unwrap();
+    fixture.store.load().await.unwrap();
+    let at = |text: &str| ItemsQuery {
+        datetime: Some(Interval::parse(text).unwrap()),
+        limit: 10,
+        ..ItemsQuery::default()
+    };
+    assert_eq!(keys(&items(&fixture, at("2024-01-31")).await), [1, 3]);
+    assert_eq!(
+        keys(&items(&fixture, at("2024-02-01T00:00:00Z/..")).await),
+        [2, 3]
+    );
+    assert_eq!(keys(&items(&fixture, at("../..")).await), [1, 2, 3]);
+}
+
+#[tokio::test]
+async fn search_forgives_case_and_separators() {
+    let fixture = Fixture::new().await;
+    let point = r#"{"type":"Point","coordinates":[24,48]}"#;
+    let named = [
+        r#""cadnum":"2610100000:01:001:0001","street":"вул. Шевченка""#,
+        r#""cadnum":"2610100000:01:001:0002","street":"вул. Мазепи""#,
+    ];
+    let features = named.map(|p| feature(point, p));
+    fixture
+        .import(&collection(&features), |job| {
+            job.settings.searchable = Some(vec!["cadnum".to_owned(), "street".to_owned()])
+        })
+        .await
+        .unwrap();
+    fixture.store.load().await.unwrap();
+    let live = fixture.store.live();
+    let found = |text: &str| -> Vec<i64> {
+        fixture
+            .store
+            .search(live.get("parcels").unwrap(), text, 10)
+            .iter()
+            .map(|h| h.fid)
+            .collect()
+    };
+    assert_eq!(found("26101000000100100 02"), [2]);
+    assert_eq!(found("ШЕВЧЕНКА"), [1]);
+    assert_eq!(found("нічого такого"), Vec::<i64>::new());
+}

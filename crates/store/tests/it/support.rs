@@ -1,0 +1,126 @@
+//! A store in a temporary folder, and small sources.
+
+use std::path::{Path, PathBuf};
+
+use model::{CollectionId, Value};
+use store::{Access, CollectionSettings, Draft, Error, ImportJob, ImportMode, ImportReport, Store};
+
+pub(crate) struct Fixture {
+    pub(crate) folder: tempfile::TempDir,
+    pub(crate) store: Store,
+}
+
+impl Fixture {
+    pub(crate) async fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = open(folder.path()).await;
+        Self { folder, store }
+    }
+
+    /// A fixture with the collection `parcels`: three squares side by side, properties `name` and `area`.
+    pub(crate) async fn with_parcels() -> Self {
+        let fixture = Self::new().await;
+        fixture.import(&parcels(), |_| {}).await.unwrap();
+        fixture.store.load().await.unwrap();
+        fixture
+    }
+
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub(crate) async fn import(
+        &self,
+        geojson: &str,
+        change: impl FnOnce(&mut ImportJob),
+    ) -> Result<ImportReport, Error> {
+        let file = self.file("source.geojson", geojson);
+        let mut job = job(&file, "parcels");
+        change(&mut job);
+        self.store.import(&job, &mut |_| {}).await
+    }
+
+    /// The store as a new process would find it.
+    pub(crate) async fn reopened(self) -> Self {
+        self.store.close().await;
+        let Self { folder, store } = self;
+        drop(store);
+        let store = open(folder.path()).await;
+        Self { folder, store }
+    }
+}
+
+pub(crate) async fn open(folder: &Path) -> Store {
+    let store = Store::open(folder, Access::Write).await.unwrap();
+    store.load().await.unwrap();
+    store
+}
+
+pub(crate) fn job(file: &Path, collection: &str) -> ImportJob {
+    ImportJob {
+        file: file.to_owned(),
+        layer: None,
+        collection: CollectionId::new(collection).unwrap(),
+        mode: ImportMode::Create,
+        crs: None,
+        id_property: None,
+        repair: false,
+        strict: false,
+        read: formats::ReadOptions::default(),
+        settings: CollectionSettings::default(),
+        actor: "test".to_owned(),
+    }
+}
+
+pub(crate) fn square(x: f64, y: f64, size: f64) -> String {
+    let (e, n) = (x + size, y + size);
+    format!(
+        r#"{{"type":"Polygon","coordinates":[[[{x},{y}],[{e},{y}],[{e},{n}],[{x},{n}],[{x},{y}]]]}}"#
+    )
+}
+
+pub(crate) fn feature(geometry: &str, properties: &str) -> String {
+    format!(r#"{{"type":"Feature","properties":{{{properties}}},"geometry":{geometry}}}"#)
+}
+
+pub(crate) fn collection(features: &[String]) -> String {
+    format!(
+        r#"{{"type":"FeatureCollection","features":[{}]}}"#,
+        features.join(",")
+    )
+}
+
+pub(crate) fn parcels() -> String {
+    let features: Vec<String> = (0..3)
+        .map(|i| {
+            feature(
+                &square(24.7 + f64::from(i) * 0.001, 48.9, 0.001),
+                &format!(r#""name":"parcel {i}","area":{}.5"#, 100 + i),
+            )
+        })
+        .collect();
+    collection(&features)
+}
+
+pub(crate) fn draft(x: f64, name: &str) -> Draft {
+    let mut geometry = Vec::new();
+    let ring = [
+        (x, 48.9),
+        (x + 0.001, 48.9),
+        (x + 0.001, 48.901),
+        (x, 48.901),
+        (x, 48.9),
+    ];
+    let polygon = geo_types::Polygon::new(ring.to_vec().into(), Vec::new());
+    formats::wkb::write(&polygon.into(), &mut geometry);
+    Draft {
+        geometry: Some(geometry),
+        properties: vec![Value::Text(name.into()), Value::Real(1.5)],
+    }
+}
+
+pub(crate) fn key(error: &Error) -> &'static str {
+    error.message().map_or("no message", |m| m.key())
+}
