@@ -9,7 +9,7 @@ use model::Message;
 
 use crate::Error;
 use crate::error::file_name;
-use crate::input::open_bytes;
+use crate::input::{first_value, open_bytes};
 
 /// The formats that hromada reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -101,8 +101,5 @@ fn extension(path: &Path) -> String {
 
 /// Whether another value follows the first object.
 fn several_values(text: &[u8]) -> bool {
-    let mut stream = serde_json::Deserializer::from_slice(text).into_iter::<serde_json::Value>();
-    let first = stream.next().is_some_and(|v| v.is_ok());
-    let rest = text[stream.byte_offset().min(text.len())..].trim_ascii_start();
-    first && !rest.is_empty()
+    first_value(text).is_some_and(|end| text[end..].trim_ascii_start().first() == Some(&b'{'))
 }

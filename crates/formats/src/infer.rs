@@ -122,15 +122,6 @@ pub(crate) struct Columns {
 }
 
 impl Columns {
-    pub(crate) fn with_names(names: impl IntoIterator<Item = String>) -> Self {
-        let mut columns = Self::default();
-        for name in names {
-            columns.names.push(name.into());
-            columns.seen.push(Seen::default());
-        }
-        columns
-    }
-
     /// Takes note of a value in the column of that name; `hint` is where the column probably is.
     ///
     /// # Errors

@@ -12,9 +12,7 @@ use model::Message;
 
 use crate::Error;
 use crate::error::file_name;
-use crate::limits::{
-    MAX_DEPTH, MAX_FEATURE_BYTES, MAX_RATIO, MAX_UNPACKED_BYTES, RATIO_GRACE_BYTES,
-};
+use crate::limits::{MAX_FEATURE_BYTES, MAX_RATIO, MAX_UNPACKED_BYTES, RATIO_GRACE_BYTES};
 
 pub(crate) type Bytes = Box<dyn Read + Send>;
 
@@ -157,6 +155,11 @@ impl Window {
         Ok(&self.buf[self.pos..self.end.min(self.pos + count)])
     }
 
+    /// What is read and not yet consumed.
+    pub(crate) fn buffered(&self) -> &[u8] {
+        &self.buf[self.pos..self.end]
+    }
+
     pub(crate) fn advance(&mut self, count: usize) {
         self.pos = (self.pos + count).min(self.end);
     }
@@ -287,19 +290,24 @@ impl Window {
     }
 }
 
+/// The length of the JSON value that a text begins with; `None` when the text ends before it.
+pub(crate) fn first_value(text: &[u8]) -> Option<usize> {
+    Brackets::default().end(text, &mut 0)
+}
+
 /// Finds the end of a JSON value in pieces.
 #[derive(Default)]
 struct Brackets {
-    /// One bit a level: 1 for an object. Levels past 64 are only counted; the parser turns them away.
+    /// One bit a level: 1 for an object.
     objects: u64,
     levels: usize,
+    /// Outer levels whose bits were pushed out by more than 64 inner ones; they are only counted.
+    lost: usize,
     in_string: bool,
     mismatch: bool,
     /// Bytes of the next piece that an escape has already passed.
     carried: usize,
 }
-
-const _: () = assert!(MAX_DEPTH <= 64, "one bit for each level that is checked");
 
 impl Brackets {
     /// Scans `bytes` from `at`; the length of the value when it ends here. A bare word or number ends before what follows.
@@ -327,14 +335,14 @@ impl Brackets {
                 open @ (b'{' | b'[') => {
                     self.objects = (self.objects << 1) | u64::from(open == b'{');
                     self.levels += 1;
+                    self.lost = self.lost.max(self.levels.saturating_sub(64));
                 }
                 close @ (b'}' | b']') => {
                     if self.levels == 0 {
                         return Some(*at);
                     }
                     let object = self.objects & 1 == 1;
-                    // Past 64 levels the outer bits are gone, so only what is known is compared.
-                    self.mismatch = self.levels <= 64 && object != (close == b'}');
+                    self.mismatch = self.levels > self.lost && object != (close == b'}');
                     if self.mismatch {
                         return None;
                     }

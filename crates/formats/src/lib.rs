@@ -13,6 +13,7 @@ mod input;
 pub mod limits;
 mod reader;
 mod shp;
+mod table;
 pub mod wkb;
 mod writer;
 

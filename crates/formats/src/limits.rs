@@ -4,6 +4,10 @@
 /// GeoJSON; one feature is held in memory, so the cap bounds the memory of a read.
 pub const MAX_FEATURE_BYTES: usize = 256 << 20;
 
+/// Bytes of one table row. A row holds at most one geometry as text, and a hromada's boundary takes 200 kB; a quote
+/// that is never closed is found after so many bytes.
+pub const MAX_ROW_BYTES: usize = 32 << 20;
+
 /// Positions of one line or ring. Tiles and validity checks take a ring whole, and their cost grows faster than its length.
 pub const MAX_RING_POINTS: usize = 1_000_000;
 

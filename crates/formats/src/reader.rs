@@ -12,6 +12,8 @@ use crate::error::file_name;
 use crate::fgb::FgbReader;
 use crate::geojson::{Document, Sequence};
 use crate::limits::shown;
+use crate::shp::ShapefileReader;
+use crate::table::CsvReader;
 use crate::{Error, wkb};
 
 /// Opens a file, recognises its format by content and extension, and reads it once to learn the types
@@ -29,6 +31,7 @@ pub fn open(path: &Path, options: &ReadOptions) -> Result<Reader, Error> {
     let encoding = options.encoding.as_deref().map(encoding).transpose()?;
     let inferred = options.inferred.clone().unwrap_or_default();
     let read = Arc::<AtomicU64>::default();
+    let mut total = size(path);
     let (source, mut info) = match format {
         Format::GeoJson => {
             let (document, info) = Document::open(path, encoding, inferred, Arc::clone(&read))?;
@@ -42,7 +45,18 @@ pub fn open(path: &Path, options: &ReadOptions) -> Result<Reader, Error> {
             let (reader, info) = FgbReader::open(path, inferred, Arc::clone(&read))?;
             (Source::FlatGeobuf(reader), info)
         }
-        _ => {
+        Format::Shapefile => {
+            let read = Arc::clone(&read);
+            let (reader, info, bytes) = ShapefileReader::open(path, encoding, inferred, read)?;
+            total = bytes;
+            (Source::Shapefile(reader), info)
+        }
+        Format::Csv => {
+            let read = Arc::clone(&read);
+            let (reader, info) = CsvReader::open(path, options, encoding, inferred, read)?;
+            (Source::Csv(reader), info)
+        }
+        Format::GeoPackage => {
             return Err(Error::GeoPackage(
                 Message::new("formats.geopackage").with("file", file_name(path)),
             ));
@@ -56,7 +70,7 @@ pub fn open(path: &Path, options: &ReadOptions) -> Result<Reader, Error> {
         format,
         source,
         info,
-        total: size(path),
+        total,
         read,
         done: false,
     })
@@ -121,6 +135,8 @@ enum Source {
     Document(Document),
     Sequence(Sequence),
     FlatGeobuf(FgbReader),
+    Shapefile(ShapefileReader),
+    Csv(CsvReader),
 }
 
 /// What the geometries of a layer have in common.
@@ -252,6 +268,8 @@ impl Iterator for Reader {
             Source::Document(document) => document.next(),
             Source::Sequence(sequence) => sequence.next(),
             Source::FlatGeobuf(reader) => reader.next(),
+            Source::Shapefile(reader) => reader.next(),
+            Source::Csv(reader) => reader.next(),
         };
         self.done = !matches!(step, Ok(Some(_)));
         step.transpose()

@@ -35,8 +35,16 @@ impl Lang {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     key: &'static str,
-    args: Vec<(&'static str, String)>,
+    args: Vec<(&'static str, Argument)>,
     count: Option<u64>,
+}
+
+/// What stands in the place of `{name}`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Argument {
+    Text(String),
+    /// Another text of the catalogue, in the language of the whole.
+    Message(Box<Message>),
 }
 
 impl Message {
@@ -51,7 +59,14 @@ impl Message {
     /// Fills `{name}`.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
-        self.args.push((name, value.to_string()));
+        self.args.push((name, Argument::Text(value.to_string())));
+        self
+    }
+
+    /// Fills `{name}` with another text of the catalogue.
+    #[must_use]
+    pub fn with_message(mut self, name: &'static str, message: Message) -> Self {
+        self.args.push((name, Argument::Message(Box::new(message))));
         self
     }
 
@@ -81,7 +96,10 @@ impl Message {
             let value = close.and_then(|c| self.args.iter().find(|(name, _)| *name == &tail[1..c]));
             match (close, value) {
                 (Some(c), Some((_, value))) => {
-                    out.push_str(value);
+                    match value {
+                        Argument::Text(text) => out.push_str(text),
+                        Argument::Message(message) => out.push_str(&message.text(lang)),
+                    }
                     rest = &tail[c + 1..];
                 }
                 _ => {

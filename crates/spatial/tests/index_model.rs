@@ -159,7 +159,7 @@ fn every_bulk_load_up_to_two_thousand_finds_what_a_list_finds() {
 #[test]
 fn a_million_random_edits_and_queries_agree_with_a_list() {
     let mut random = Random(2);
-    let mut list: List = (0..500).map(|i| (i * 2, entry(&mut random))).collect();
+    let mut list: List = (0..200).map(|i| (i * 2, entry(&mut random))).collect();
     let mut index = load(&list);
     let (to_reader, from_writer) = mpsc::channel::<(Snapshot, List)>();
     // Old snapshots stay as they were, whatever the writer does meanwhile.
@@ -173,7 +173,7 @@ fn a_million_random_edits_and_queries_agree_with_a_list() {
         }
     });
     for step in 0..1_000_000_u64 {
-        let fid = random.below(1_200) as i64;
+        let fid = random.below(500) as i64;
         match random.below(20) {
             0..6 => {
                 let entry = entry(&mut random);

@@ -196,13 +196,13 @@ impl Store {
             let Some(wkb) = wkb else { continue };
             let geometry =
                 formats::wkb::read(wkb).map_err(|e| Error::Refused(e.message().clone()))?;
-            let defects = crate::validity_stub::check(&geometry);
+            let defects = spatial::validity::check(&geometry);
             if let Some(defect) = defects.first() {
                 named += 1;
                 if named <= MAX_NAMED {
                     let [x, y] = defect.location;
                     let text = Message::new("store.invalid-geometry")
-                        .with("kind", defect.kind.name())
+                        .with_message("kind", defect.kind.message())
                         .with("x", x)
                         .with("y", y);
                     report.flaw(collection, Some(fid), text);

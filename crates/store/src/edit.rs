@@ -211,9 +211,15 @@ impl Store {
                 return;
             }
         };
+        let (fid, after) = match edit {
+            Edit::Put { fid, envelope, .. } => (*fid, *envelope),
+            Edit::Remove { fid } => (*fid, None),
+        };
+        let was = before.index.get(fid).and_then(|hit| hit.envelope());
         let after = LiveCollection {
             index,
             seq,
+            touched: before.touched.with(seq, was, after),
             ..before.clone()
         };
         live.collections

@@ -62,6 +62,7 @@ pub async fn export(
         has_m: collection.has_m,
         crs,
         record_separators: false,
+        byte_order_mark: false,
         id_column: None,
     };
     let mut writer = Writer::create(file, &options).map_err(refused)?;

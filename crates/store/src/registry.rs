@@ -344,9 +344,18 @@ pub(crate) fn properties_json_sql(schema: &Schema) -> String {
     let pairs: Vec<String> = schema
         .properties
         .iter()
-        .map(|p| format!("'{}', {}", p.name.replace('\'', "''"), quoted(&p.name)))
+        .map(|p| format!("'{}', {}", p.name.replace('\'', "''"), json_sql(p)))
         .collect();
     format!("json_object({})", pairs.join(", "))
+}
+
+/// SQLite writes doubles into JSON with 15 digits; 17 bring each one back exactly.
+fn json_sql(property: &Property) -> String {
+    let column = quoted(&property.name);
+    if property.kind != PropertyType::Real {
+        return column;
+    }
+    format!("iif(typeof({column}) = 'real', json(format('%!.17g', {column})), {column})")
 }
 
 #[cfg(test)]

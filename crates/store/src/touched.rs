@@ -42,7 +42,10 @@ impl Touched {
             let mut forget = changes.len() - REMEMBERED;
             since = changes[forget - 1].0;
             // A change is forgotten whole.
-            forget += changes[forget..].iter().take_while(|(s, _)| *s == since).count();
+            forget += changes[forget..]
+                .iter()
+                .take_while(|(s, _)| *s == since)
+                .count();
             changes.drain(..forget);
         }
         Self {
@@ -77,7 +80,10 @@ mod tests {
             .with(ChangeSeq(10), at(2.0), at(2.0));
         let count = |seq| touched.after(ChangeSeq(seq)).map(Iterator::count);
         assert_eq!(count(4), None);
-        assert_eq!([5, 6, 8, 9, 10, 11].map(count), [4, 3, 3, 1, 0, 0].map(Some));
+        assert_eq!(
+            [5, 6, 8, 9, 10, 11].map(count),
+            [4, 3, 3, 1, 0, 0].map(Some)
+        );
     }
 
     #[test]

@@ -5,9 +5,9 @@ mod encode;
 
 use model::world::{WorldGeometry, WorldKind};
 
-use crate::geometry::cut::Cutter;
+use crate::geometry::cut::{Cutter, Whole};
 use crate::geometry::repair::Polygons;
-use crate::geometry::{Parts, index, simple};
+use crate::geometry::{Parts, Point, index, simple};
 use crate::value::{TileValue, ValueIndex, Values};
 use crate::TileCoord;
 
@@ -42,8 +42,11 @@ struct Row {
     /// Its parts in `LayerBuilder::parts`.
     parts: std::ops::Range<usize>,
     tags: std::ops::Range<usize>,
+    /// Where a polygon that vanishes in repair is marked, when the tile has it whole.
+    anchor: Option<Point>,
     /// Polygons that snapping or clipping made invalid, or which came so.
     broken: bool,
+    given_up: bool,
 }
 
 impl LayerBuilder {
@@ -92,20 +95,23 @@ impl LayerBuilder {
         }
         self.settled = false;
         let first = self.parts.parts.len();
-        self.cutter.cut(geometry, &mut self.parts);
+        let whole = self.cutter.cut(geometry, &mut self.parts);
         let parts = first..self.parts.parts.len();
         if parts.is_empty() {
             return;
         }
         let broken = geometry.kind == WorldKind::Polygons
             && !simple::certainly_valid(&self.parts.coords, &self.parts.parts[parts.clone()]);
+        let anchor = self.parts.ring(first).first().copied().filter(|_| whole == Whole::Yes);
         let tags = self.tag(values);
         self.rows.push(Row {
             id,
             kind: geometry.kind,
             parts,
             tags,
+            anchor,
             broken,
+            given_up: false,
         });
     }
 

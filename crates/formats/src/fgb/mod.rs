@@ -7,8 +7,10 @@ mod geometry;
 mod header;
 mod properties;
 mod reader;
+mod writer;
 
 pub(crate) use reader::FgbReader;
+pub(crate) use writer::FgbWriter;
 
 /// `fgb`, major version 3, `fgb`, patch version; readers ignore the patch version.
 pub(crate) const MAGIC: [u8; 8] = [b'f', b'g', b'b', 3, b'f', b'g', b'b', 1];

@@ -109,7 +109,7 @@ fn kind(raw: &Raw<'_>) -> Option<Kind> {
 fn too_large(at: usize, name: &str) -> Fault {
     Fault {
         field: Some(name.to_owned()),
-        ..Fault::new(at, "formats.number-too-large")
+        ..Fault::new(at, "formats.json-number-too-large")
     }
 }
 

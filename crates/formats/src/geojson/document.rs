@@ -98,7 +98,7 @@ fn whole(window: &mut Window) -> Result<Slice, Error> {
 }
 
 /// Passes a UTF-8 byte order mark (RFC 8259 §8.1 lets readers) and turns other encodings away.
-pub(super) fn skip_bom(window: &mut Window) -> Result<(), Error> {
+pub(crate) fn skip_bom(window: &mut Window) -> Result<(), Error> {
     let start = window.start(4)?;
     let utf16 = matches!(
         start,

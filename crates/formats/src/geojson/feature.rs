@@ -47,7 +47,7 @@ fn read(text: &str) -> Parsed<ParsedFeature> {
     each_property(members.properties, |at, name, raw| {
         let value = free_value(raw).ok_or_else(|| Fault {
             field: Some(name.clone().into_owned()),
-            ..Fault::new(at, "formats.number-too-large")
+            ..Fault::new(at, "formats.json-number-too-large")
         })?;
         if properties.len() >= MAX_PROPERTIES {
             let reason = Message::new("formats.too-many-properties").with("max", MAX_PROPERTIES);

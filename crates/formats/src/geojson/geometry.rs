@@ -43,7 +43,7 @@ struct GeometryReader<'a> {
 impl GeometryReader<'_> {
     fn geometry(&mut self, json: &mut Json<'_>, depth: usize) -> Parsed<()> {
         if depth >= MAX_DEPTH {
-            let reason = Message::new("formats.too-deep").with("max", MAX_DEPTH);
+            let reason = Message::new("formats.json-too-deep").with("max", MAX_DEPTH);
             return Err(Fault::from_message(json.position(), reason));
         }
         let start = json.position();
@@ -155,7 +155,7 @@ impl GeometryReader<'_> {
                 return Err(Fault::from_message(at, reason));
             }
             if !closed {
-                return Err(Fault::new(at, "formats.ring-open"));
+                return Err(Fault::new(at, "formats.json-ring-open"));
             }
             Ok(())
         })
@@ -170,7 +170,7 @@ impl GeometryReader<'_> {
             position.read(json)?;
             count += 1;
             if count > MAX_RING_POINTS {
-                let reason = Message::new("formats.ring-too-long")
+                let reason = Message::new("formats.json-ring-too-long")
                     .with("count", count)
                     .with("max", MAX_RING_POINTS);
                 return Err(Fault::from_message(json.position(), reason));
@@ -192,7 +192,7 @@ impl GeometryReader<'_> {
         let has_z = position.count > 2;
         if has_z != self.dims.z {
             self.wants_z = has_z && self.positions == 0;
-            return Err(Fault::new(at, "formats.mixed-dimensions"));
+            return Err(Fault::new(at, "formats.json-mixed-dimensions"));
         }
         self.positions += 1;
         self.out.position(position.numbers, self.dims);
@@ -239,7 +239,7 @@ fn geometry_type(json: &mut Json<'_>) -> Parsed<GeometryType> {
     }
     let name = json.string()?;
     from_type_name(&name).ok_or_else(|| {
-        let reason = Message::new("formats.geometry-type-unknown").with("type", shown(&name));
+        let reason = Message::new("formats.json-geometry-type").with("type", shown(&name));
         Fault::from_message(at, reason)
     })
 }

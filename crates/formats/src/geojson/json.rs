@@ -248,7 +248,7 @@ impl<'a> Json<'a> {
         let text = self.number()?;
         match text.parse::<f64>() {
             Ok(value) if value.is_finite() => Ok(value),
-            _ => Err(Fault::new(start, "formats.number-too-large")),
+            _ => Err(Fault::new(start, "formats.json-number-too-large")),
         }
     }
 
@@ -325,7 +325,7 @@ impl<'a> Json<'a> {
     }
 
     fn too_deep(&self) -> Fault {
-        let reason = Message::new("formats.too-deep").with("max", MAX_DEPTH);
+        let reason = Message::new("formats.json-too-deep").with("max", MAX_DEPTH);
         Fault::from_message(self.pos, reason)
     }
 

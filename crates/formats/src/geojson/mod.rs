@@ -8,7 +8,7 @@ mod geometry;
 mod json;
 mod sequence;
 
-pub(crate) use document::Document;
+pub(crate) use document::{Document, skip_bom};
 pub use encode::{
     write_feature, write_geometry, write_id, write_properties, write_string, write_value,
 };

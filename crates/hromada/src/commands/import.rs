@@ -223,7 +223,7 @@ fn show(report: &ImportReport, output: &Output) {
     for invalid in report.invalid_geometries.iter().take(SHOWN) {
         let [x, y] = invalid.location;
         let reason = Message::new("store.invalid-geometry")
-            .with("kind", invalid.kind)
+            .with_message("kind", invalid.kind.message())
             .with("x", x)
             .with("y", y);
         output.say(
@@ -249,7 +249,7 @@ fn json(report: &ImportReport, output: &Output) -> Json {
     let invalid: Vec<Json> = report
         .invalid_geometries
         .iter()
-        .map(|i| json!({"record": i.record, "kind": i.kind, "location": i.location}))
+        .map(|i| json!({"record": i.record, "part": i.part, "kind": i.kind.name(), "location": i.location}))
         .collect();
     let notes: Vec<String> = report.notes.iter().map(|n| output.text(n)).collect();
     let kinds: BTreeMap<_, _> = report.invalid_kinds.iter().collect();

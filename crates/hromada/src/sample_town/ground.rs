@@ -37,7 +37,14 @@ impl Ground {
     pub(super) fn new(seed: u64) -> Self {
         let mut random = Random::of(seed, [1, 0, 0]);
         // Length and shift of the waves: together they stretch a street by little more than half, so the map never folds.
-        let waves = [(900.0, 11.0), (1_500.0, 24.0), (2_600.0, 45.0), (6_000.0, 90.0), (14_000.0, 210.0), (40_000.0, 600.0)]
+        let waves = [
+            (900.0, 11.0),
+            (1_500.0, 24.0),
+            (2_600.0, 45.0),
+            (6_000.0, 90.0),
+            (14_000.0, 210.0),
+            (40_000.0, 600.0),
+        ]
         .map(|(length, shift)| {
             let (heading, push) = (random.unit(), random.unit());
             Wave {

@@ -28,6 +28,7 @@ fn entry(layer: Layer) -> &'static str {
         Layer::Quarters => include_str!("manifest/quarters.json"),
         Layer::Zones => include_str!("manifest/zones.json"),
         Layer::CityBoundary => include_str!("manifest/city-boundary.json"),
+        Layer::River => include_str!("manifest/river.json"),
         Layer::Water => include_str!("manifest/water.json"),
         Layer::WaterNodes => include_str!("manifest/water-nodes.json"),
         Layer::Sewer => include_str!("manifest/sewer.json"),

@@ -25,7 +25,7 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-pub use output::Layer;
+use output::Layer;
 
 /// Most parcels of a town: its zone, quarter and parcel numbers have 2, 3 and 4 digits.
 pub const MAX_PARCELS: u64 = plan::MAX_PARCELS;
@@ -40,8 +40,8 @@ pub struct Options {
 
 /// What was written.
 pub struct Summary {
-    /// Features of each collection that has any, in the order of the manifest.
-    pub features: Vec<(Layer, u64)>,
+    /// Id and number of features of each collection that has any, in the order of the manifest.
+    pub collections: Vec<(String, u64)>,
     pub bytes: u64,
     /// Area of the town in square metres.
     pub area: f64,
@@ -83,7 +83,10 @@ pub fn write(options: &Options, progress: &mut dyn FnMut(u64)) -> io::Result<Sum
     let path = options.out.join("town.json");
     std::fs::write(&path, manifest::text(&features))?;
     Ok(Summary {
-        features,
+        collections: features
+            .into_iter()
+            .map(|(layer, count)| (layer.id().to_owned(), count))
+            .collect(),
         bytes,
         area,
         manifest: path,

@@ -6,7 +6,7 @@ use super::ground::Vertex;
 
 /// The collections of a town, in the order of its manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Layer {
+pub(super) enum Layer {
     Parcels,
     Buildings,
     Addresses,
@@ -15,6 +15,7 @@ pub enum Layer {
     Quarters,
     Zones,
     CityBoundary,
+    River,
     Water,
     WaterNodes,
     Sewer,
@@ -26,7 +27,7 @@ pub enum Layer {
 }
 
 impl Layer {
-    pub const ALL: [Layer; 16] = [
+    pub(super) const ALL: [Layer; 17] = [
         Self::Parcels,
         Self::Buildings,
         Self::Addresses,
@@ -35,6 +36,7 @@ impl Layer {
         Self::Quarters,
         Self::Zones,
         Self::CityBoundary,
+        Self::River,
         Self::Water,
         Self::WaterNodes,
         Self::Sewer,
@@ -46,7 +48,7 @@ impl Layer {
     ];
 
     /// Id of the collection; its file has this name and the extension `geojsonl`.
-    pub fn id(self) -> &'static str {
+    pub(super) fn id(self) -> &'static str {
         match self {
             Self::Parcels => "parcels",
             Self::Buildings => "buildings",
@@ -56,6 +58,7 @@ impl Layer {
             Self::Quarters => "quarters",
             Self::Zones => "zones",
             Self::CityBoundary => "city-boundary",
+            Self::River => "river",
             Self::Water => "water",
             Self::WaterNodes => "water-nodes",
             Self::Sewer => "sewer",

@@ -71,13 +71,11 @@ pub(super) fn purpose(kind: Kind, random: &mut Random) -> &'static str {
 /// Category of land: a code of the cadastral exchange file; titles are in the manifest.
 fn category(purpose: &str) -> &'static str {
     match &purpose[..2] {
-        "01" => "Землі сільськогосподарського призначення",
-        "02" | "03" => "Землі житлової та громадської забудови",
-        "07" => "Землі рекреаційного призначення",
-        "10" => "Землі водного фонду",
-        _ => {
-            "Землі промисловості, транспорту, електронних комунікацій, енергетики, оборони та іншого призначення"
-        }
+        "01" => "100",
+        "02" | "03" => "200",
+        "07" => "500",
+        "10" => "800",
+        _ => "900",
     }
 }
 
@@ -171,7 +169,9 @@ pub(super) fn build(
     // Slanting lots hold less than their width and depth promise.
     let fitting = [1.0, 0.8, 0.62, 0.46].into_iter().find_map(|share| {
         let ring = rectangle(centre, inward, (size.0 * share, size.1 * share), notched);
-        ring.iter().all(|v| ground::inside(parcel.ring, *v)).then_some(ring)
+        ring.iter()
+            .all(|v| ground::inside(parcel.ring, *v))
+            .then_some(ring)
     });
     let Some(ring) = fitting else { return Ok(()) };
     let address = parcel.address();

@@ -5,7 +5,7 @@ use std::io;
 
 use super::ground::{Vertex, double_area};
 use super::output::Layer;
-use super::town;
+use super::{MAX_PARCELS, Options, town, write};
 
 type Ring = Vec<Vertex>;
 
@@ -14,26 +14,15 @@ fn lines(parcels: u64, seed: u64) -> HashMap<Layer, Vec<String>> {
     let mut files: HashMap<Layer, Vec<String>> = HashMap::new();
     let mut sink = |layer: Layer, line: &[u8]| {
         let text = String::from_utf8(line.to_vec()).map_err(io::Error::other)?;
-        assert_eq!(
-            text.pop_newline(),
-            Some(()),
-            "a feature ends with a line feed"
+        assert!(
+            text.ends_with('\n') && text.matches('\n').count() == 1,
+            "a feature is one line"
         );
         files.entry(layer).or_default().push(text);
         Ok(())
     };
     town::build(parcels, seed, &mut sink, &mut |_| ()).unwrap();
     files
-}
-
-trait PopNewline {
-    fn pop_newline(&self) -> Option<()>;
-}
-
-impl PopNewline for String {
-    fn pop_newline(&self) -> Option<()> {
-        (self.ends_with('\n') && self.matches('\n').count() == 1).then_some(())
-    }
 }
 
 /// All positions of a feature's geometry, in order.
@@ -150,7 +139,7 @@ fn bytes_are_the_same_on_every_machine() {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
         }
     }
-    assert_eq!(hash, 0, "{hash:#x}");
+    assert_eq!(hash, 0x8f2c_58fa_5b83_3939, "{hash:#x}");
 }
 
 #[test]
@@ -342,4 +331,55 @@ fn a_town_mixes_uses_owners_and_streets() {
             .iter()
             .any(|l| text(l, "structure") == "bridge")
     );
+}
+
+#[test]
+fn the_manifest_names_every_property_and_every_known_value() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options {
+        parcels: 5_000,
+        seed: 6,
+        out: folder.path().to_owned(),
+    };
+    let mut last = 0;
+    let summary = write(&options, &mut |done| last = done).unwrap();
+    assert_eq!(last, 5_000);
+    let json = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let manifest = json(&std::fs::read_to_string(&summary.manifest).unwrap());
+    let entries = manifest["collections"].as_array().unwrap();
+    assert_eq!(entries.len(), summary.collections.len());
+    for (entry, (id, count)) in entries.iter().zip(&summary.collections) {
+        assert_eq!(entry["collection"], id.as_str());
+        let file =
+            std::fs::read_to_string(folder.path().join(entry["file"].as_str().unwrap())).unwrap();
+        assert_eq!(file.lines().count() as u64, *count);
+        for feature in file.lines().map(json) {
+            let properties = feature["properties"].as_object().unwrap();
+            let titles = entry["titles"].as_object().unwrap();
+            assert!(properties.keys().eq(titles.keys()), "{id}");
+            for (name, known) in entry["enumerations"].as_object().unwrap() {
+                let known = known.as_array().unwrap();
+                assert!(
+                    known.iter().any(|v| v["value"] == properties[name]),
+                    "{name}: {}",
+                    properties[name]
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_town_out_of_range_is_refused() {
+    for parcels in [0, MAX_PARCELS + 1] {
+        let folder = tempfile::tempdir().unwrap();
+        let options = Options {
+            parcels,
+            seed: 1,
+            out: folder.path().join("town"),
+        };
+        let error = write(&options, &mut |_| ()).err().unwrap();
+        assert_eq!(error.kind(), io::ErrorKind::InvalidInput);
+        assert!(!options.out.exists());
+    }
 }

@@ -293,6 +293,14 @@ impl Town<'_> {
         street: Option<&str>,
         house: Option<&str>,
     ) -> io::Result<()> {
+        if purpose == "10.01" {
+            self.out
+                .feature(Layer::River)
+                .text("name", "р. Зразкова")
+                .text("cadnum", number)
+                .number("area_m2", ground::area(ring))
+                .polygon(ring)?;
+        }
         let random = &mut Random::of(
             self.land.plan.seed,
             [12, self.out.counts[Layer::Parcels as usize], 0],

@@ -34,6 +34,13 @@ pub fn transform(from: Crs, to: Crs, points: &mut [(f64, f64)]) -> Result<(), Er
     if let Some((x, y)) = points.iter().find(|(x, y)| !x.is_finite() || !y.is_finite()) {
         return Err(Error::Invalid(Message::new("spatial.coordinate-not-finite").with("x", x).with("y", y)));
     }
+    if from.is_wgs84()
+        && let Some((x, y)) = points.iter().find(|(_, y)| y.abs() > 90.0)
+    {
+        // PROJ would say so too, but to the error stream.
+        let message = Message::new("spatial.coordinate-without-image").with("x", x).with("y", y);
+        return Err(Error::Invalid(message.with("from", from).with("to", to).with("reason", "")));
+    }
     transformer::with(from, to, |transformer| transformer.apply(points))
 }
 

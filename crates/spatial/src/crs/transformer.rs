@@ -1,8 +1,10 @@
 //! One transformer for each pair of CRSs and thread: PROJ's objects can't be shared between threads.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use model::{Crs, Message};
 use proj::{Proj, ProjBuilder};
@@ -12,6 +14,13 @@ use crate::Error;
 
 /// Transformers that a thread keeps: clients choose the CRS, and each takes about a megabyte.
 const MAX_KEPT: usize = 16;
+
+/// Pairs whose first look is remembered. Failing leaves some memory behind in the binding, so no failure is repeated;
+/// callers let clients choose among CRSs that are offered, never any code.
+const MAX_LOOKED_AT: usize = 1_000;
+
+/// Whether a transformation exists, for all threads.
+static LOOKED_AT: LazyLock<Mutex<HashMap<(Crs, Crs), Result<(), Error>>>> = LazyLock::new(Mutex::default);
 
 thread_local! {
     /// The latest used last.
@@ -30,6 +39,7 @@ pub(super) fn with<T>(from: Crs, to: Crs, run: impl FnOnce(&Transformer) -> Resu
     let transformer = match kept {
         Some(transformer) => transformer,
         None => {
+            look(from, to)?;
             let made = Rc::new(guarded(|| Transformer::new(from, to))?);
             KEPT.with_borrow_mut(|kept| {
                 if kept.len() >= MAX_KEPT {
@@ -41,6 +51,38 @@ pub(super) fn with<T>(from: Crs, to: Crs, run: impl FnOnce(&Transformer) -> Resu
         }
     };
     guarded(|| run(&transformer))
+}
+
+/// # Errors
+/// When a CRS is unknown or all that leads from one to the other is a guess.
+fn look(from: Crs, to: Crs) -> Result<(), Error> {
+    let known = LOOKED_AT.lock().unwrap_or_else(PoisonError::into_inner).get(&(from, to)).cloned();
+    if let Some(known) = known {
+        return known;
+    }
+    let looked = guarded(|| {
+        for crs in [from, to] {
+            Definition::new(crs)?;
+        }
+        // Asked with guesses allowed, PROJ says that it would guess; asked without, it fails without a reason.
+        let proj = ProjBuilder::new().proj_known_crs(&from.to_string(), &to.to_string(), None);
+        let proj = proj.map_err(|e| no_transformation(from, to, &e.to_string()))?;
+        match proj.proj_info().description {
+            Some(description) if description.contains("Ballpark") => Err(no_transformation(from, to, &description)),
+            _ => Ok(()),
+        }
+    });
+    let mut all = LOOKED_AT.lock().unwrap_or_else(PoisonError::into_inner);
+    if all.len() >= MAX_LOOKED_AT {
+        all.clear();
+    }
+    all.insert((from, to), looked.clone());
+    looked
+}
+
+fn no_transformation(from: Crs, to: Crs, reason: &str) -> Error {
+    let message = Message::new("spatial.no-transformation").with("from", from).with("to", to);
+    Error::NoTransformation(message.with("reason", reason))
 }
 
 /// The binding panics where PROJ gives no reason for a failure; that is a failure like others.
@@ -62,14 +104,11 @@ pub(super) struct Transformer {
 impl Transformer {
     fn new(from: Crs, to: Crs) -> Result<Self, Error> {
         let (source, target) = (Definition::new(from)?, Definition::new(to)?);
-        // Several operations may serve a pair; PROJ chooses by each point's place. BALLPARK: see `transform`. BEST: the
-        // best one may need a grid file, which is never there; without this option PROJ writes to the error stream then.
+        // Several operations may serve a pair; PROJ chooses by each point's place. BALLPARK: see `transform`. BEST:
+        // the best one may need a grid file, which is never there, and PROJ would tell the error stream.
         let options = vec!["ALLOW_BALLPARK=NO", "ONLY_BEST=NO"];
         let proj = ProjBuilder::new().proj_create_crs_to_crs_from_pj(&source.proj, &target.proj, None, Some(options));
-        let proj = proj.map_err(|e| {
-            let message = Message::new("spatial.no-transformation").with("from", from).with("to", to);
-            Error::NoTransformation(message.with("reason", e))
-        })?;
+        let proj = proj.map_err(|e| no_transformation(from, to, &e.to_string()))?;
         Ok(Self { proj, from, to, swap_in: source.y_first, swap_out: target.y_first })
     }
 

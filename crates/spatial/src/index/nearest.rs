@@ -13,6 +13,10 @@ use super::snapshot::Snapshot;
 /// Mean radius of the earth in metres (IUGG).
 const RADIUS: f64 = 6_371_008.8;
 
+/// Metres by which rounding may make the distance to a box greater than that to a box inside: near the antipode the
+/// arcsine of almost 1 keeps but half of the digits.
+const SLACK: f64 = 1.0;
+
 impl Snapshot {
     /// The `n` features whose envelopes are nearest to a point (longitude, latitude in degrees), nearest first,
     /// those at an equal distance by their keys. The distance is [`distance`]. A point with NaN has none.
@@ -25,7 +29,7 @@ impl Snapshot {
         for (part, segment) in self.inner.parts.iter().map(|p| (p, &p.segment)) {
             if segment.tree.size() > 0 {
                 let root = segment.tree.root();
-                queue.push(Candidate { meters: to(&root.envelope()), part, node: Node::Parent(root.children()) });
+                queue.push(Candidate { meters: 0.0, part, node: Node::Parent(root.children()) });
             }
         }
         let mut found = Vec::new();
@@ -37,7 +41,7 @@ impl Snapshot {
                 Node::Parent(children) => queue.extend(children.iter().filter_map(|child| match child {
                     RTreeNode::Parent(parent) => {
                         let node = Node::Parent(parent.children());
-                        Some(Candidate { meters: to(&parent.envelope()), part, node })
+                        Some(Candidate { meters: to(&parent.envelope()) - SLACK, part, node })
                     }
                     RTreeNode::Leaf(Leaf { aabb, slot }) if part.is_live(*slot) => {
                         let fid = part.segment.fids[*slot as usize];

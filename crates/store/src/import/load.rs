@@ -135,6 +135,7 @@ impl Loader {
     ) -> Result<(), Error> {
         report.read += batch.read;
         report.repaired += batch.repaired;
+        report.invalid += batch.invalid_features;
         report.out_of_range += batch.out_of_range;
         report.at_zero += batch.at_zero;
         report.without_geometry += batch.without_geometry;

@@ -33,6 +33,7 @@ pub(crate) struct Batch {
     pub(crate) bytes_read: u64,
     pub(crate) rejections: Vec<Rejection>,
     pub(crate) invalid: Vec<InvalidGeometry>,
+    pub(crate) invalid_features: u64,
     pub(crate) repaired: u64,
     pub(crate) out_of_range: u64,
     pub(crate) at_zero: u64,
@@ -238,27 +239,32 @@ impl Preparer {
         record: u64,
         geometry: &Geometry<f64>,
     ) -> Result<Option<Geometry<f64>>, Message> {
-        let defects = crate::validity_stub::check(geometry);
+        let defects = spatial::validity::check(geometry);
         let Some(first) = defects.first() else {
             return Ok(None);
         };
-        let kind = first.kind.name();
+        let kind = first.kind;
         let [x, y] = first.location;
         if self.strict {
             return Err(Message::new("store.invalid-geometry")
-                .with("kind", kind)
+                .with_message("kind", kind.message())
                 .with("x", x)
                 .with("y", y));
         }
-        self.batch.invalid.push(InvalidGeometry {
-            record,
-            kind,
-            location: [x, y],
-        });
+        self.batch.invalid_features += 1;
+        // Each invalid part is named once, by the first defect found in it.
+        let mut named = None;
+        for defect in &defects {
+            if named != Some(defect.part) {
+                named = Some(defect.part);
+                let (kind, location) = (defect.kind, defect.location);
+                self.batch.invalid.push(InvalidGeometry { record, part: defect.part, kind, location });
+            }
+        }
         if !self.repair {
             return Ok(None);
         }
-        let repaired = crate::validity_stub::repair(geometry);
+        let repaired = spatial::validity::repair(geometry);
         self.batch.repaired += u64::from(repaired.is_some());
         Ok(repaired)
     }

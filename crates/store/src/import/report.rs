@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use formats::Rejection;
 use model::{Collection, Message};
+use spatial::validity::DefectKind;
 
 use super::ImportJob;
 
@@ -24,8 +25,9 @@ pub struct ImportReport {
     pub rejected: u64,
     /// The first [`MAX_NAMED`] rejections.
     pub rejections: Vec<Rejection>,
+    /// Features with an invalid geometry.
     pub invalid: u64,
-    /// The first [`MAX_NAMED`] invalid geometries.
+    /// Their invalid parts, each by its first defect; the first [`MAX_NAMED`].
     pub invalid_geometries: Vec<InvalidGeometry>,
     pub repaired: u64,
     /// Records that share their id with an earlier one; they are among the rejected.
@@ -37,7 +39,7 @@ pub struct ImportReport {
     pub without_geometry: u64,
     /// Widened types, renamed properties and the like.
     pub notes: Vec<Message>,
-    /// Invalid geometries by kind.
+    /// Invalid parts by kind.
     pub invalid_kinds: BTreeMap<&'static str, u64>,
 }
 
@@ -45,7 +47,9 @@ pub struct ImportReport {
 #[derive(Debug, Clone)]
 pub struct InvalidGeometry {
     pub record: u64,
-    pub kind: &'static str,
+    /// Position of the part in a multi-part geometry, from 0.
+    pub part: usize,
+    pub kind: DefectKind,
     /// In the storage CRS, x first.
     pub location: [f64; 2],
 }
@@ -81,8 +85,7 @@ impl ImportReport {
     }
 
     pub(crate) fn name_invalid(&mut self, invalid: InvalidGeometry) {
-        self.invalid += 1;
-        *self.invalid_kinds.entry(invalid.kind).or_default() += 1;
+        *self.invalid_kinds.entry(invalid.kind.name()).or_default() += 1;
         if self.invalid_geometries.len() < MAX_NAMED {
             self.invalid_geometries.push(invalid);
         }

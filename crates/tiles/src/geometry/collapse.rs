@@ -2,52 +2,82 @@
 //!
 //! A shape that shows at a zoom must show at every deeper one, or it blinks while a reader zooms in. Snapping
 //! alone does not give that: two vertices a pixel apart at one zoom may fall together at the next, where the
-//! grid lies differently. So a small shape is kept only when it survives the grids of all deeper zooms.
+//! grid lies differently. A line is therefore dropped unless it survives the grids of all deeper zooms. A
+//! polygon cannot be dropped where it has an area, since that would open a gap between its neighbours;
+//! so one that collapses after it has shown at a shallower zoom becomes a triangle of one pixel.
 
 use model::MAX_ZOOM;
 use model::world::WorldPoint;
 
+use super::clip::Far;
 use super::cut::Grid;
-use super::repair;
-use super::{Point, unspike};
+use super::{MAX, MIN, Point, repair, unspike};
 
-/// Rings wider than this many pixels are not followed: at 256 tiles across only a hair could blink,
+/// Rings wider than this many pixels are not followed: at 64 tiles across only a hair could blink,
 /// and the arithmetic stays within 64 bits.
-const FOLLOWED: i64 = 1 << 20;
+const FOLLOWED: i64 = 1 << 18;
 
-/// Whether a ring keeps an area on this grid and on every deeper one. `ring` may repeat its first vertex.
-pub(crate) fn ring_survives(ring: &[WorldPoint], z: u8) -> bool {
-    let Some(sums) = Sums::of(ring, z) else {
-        return true;
-    };
-    // A vertex moves at most 3/4 pixel between this grid and a deeper one, which changes twice the
-    // area by at most 3/2 of the way around and 9/8 per vertex.
-    if sums.area2.unsigned_abs() > 2 * sums.around + 2 * ring.len() as u64 {
-        return true;
-    }
-    (z..=MAX_ZOOM).all(|z| has_area(ring, z))
+/// What becomes of an exterior ring at a zoom.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    Shows,
+    /// Collapsed here and not at some shallower zoom.
+    Placeholder,
+    Vanishes,
 }
 
+/// `ring` may repeat its first vertex.
+pub(crate) fn fate(ring: &[WorldPoint], z: u8) -> Fate {
+    if has_area(ring, z) {
+        Fate::Shows
+    } else if (0..z).rev().any(|z| has_area(ring, z)) {
+        Fate::Placeholder
+    } else {
+        Fate::Vanishes
+    }
+}
+
+/// A polygon of one pixel, inside the buffered square.
+pub(crate) fn placeholder([x, y]: Point) -> [Point; 3] {
+    let (x, y) = (x.clamp(MIN, MAX - 1), y.clamp(MIN, MAX - 1));
+    [[x, y], [x + 1, y], [x, y + 1]]
+}
+
+/// Whether the snapped ring winds around anything.
 fn has_area(ring: &[WorldPoint], z: u8) -> bool {
-    let Some(sums) = Sums::of(ring, z) else {
+    let grid = Grid::absolute(z);
+    let Some(area) = local_area(ring, grid) else {
         return true;
     };
-    if sums.area2 != 0 {
+    if area != 0 {
         return true;
     }
     // The lobes of a figure of eight may cancel each other.
-    let grid = Grid::absolute(z);
     let origin = grid.snap(ring[0]);
-    let mut points: Vec<Point> = Vec::with_capacity(ring.len());
+    let mut points: Vec<Point> = ring.iter().map(|&p| local(grid.snap(p), origin)).collect();
+    unspike(&mut points, 0);
+    !points.is_empty() && repair::covers_anything(&points)
+}
+
+/// Relative to a vertex within [`FOLLOWED`].
+fn local(p: Far, origin: Far) -> Point {
+    [0, 1].map(|k| i32::try_from(p[k] - origin[k]).unwrap_or(i32::MAX))
+}
+
+/// Twice the area of the snapped ring; `None` for what is too wide to be followed, or empty.
+fn local_area(ring: &[WorldPoint], grid: Grid) -> Option<i64> {
+    let origin = grid.snap(*ring.first()?);
+    let (mut area, mut last) = (0_i64, [0, 0]);
     for &p in ring {
         let [x, y] = grid.snap(p);
-        match (i32::try_from(x - origin[0]), i32::try_from(y - origin[1])) {
-            (Ok(x), Ok(y)) => points.push([x, y]),
-            _ => return true,
+        let local = [x - origin[0], y - origin[1]];
+        if local.iter().any(|v| v.abs() > FOLLOWED) {
+            return None;
         }
+        area = area.saturating_add(last[0] * local[1] - local[0] * last[1]);
+        last = local;
     }
-    unspike(&mut points, 0);
-    points.len() >= 3 && repair::covers_anything(&points)
+    Some(area)
 }
 
 /// Whether a line keeps two distinct vertices on this grid and on every deeper one.
@@ -65,35 +95,4 @@ pub(crate) fn line_survives(line: &[WorldPoint], z: u8) -> bool {
     };
     // Two pixels here are more than one in truth, which no deeper grid rounds away.
     reach(z).any(|d| d >= 2) || (z..=MAX_ZOOM).all(|z| reach(z).any(|d| d > 0))
-}
-
-struct Sums {
-    area2: i64,
-    /// Length of the way around, steps in x and steps in y added.
-    around: u64,
-}
-
-impl Sums {
-    /// `None` for what is too wide to be followed.
-    fn of(ring: &[WorldPoint], z: u8) -> Option<Self> {
-        let grid = Grid::absolute(z);
-        let origin = grid.snap(*ring.first()?);
-        let mut last = [0, 0];
-        let mut sums = Self { area2: 0, around: 0 };
-        let mut add = |p: [i64; 2]| {
-            sums.area2 = sums.area2.saturating_add(last[0] * p[1] - p[0] * last[1]);
-            sums.around += last[0].abs_diff(p[0]) + last[1].abs_diff(p[1]);
-            last = p;
-        };
-        for &p in ring {
-            let [x, y] = grid.snap(p);
-            let local = [x - origin[0], y - origin[1]];
-            if local.iter().any(|v| v.abs() > FOLLOWED) {
-                return None;
-            }
-            add(local);
-        }
-        add([0, 0]);
-        Some(sums)
-    }
 }

@@ -7,7 +7,8 @@
 use model::world::{WorldGeometry, WorldKind, WorldPoint};
 
 use super::clip::{self, Begins, Far};
-use super::{MAX, MIN, Parts, Point, collapse, unspike};
+use super::collapse::Fate;
+use super::{MAX, MIN, Parts, Point, area2, collapse, unspike};
 use crate::TileCoord;
 use crate::coord::WORLD;
 
@@ -76,6 +77,13 @@ impl Grid {
     }
 }
 
+/// Whether a geometry lies within the buffered square.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whole {
+    Yes,
+    No,
+}
+
 enum Place {
     Inside,
     Across,
@@ -90,6 +98,8 @@ pub(crate) struct Cutter {
     grids: Vec<Grid>,
     far: Vec<Far>,
     spare: Vec<Far>,
+    /// Whether anything of the last geometry reached over the square.
+    clipped: bool,
 }
 
 impl Cutter {
@@ -104,12 +114,14 @@ impl Cutter {
             grids: [Some(grid), east, west].into_iter().flatten().collect(),
             far: Vec::new(),
             spare: Vec::new(),
+            clipped: false,
         }
     }
 
     /// Adds what the tile shows of a geometry to `out`. Rings come open, in any direction, and may
-    /// still cross.
-    pub(crate) fn cut(&mut self, geometry: WorldGeometry<'_>, out: &mut Parts) {
+    /// still cross. Tells whether it shows the geometry whole.
+    pub(crate) fn cut(&mut self, geometry: WorldGeometry<'_>, out: &mut Parts) -> Whole {
+        self.clipped = false;
         for i in 0..self.grids.len() {
             let grid = self.grids[i];
             match geometry.kind {
@@ -118,6 +130,7 @@ impl Cutter {
                 WorldKind::Polygons => self.polygons(grid, geometry, out),
             }
         }
+        if self.clipped { Whole::No } else { Whole::Yes }
     }
 
     fn lines(&mut self, grid: Grid, geometry: WorldGeometry<'_>, out: &mut Parts) {
@@ -160,16 +173,18 @@ impl Cutter {
         }
     }
 
-    /// Whether anything of the ring is left.
+    /// Whether anything of the ring is left for holes to lie in.
     fn ring(&mut self, grid: Grid, ring: &[WorldPoint], interior: bool, out: &mut Parts) -> bool {
         let place = grid.place(ring);
-        if matches!(place, Place::Outside) || !collapse::ring_survives(ring, self.tile.z()) {
+        if matches!(place, Place::Outside) {
             return false;
         }
         let start = out.coords.len();
-        if matches!(place, Place::Inside) {
+        let inside = matches!(place, Place::Inside);
+        if inside {
             out.coords.extend(ring.iter().map(|&p| near(grid.snap(p))));
         } else {
+            self.clipped = true;
             self.far.clear();
             self.far.extend(ring.iter().map(|&p| grid.snap(p)));
             unspike(&mut self.far, 0);
@@ -177,6 +192,20 @@ impl Cutter {
             out.coords.extend(self.far.iter().map(|&p| near(p)));
         }
         unspike(&mut out.coords, start);
+        if inside && !interior && area2(&out.coords[start..]) == 0 {
+            match collapse::fate(ring, self.tile.z()) {
+                Fate::Shows => {}
+                Fate::Vanishes => {
+                    out.coords.truncate(start);
+                    return false;
+                }
+                Fate::Placeholder => {
+                    out.coords.truncate(start);
+                    out.push(collapse::placeholder(near(grid.snap(ring[0]))), false);
+                    return false;
+                }
+            }
+        }
         if out.coords.len() == start {
             return false;
         }

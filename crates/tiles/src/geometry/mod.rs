@@ -1,5 +1,6 @@
 //! From world units to valid integer geometry of one tile.
 
+pub(crate) mod arrange;
 pub(crate) mod clip;
 pub(crate) mod collapse;
 pub(crate) mod cut;

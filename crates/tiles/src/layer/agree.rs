@@ -7,6 +7,7 @@ use hashbrown::HashSet;
 use model::world::WorldKind;
 
 use super::LayerBuilder;
+use crate::geometry::collapse::placeholder;
 use crate::geometry::node::{self, EdgeKey, TooTangled};
 use crate::geometry::repair::{self, insert};
 use crate::geometry::{Point, simple, unspike};
@@ -30,14 +31,31 @@ impl LayerBuilder {
             broken = self.bend(&nodes);
         }
         for row in 0..self.rows.len() {
-            if !self.rows[row].broken {
-                continue;
-            }
-            let parts = &self.parts.parts[self.rows[row].parts.clone()];
+            self.repair(row);
+        }
+    }
+
+    fn repair(&mut self, number: usize) {
+        let row = &self.rows[number];
+        if row.kind != WorldKind::Polygons {
+            return;
+        }
+        let parts = &self.parts.parts[row.parts.clone()];
+        let polygons = if row.broken {
             match repair::repair(&self.parts.coords, parts) {
-                Some(polygons) => self.repaired.push((row, polygons)),
-                None => self.give_up(row),
+                Some(polygons) => polygons,
+                None => return self.give_up(number),
             }
+        } else if parts.is_empty() && !row.given_up {
+            Vec::new()
+        } else {
+            return;
+        };
+        if let (true, Some(anchor)) = (polygons.is_empty(), row.anchor) {
+            let mark = vec![vec![placeholder(anchor).to_vec()]];
+            self.repaired.push((number, mark));
+        } else {
+            self.repaired.push((number, polygons));
         }
     }
 
@@ -60,6 +78,7 @@ impl LayerBuilder {
         self.dropped += 1;
         let row = &mut self.rows[row];
         row.broken = false;
+        row.given_up = true;
         row.parts = 0..0;
     }
 

@@ -44,7 +44,7 @@ fn ring(tile: TileCoord) -> impl Strategy<Value = Vec<WorldPoint>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 20_000, rng_seed: RngSeed::Fixed(2), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 20_000, rng_seed: RngSeed::Fixed(2), failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn polygons_come_out_valid(

@@ -50,35 +50,28 @@ fn a_polygon_over_the_whole_tile_is_the_buffered_square() {
     ];
     let twice: Vec<_> = far.iter().chain(&far).copied().collect();
     let features = [&far[..], &wander, &twice].map(|r| polygons(&[ring(r)]));
-    let square = "rings (-64 -64, 4160 -64, 4160 4160, -64 4160)";
     let text = text(tile(), &features);
     let mut lines = text.lines().skip(1);
     for id in 1..=3 {
         let line = lines.next().unwrap();
+        let mut corners: Vec<_> = line.split(['(', ')', ',']).skip(1).map(str::trim).collect();
         // Any corner may come first.
-        let mut corners: Vec<_> = line.split(['(', ')', ',']).map(str::trim).collect();
         corners.sort_unstable();
-        let mut expected: Vec<_> = square.split(['(', ')', ',']).map(str::trim).collect();
-        expected.sort_unstable();
-        assert_eq!(corners[..4], expected[..4], "{id}: {line}");
-        assert_eq!(corners.len(), expected.len(), "{id}: {line}");
+        assert_eq!(corners, ["", "-64 -64", "-64 4160", "4160 -64", "4160 4160"], "{id}: {line}");
     }
 }
 
 #[test]
 fn a_comb_is_cut_into_its_teeth() {
     let comb = [
-        [100., 0.], [5000., 0.], [5000., 100.], [4000., 100.], [4000., 200.], [5000., 200.],
-        [5000., 300.], [4000., 300.], [4000., 400.], [5000., 400.], [5000., 500.], [100., 500.],
+        [5000., 0.], [4000., 0.], [4000., 100.], [4900., 100.], [4900., 200.], [4000., 200.], [4000., 300.],
+        [4900., 300.], [4900., 400.], [4000., 400.], [4000., 500.], [5000., 500.],
     ];
-    let mirrored = comb.map(|[x, y]| [4100. - x, y]);
-    // The first keeps its back and stays one; the second has its teeth only inside.
-    let shifted = comb.map(|[x, y]| [x - 5000. + 100. - 64., y]);
-    let _ = mirrored;
+    // Without bridges along the side of the square.
     assert_eq!(
-        text(tile(), &[polygons(&[ring(&comb)]), polygons(&[ring(&shifted.map(|[x, y]| [-x, y]))])]),
+        text(tile(), &[polygons(&[ring(&comb)])]),
         "layer test v2 extent 4096\n  \
-         1: rings (100 0, 4160 0, 4160 100, 4000 100, 4000 200, 4160 200, 4160 300, 4000 300, 4000 400, 4160 400, 4160 500, 100 500)\n"
+         1: rings (4000 0, 4160 0, 4160 100, 4000 100) (4000 200, 4160 200, 4160 300, 4000 300) (4000 400, 4160 400, 4160 500, 4000 500)\n"
     );
 }
 
@@ -126,7 +119,7 @@ fn lines_are_clipped_into_pieces() {
         at(&[[1., 1.], [1., 1.], [2., 2.], [2.3, 2.3], [3., 9.]]),
         // Along the very edge of the square, past its corner, and touching it with one vertex.
         at(&[[4160., 5.], [4160., 50.]]),
-        at(&[[4200., 0.], [4000., -200.]]),
+        at(&[[4300., 0.], [4000., -300.]]),
         at(&[[4160., 60.], [4200., 60.]]),
     ]);
     assert_eq!(
@@ -187,7 +180,7 @@ fn properties_keep_type_and_bits() {
         &[Null, Null, Real(0.0), Null, Integer(i64::MAX), Integer(3)],
         &[],
     ];
-    for (id, row) in (u64::MAX - 5..).zip(rows) {
+    for (id, row) in (u64::MAX - 5..=u64::MAX).zip(rows) {
         builder.add(id, here.view(), values(row));
     }
     let text = decoded(builder).unwrap().to_string();

@@ -37,6 +37,8 @@ export function formatNumber(lang: Lang, value: number, digits = 6): string {
 /** A date given as `YYYY-MM-DD`, `YYYY/MM/DD`, RFC 3339 or milliseconds since 1970; other text comes back as it is. */
 export function formatDate(lang: Lang, value: string | number): string {
   const iso = typeof value === 'string' ? value.replaceAll('/', '-') : value
+  // The engine's own reading of dates is generous: "around 1990" would become one.
+  if (typeof iso === 'string' && !/^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?$/.test(iso)) return String(value)
   const date = new Date(iso)
   if (Number.isNaN(date.getTime())) return String(value)
   const timed = typeof iso === 'string' && iso.length > 10

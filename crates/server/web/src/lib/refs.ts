@@ -1,5 +1,5 @@
 /** Features as the tiles give them. */
-import type { Feature, Geometry } from 'geojson'
+import type { Feature } from 'geojson'
 import type { Collection } from './api'
 import type { Lang } from './i18n'
 import type { Ref } from './permalink'
@@ -31,7 +31,7 @@ export function labelOf(properties: Record<string, unknown> | null | undefined, 
   return value === undefined || value === null ? '' : String(value).trim()
 }
 
-/** One geometry a feature, from the pieces that neighbouring tiles give. */
-export function widest(pieces: readonly Geometry[]): Geometry | undefined {
-  return pieces.length <= 1 ? pieces[0] : { type: 'GeometryCollection', geometries: [...pieces] }
+/** What a feature is called where it has no name: its collection, when it is the only one, else its id. */
+export function fallbackName(ref: Ref, collection: Collection | undefined, unnamed: (id: string) => string): string {
+  return collection?.itemCount === 1 ? collection.title : unnamed(ref.id)
 }

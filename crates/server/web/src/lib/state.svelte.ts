@@ -3,7 +3,7 @@ import { presetLayers, presetReady, presets } from '../style/treatment'
 import { fetchCollections, type Bounds, type Collection } from './api'
 import { LANGS, preferredLang, translate, type Args, type Key, type Lang } from './i18n'
 import { fromFragment, toFragment, type LinkState, type Measure, type MeasureMode, type Panel, type Ref, type Theme, type View } from './permalink'
-import type { Seen } from './refs'
+import { fallbackName, type Seen } from './refs'
 
 export type Sheet = 'peek' | 'half' | 'full'
 
@@ -54,6 +54,11 @@ export const app = new App()
 /** Text in the reader's language; reactive where it is called from a component. */
 export function t(key: Key, args?: Args): string {
   return translate(app.lang, key, args)
+}
+
+/** A name for people, whatever the data has. */
+export function nameOf(ref: Ref, label: string | undefined): string {
+  return label || fallbackName(ref, app.collection(ref.collection), (id) => t('list.unnamed', { id }))
 }
 
 const KEPT = { lang: 'hromada.lang', theme: 'hromada.theme', shortcuts: 'hromada.shortcuts' } as const

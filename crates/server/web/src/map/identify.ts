@@ -7,7 +7,7 @@ import { MAX_SELECTION, type Ref } from '../lib/permalink'
 import { apiId, labelOf, refKey, type Seen } from '../lib/refs'
 import { fitText } from '../style/fit'
 import { hitLayers } from '../style/style'
-import { treatmentOf } from '../style/treatment'
+import { isLine, isPoint, treatmentOf } from '../style/treatment'
 import type { TownMap } from './map'
 
 /** Points and lines answer within this many pixels (ux: 10 px hit tolerance, half to each side plus their own size). */
@@ -33,11 +33,7 @@ export function identify(map: TownMap, at: { x: number; y: number }, shown: Show
     [at.x, at.y],
   ])
   const isArea = (type: string) => type === 'Polygon' || type === 'MultiPolygon'
-  const areaFill = (layer: string) => map.engine.getLayer(layer)?.type === 'fill'
-  const found = [
-    ...near.filter((f) => !(isArea(f.feature.geometry.type) && areaFill(f.layer))),
-    ...exact.filter((f) => isArea(f.feature.geometry.type) && areaFill(f.layer)),
-  ]
+  const found = [...near.filter((f) => !isArea(f.feature.geometry.type)), ...exact.filter((f) => isArea(f.feature.geometry.type))]
   found.sort((a, b) => rank.get(a.layer)! - rank.get(b.layer)!)
   const refs = new Map<string, Ref>()
   for (const { collection, feature } of found) {
@@ -50,16 +46,23 @@ export function identify(map: TownMap, at: { x: number; y: number }, shown: Show
   return [...refs.values()]
 }
 
+export interface Name {
+  collection: string
+  at: Position
+  text: string
+  fit: number
+}
+
 export interface InView {
   seen: Seen[]
   /** Collections, and `collection|class`, with at least one feature in view. */
   present: Set<string>
-  /** Parcel numbers with their places. */
-  numbers: { at: Position; text: string; fit: number }[]
+  /** Names and numbers of areas with their places. */
+  names: Name[]
 }
 
 /** Every clickable feature of the free part of the map, once, nearest to the crosshair first. */
-export function lookAround(map: TownMap, shown: Shown, numbersFrom: number): InView {
+export function lookAround(map: TownMap, shown: Shown): InView {
   const layers = hitLayers(shown.catalogue, shown.visible)
   const f = map.free()
   const found = map.query(layers.map((l) => l.layer), [
@@ -85,20 +88,29 @@ export function lookAround(map: TownMap, shown: Shown, numbersFrom: number): InV
     present.add(collection)
     if (c) present.add(`${collection}|${classOf(c, feature.properties)}`)
   }
+  // Ground that answers no click is in view where its extent is.
+  const corners = [map.engine.unproject([f.left, f.top]), map.engine.unproject([f.right, f.bottom])]
+  for (const c of shown.catalogue) {
+    if (!shown.visible.has(c.id) || treatmentOf(c).hit !== 'none' || !c.bbox) continue
+    const [w, s, e, n] = c.bbox
+    if (w <= corners[1]!.lng && e >= corners[0]!.lng && s <= corners[0]!.lat && n >= corners[1]!.lat) present.add(c.id)
+  }
   const seen: Seen[] = []
-  const numbers: InView['numbers'] = []
-  const withNumbers = map.engine.getZoom() >= numbersFrom
+  const names: Name[] = []
+  const zoom = map.engine.getZoom()
   for (const { ref, label, pieces } of features.values()) {
     seen.push({ ...ref, label, distance: Math.min(...pieces.map((g) => distanceTo(g, center))) })
     const c = byId.get(ref.collection)
-    if (!withNumbers || !label || !c || treatmentOf(c).recipe !== 'parcel') continue
+    if (!label || !c || isPoint(c) || isLine(c)) continue
+    // Half a zoom early, so that the names are there when the reader arrives.
+    if (zoom < treatmentOf(c).labelZoom - 0.5) continue
     const text = shortNumber(label)
-    const fits = pieces.map((g) => fitText(g, text)).filter((x) => x !== undefined)
-    const best = fits.sort((a, b) => a.zoom - b.zoom)[0]
-    if (best) numbers.push({ at: best.at, text, fit: Math.round(best.zoom * 100) / 100 })
+    const best = pieces.map((g) => fitText(g, text)).filter((x) => x !== undefined).sort((a, b) => a.zoom - b.zoom)[0]
+    if (best) names.push({ collection: c.id, at: best.at, text, fit: Math.round(best.zoom * 100) / 100 })
   }
-  seen.sort((a, b) => a.distance - b.distance || a.collection.localeCompare(b.collection))
-  return { seen, present, numbers }
+  const rank = new Map(layers.map((l, i) => [l.collection, i]))
+  seen.sort((a, b) => a.distance - b.distance || rank.get(a.collection)! - rank.get(b.collection)!)
+  return { seen, present, names }
 }
 
 /** On the map a cadastral number is its last part: zone and quarter have labels of their own. */

@@ -5,7 +5,8 @@ import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
 import type { Bounds } from '../lib/api'
 import type { View } from '../lib/permalink'
 import { makePattern } from '../style/pattern'
-import { buildStyle, MEASURE, nothing, NUMBERS, SELECTION, type Drawn, type StyleInput } from '../style/style'
+import { NAMES } from '../style/layers'
+import { buildStyle, MEASURE, nothing, SELECTION, type Drawn, type StyleInput } from '../style/style'
 
 setWorkerUrl(workerUrl)
 
@@ -24,7 +25,7 @@ export interface MapEvents {
 
 export class TownMap {
   readonly engine: MapLibre
-  private readonly drawn: Drawn = { selection: nothing, measure: nothing, numbers: nothing }
+  private readonly drawn: Drawn = { selection: nothing, measure: nothing, names: nothing }
   private style: Omit<StyleInput, 'drawn' | 'origin'> | undefined
 
   constructor(container: HTMLElement, label: string, events: MapEvents) {
@@ -82,7 +83,8 @@ export class TownMap {
   /** Whole extent within what the panels leave free. */
   fit(bounds: Bounds, how: 'jump' | 'ease', maxZoom = POINT_ZOOM): void {
     this.engine.fitBounds([bounds[0], bounds[1], bounds[2], bounds[3]], {
-      padding: 24,
+      // The column of buttons stands on the right.
+      padding: { top: 24, bottom: 32, left: 24, right: 60 },
       maxZoom,
       ...(how === 'jump' ? { animate: false } : { duration: MOVE_MS, linear: true }),
     })
@@ -111,8 +113,8 @@ export class TownMap {
   /** The part of the canvas that no panel covers, in its pixels. */
   free(): { left: number; top: number; right: number; bottom: number } {
     const canvas = this.engine.getCanvas()
-    const p = this.engine.getPadding()
-    return { left: p.left, top: p.top, right: canvas.clientWidth - p.right, bottom: canvas.clientHeight - p.bottom }
+    const { left = 0, top = 0, right = 0, bottom = 0 } = this.engine.getPadding()
+    return { left, top, right: canvas.clientWidth - right, bottom: canvas.clientHeight - bottom }
   }
 
   /** The crosshair: the middle of the free part. */
@@ -123,7 +125,7 @@ export class TownMap {
 
   draw(what: keyof Drawn, data: FeatureCollection): void {
     this.drawn[what] = data
-    const id = { selection: SELECTION, measure: MEASURE, numbers: NUMBERS }[what]
+    const id = { selection: SELECTION, measure: MEASURE, names: NAMES }[what]
     const source = this.engine.getSource(id) as GeoJSONSource | undefined
     if (source) void source.setData(data)
     else if (this.style) this.setStyle(this.style)

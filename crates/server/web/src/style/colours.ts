@@ -12,6 +12,7 @@ export interface Colours {
   building: string
   buildingLine: string
   settlementFill: string
+  river: string
   /** Text on the ground, its halo, and quieter text. */
   label: string
   labelSoft: string
@@ -36,12 +37,14 @@ export interface Colours {
   drainage: string
   lighting: string
   'zone-residential': string
+  'zone-dense': string
   'zone-business': string
   'zone-office': string
   'zone-industry': string
   'zone-open': string
   'zone-mixed': string
   'zone-special': string
+  'zone-farm': string
   'zone-other': string
   /** Symbol on a disc of a meaningful colour. */
   onSymbol: string
@@ -63,6 +66,7 @@ const light: Colours = {
   building: '#ded6c7',
   buildingLine: '#bdb19c',
   settlementFill: '#ece6d8',
+  river: '#b4d3e6',
   label: '#2b3640',
   labelSoft: '#56616b',
   halo: '#ffffff',
@@ -84,13 +88,15 @@ const light: Colours = {
   telecom: '#5f4bb6',
   drainage: '#0b7a80',
   lighting: '#8a6d00',
-  'zone-residential': '#b5741c',
+  'zone-residential': '#a8861a',
+  'zone-dense': '#bb6a1e',
   'zone-business': '#c0453f',
   'zone-office': '#3b6fb5',
   'zone-industry': '#7b5aa6',
   'zone-open': '#3f8a4c',
   'zone-mixed': '#b0508c',
   'zone-special': '#2f8189',
+  'zone-farm': '#7c8a2a',
   'zone-other': '#757a80',
   onSymbol: '#ffffff',
   selection: '#0a4fc0',
@@ -108,6 +114,7 @@ const dark: Colours = {
   building: '#343d47',
   buildingLine: '#4b5662',
   settlementFill: '#2a323b',
+  river: '#1d3a52',
   label: '#e3e9ee',
   labelSoft: '#aab5bf',
   halo: '#171b20',
@@ -129,13 +136,15 @@ const dark: Colours = {
   telecom: '#a99af5',
   drainage: '#4cc3c8',
   lighting: '#e6c64a',
-  'zone-residential': '#e0a552',
+  'zone-residential': '#dcbc54',
+  'zone-dense': '#e8995a',
   'zone-business': '#ec7f78',
   'zone-office': '#7caaf0',
   'zone-industry': '#b494e6',
   'zone-open': '#74c283',
   'zone-mixed': '#e68cc4',
   'zone-special': '#5fbcc4',
+  'zone-farm': '#bccb62',
   'zone-other': '#a7afb7',
   onSymbol: '#14181c',
   selection: '#8cc4ff',

@@ -7,6 +7,11 @@ const WORLD = 512
 const DIGIT = 6.3
 const AIR = 5
 const HEIGHT = 11
+/** Rows that are tried, as parts of the height, the middle first. */
+const ROWS = [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9]
+const MIN_ZOOM = 0
+const MAX_ZOOM = 24
+const STEP = 0.05
 
 export interface Fit {
   /** [longitude, latitude] in degrees. */
@@ -16,8 +21,8 @@ export interface Fit {
 }
 
 /**
- * Tries a few rows through the polygon and takes the widest stretch that lies inside it at the text's top, middle and
- * bottom. O(corners); undefined for what is not a polygon.
+ * Tries a few rows through the polygon and takes the stretch that holds the text first, at its top, middle and bottom.
+ * O(corners); undefined for what is not a polygon.
  */
 export function fitText(geometry: Geometry, text: string): Fit | undefined {
   const polygons = geometry.type === 'Polygon' ? [geometry.coordinates] : geometry.type === 'MultiPolygon' ? geometry.coordinates : []
@@ -38,19 +43,27 @@ function fitPolygon(polygon: Position[][], text: string): Fit | undefined {
   const ys = outer.map((p) => p[1])
   const [top, bottom] = [Math.min(...ys), Math.max(...ys)]
   const width = text.length * DIGIT + AIR
+  /** The stretch that holds the text at a zoom, if it fits there. */
+  const room = (y: number, zoom: number): Flat | undefined => {
+    const half = HEIGHT / 2 / 2 ** zoom
+    const stretch = common([inside(rings, y), inside(rings, y - half), inside(rings, y + half)])
+    return stretch && (stretch[1] - stretch[0]) * 2 ** zoom >= width ? stretch : undefined
+  }
   let best: Fit | undefined
-  for (const part of [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8]) {
+  for (const part of ROWS) {
     const y = top + (bottom - top) * part
-    // Half of the text's height in world pixels follows from the zoom that the width asks for: guess, then correct once.
-    let zoom = 17
-    let stretch: Flat | undefined
-    for (let round = 0; round < 2; round++) {
-      const half = HEIGHT / 2 / 2 ** zoom
-      stretch = common([inside(rings, y), inside(rings, y - half), inside(rings, y + half)])
-      if (!stretch) break
-      zoom = Math.log2(width / (stretch[1] - stretch[0]))
+    let [low, high] = [MIN_ZOOM, best ? best.zoom - STEP : MAX_ZOOM]
+    if (high <= low) break
+    let stretch = room(y, high)
+    // A row that is no roomier than the best so far costs one look.
+    if (!stretch) continue
+    while (high - low > STEP) {
+      const middle = (low + high) / 2
+      const found = room(y, middle)
+      if (found) [high, stretch] = [middle, found]
+      else low = middle
     }
-    if (stretch && (!best || zoom < best.zoom - 0.05)) best = { at: toLonLat([(stretch[0] + stretch[1]) / 2, y]), zoom }
+    best = { at: toLonLat([(stretch[0] + stretch[1]) / 2, y]), zoom: high }
   }
   return best
 }

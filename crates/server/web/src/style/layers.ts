@@ -20,6 +20,8 @@ type Stops = [zoom: number, value: number | Expression][]
 
 export const REGULAR = ['Noto Sans Regular']
 export const BOLD = ['Noto Sans Bold']
+/** Source of names and numbers of areas: one point a feature, where tiles would repeat it in each of theirs. */
+export const NAMES = 'app names'
 const ITALIC = ['Noto Sans Italic']
 /** Labels are drawn above every line and fill. */
 const LABELS = 1000
@@ -68,6 +70,10 @@ const RECIPE: Record<Treatment['recipe'], (p: Paint) => void> = {
     line(p, 'band', p.colour, stops([8, 3], [13, 7], [16, 12]), { 'line-opacity': 0.16 }, 0.1)
     line(p, 'line', p.colour, stops([8, 0.8], [13, 1.4], [17, 2]), { 'line-dasharray': [5, 2] }, 58)
   },
+  water(p) {
+    fill(p, p.colours.river)
+    label(p, { font: ITALIC, size: stops([12, 11], [16, 14]), colour: p.colours.water, slack: 1 })
+  },
   block(p) {
     fill(p, p.colours.block)
     line(p, 'line', p.colours.blockLine, stops([12, 0.3], [16, 0.8]), {}, 0.1)
@@ -75,7 +81,7 @@ const RECIPE: Record<Treatment['recipe'], (p: Paint) => void> = {
   settlement(p) {
     fill(p, p.colours.settlementFill, { 'fill-opacity': 0.8 })
     line(p, 'line', p.colour, stops([9, 0.4], [14, 1]), { 'line-opacity': 0.7 }, 0.1)
-    label(p, { font: REGULAR, size: stops([10, 10.5], [14, 14]), maxzoom: 15 })
+    label(p, { font: REGULAR, size: stops([10, 10.5], [14, 14]), maxzoom: 15, slack: 2 })
   },
   building(p) {
     fill(p, p.colours.building)
@@ -84,10 +90,11 @@ const RECIPE: Record<Treatment['recipe'], (p: Paint) => void> = {
   parcel(p) {
     // Hairline: thin enough that a street of narrow plots stays paper and not a grey mass.
     line(p, 'line', p.colour, exponential(1.4, [15.5, 0.4], [17, 0.7], [20, 1.2]))
+    label(p, { font: REGULAR, size: stops([17, 10], [19, 12]), colour: p.colours.parcelNumber, padding: 1 })
   },
   zone(p) {
-    fill(p, p.colour, { 'fill-opacity': fade([10, 0.5], [15, 0.42], [18, 0.2]) })
-    line(p, 'line', p.colour, stops([11, 0.6], [15, 1.4], [18, 2.2]), { 'line-opacity': 0.9 }, 0.1)
+    fill(p, p.colour, { 'fill-opacity': fade([10, 0.42], [15, 0.36], [18, 0.18]) })
+    line(p, 'line', p.colour, stops([11, 0.4], [15, 1], [18, 2]), { 'line-opacity': 0.9 }, 0.1)
     label(p, { font: BOLD, size: stops([14, 10.5], [17, 13]), colour: p.colours.label })
   },
   overlay(p) {
@@ -96,9 +103,10 @@ const RECIPE: Record<Treatment['recipe'], (p: Paint) => void> = {
     label(p, { font: ITALIC, size: stops([15, 10.5], [18, 12]), colour: colourOf(p.t.colour, p.theme) })
   },
   boundary(p) {
-    line(p, 'band', p.colour, stops([8, 3], [16, 8]), { 'line-opacity': 0.12 })
-    line(p, 'line', p.colour, stops([6, 0.6], [12, 1.1], [17, 1.8]), { 'line-dasharray': p.t.dash ?? [4, 2] }, 0.1)
-    label(p, { font: REGULAR, size: stops([8, 10.5], [13, 13.5]), spacing: 0.06, colour: colourOf(p.t.colour, p.theme) })
+    // Neighbours share a border and both draw it: dashes of two would fill each other's gaps, so only single ones are dashed.
+    line(p, 'band', p.colour, stops([8, 2], [13, 4], [16, 8]), { 'line-opacity': 0.1 })
+    line(p, 'line', p.colour, stops([6, 0.4], [12, 0.7], [17, 1.4]), p.t.dash ? { 'line-dasharray': p.t.dash } : { 'line-opacity': 0.85 }, 0.1)
+    label(p, { font: REGULAR, size: stops([8, 10.5], [13, 13.5]), spacing: 0.06, colour: colourOf(p.t.colour, p.theme), slack: 1.2 })
   },
   street(p) {
     const factor = widthFactor(p.t)
@@ -124,18 +132,18 @@ const RECIPE: Record<Treatment['recipe'], (p: Paint) => void> = {
     label(p, { font: REGULAR, size: stops([14, 10.5], [18, 13]), colour: colourOf(p.t.colour, p.theme) })
   },
   node(p) {
-    disc(p, stops([13, 1.6], [15, 3], [16.5, 7], [19, 11]))
+    disc(p, stops([13, 1.4], [15, 2.2], [16, 3.4], [17, 7], [19, 11]))
     if (!p.t.icon) return
     add(p, 'icon', {
       type: 'symbol',
-      minzoom: Math.max(16, p.t.minzoom),
+      minzoom: Math.max(16.5, p.t.minzoom),
       layout: {
-        'icon-image': p.t.icon,
-        'icon-size': interpolate(stops([16, 0.36], [16.5, 0.46], [19, 0.72])),
+        'icon-image': iconOf(p.t),
+        'icon-size': interpolate(stops([16.5, 0.34], [17, 0.46], [19, 0.72])),
         'icon-allow-overlap': true,
         'icon-ignore-placement': true,
       },
-      paint: { 'icon-color': p.colours.onSymbol, 'icon-opacity': fade([16, 0], [16.4, 1]) },
+      paint: { 'icon-color': p.colours.onSymbol, 'icon-opacity': fade([16.5, 0], [16.8, 1]) },
       filter: POINTS,
     }, 0.2)
   },
@@ -182,7 +190,7 @@ function line(p: Paint, name: string, colour: string | Expression, width: Stops 
   const dashed = 'line-dasharray' in paint
   add(p, name, {
     type: 'line',
-    layout: { 'line-join': 'round', 'line-cap': dashed ? 'butt' : 'round' },
+    layout: { 'line-join': p.t.recipe === 'boundary' ? 'bevel' : 'round', 'line-cap': dashed ? 'butt' : 'round' },
     paint: { 'line-color': colour, 'line-width': isStops(width) ? interpolate(width) : width, ...paint },
     ...(p.c.geometryType === 'geometry' ? { filter: ['any', LINES, POLYGONS] } : {}),
   }, lift)
@@ -209,10 +217,14 @@ interface LabelOptions {
   offset?: [number, number]
   anchor?: string
   maxzoom?: number
+  padding?: number
+  /** Zooms by which a name may be larger than its area; 0 keeps it wholly inside. */
+  slack?: number
 }
 
 function label(p: Paint, o: LabelOptions): void {
-  const text = labelText(p)
+  const area = !isPoint(p.c) && !isLine(p.c) && p.c.geometryType !== 'geometry'
+  const text = area ? (p.c.labelProperty ? ['get', 'text'] : undefined) : labelText(p)
   if (!text) return
   const maxzoom = p.t.maxLabelZoom ?? o.maxzoom
   add(p, 'label', {
@@ -225,12 +237,18 @@ function label(p: Paint, o: LabelOptions): void {
       'text-size': interpolate(o.size),
       'text-letter-spacing': o.spacing ?? 0,
       'text-max-width': 9,
-      'text-padding': 4,
+      'text-padding': o.padding ?? 4,
       ...(o.offset ? { 'text-offset': o.offset } : {}),
       ...(o.anchor ? { 'text-anchor': o.anchor } : {}),
     },
-    paint: { 'text-color': o.colour ?? p.colours.label, 'text-halo-color': p.colours.halo, 'text-halo-width': 1.4 },
-  }, LABELS)
+    paint: {
+      'text-color': o.colour ?? p.colours.label,
+      'text-halo-color': p.colours.halo,
+      'text-halo-width': 1.4,
+      ...(area ? { 'text-opacity': fitting(o.slack ?? 0) } : {}),
+    },
+    ...(area ? { source: NAMES, 'source-layer': undefined, filter: ['all', ['==', ['get', 'collection'], p.c.id], ['<=', ['get', 'fit'], ['+', ['zoom'], 1 + (o.slack ?? 0)]]] } : {}),
+  }, LABELS + p.t.order / 1000)
 }
 
 function lineLabel(p: Paint, size: Stops): void {
@@ -265,10 +283,11 @@ function arrows(p: Paint): void {
 /** What answers a click: invisible, as wide as a finger needs, in exactly the zooms where the collection is drawn. */
 function hit(p: Paint): void {
   const { c, t } = p
+  if (t.hit === 'none') return
   const id = hitLayer(c.id).slice(c.id.length + 1)
   if (isPoint(c)) {
     add(p, id, { type: 'circle', paint: { 'circle-radius': interpolate(stops([10, 4], [16, 9], [19, 12])), 'circle-opacity': 0 } }, 0.5)
-  } else if (isLine(c) || t.hit === 'line') {
+  } else if (isLine(c)) {
     add(p, id, { type: 'line', paint: { 'line-width': HIT_WIDTH, 'line-opacity': 0 } }, 0.5)
   } else if (c.geometryType === 'geometry') {
     add(p, id, { type: 'fill', paint: { 'fill-opacity': 0 }, filter: POLYGONS }, 0.5)
@@ -286,9 +305,22 @@ export function labelText(p: { c: Collection; lang: Lang }): Expression | undefi
   return ['to-string', ['coalesce', ['get', `${property}_${p.lang}`], ['get', property], '']] as unknown as Expression
 }
 
+/** Shows a name from the zoom where it fits: in quarters of a zoom, because labels are laid out once a whole zoom. */
+function fitting(slack: number): Expression {
+  const out: unknown[] = ['step', ['zoom'], 1]
+  for (let z = 5; z <= 22; z += 0.25) out.push(z, ['case', ['<=', ['get', 'fit'], z + slack], 1, 0])
+  return out as unknown as Expression
+}
+
 function widthFactor(t: Treatment): Expression | number {
-  if (!t.widthBy) return 1
-  return ['match', ['to-string', ['get', t.widthBy.property]], ...Object.entries(t.widthBy.values).flat(), 1] as unknown as Expression
+  if (!t.widthBy?.length) return 1
+  const cases = t.widthBy.flatMap((w) => [['has', w.property], ['match', ['to-string', ['get', w.property]], ...Object.entries(w.values).flat(), 1]])
+  return ['case', ...cases, 1] as unknown as Expression
+}
+
+function iconOf(t: Treatment): Expression | string {
+  if (!t.iconBy) return t.icon ?? 'dot'
+  return ['match', ['to-string', ['get', t.iconBy.property]], ...Object.entries(t.iconBy.values).flat(), t.icon ?? 'dot'] as unknown as Expression
 }
 
 function stops(...pairs: [number, number][]): Stops {

@@ -1,19 +1,19 @@
 /** The map's whole style as a function of theme, language, visible collections and catalogue. */
 import type { FeatureCollection } from 'geojson'
-import type { ExpressionSpecification, LayerSpecification, SourceSpecification, StyleSpecification } from 'maplibre-gl'
+import type { LayerSpecification, SourceSpecification, StyleSpecification } from 'maplibre-gl'
 import type { Collection } from '../lib/api'
 import type { Lang } from '../lib/i18n'
 import type { Theme } from '../lib/permalink'
 import { coloursOf } from './colours'
-import { BOLD, hitLayer, layersOf, REGULAR } from './layers'
+import { BOLD, hitLayer, layersOf, NAMES } from './layers'
 import { isLine, isPoint, treatmentOf, type Treatment } from './treatment'
 
 /** GeoJSON that the app itself draws, beside the tiles. */
 export interface Drawn {
   selection: FeatureCollection
   measure: FeatureCollection
-  /** Points with `text` and `fit`, the zoom from which the text fits its parcel. */
-  numbers: FeatureCollection
+  /** Points with `collection`, `text` and `fit`, the zoom from which the text fits its area. */
+  names: FeatureCollection
 }
 
 export interface StyleInput {
@@ -29,9 +29,6 @@ export interface StyleInput {
 export const nothing: FeatureCollection = { type: 'FeatureCollection', features: [] }
 export const SELECTION = 'app selection'
 export const MEASURE = 'app measure'
-export const NUMBERS = 'app numbers'
-/** Parcel numbers appear from this zoom. */
-export const NUMBERS_ZOOM = 17
 
 export function buildStyle(input: StyleInput): StyleSpecification {
   const { theme, origin } = input
@@ -45,7 +42,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
   }
   sources[SELECTION] = { type: 'geojson', data: input.drawn.selection }
   sources[MEASURE] = { type: 'geojson', data: input.drawn.measure }
-  sources[NUMBERS] = { type: 'geojson', data: input.drawn.numbers, maxzoom: 22 }
+  sources[NAMES] = { type: 'geojson', data: input.drawn.names, maxzoom: 22 }
 
   const placed = shown.flatMap((c) => layersOf(c, treatments.get(c.id)!, input))
   placed.sort((a, b) => a.order - b.order)
@@ -60,7 +57,6 @@ export function buildStyle(input: StyleInput): StyleSpecification {
     layers: [
       { id: 'background', type: 'background', paint: { 'background-color': hasLand ? colours.surround : colours.land } },
       ...placed.map((p) => p.layer),
-      ...numberLayers(theme),
       ...selectionLayers(theme),
       ...measureLayers(theme),
     ],
@@ -82,6 +78,7 @@ export function hitLayers(catalogue: readonly Collection[], visible: ReadonlySet
   return catalogue
     .filter((c) => visible.has(c.id))
     .map((c) => ({ c, t: treatmentOf(c) }))
+    .filter(({ t }) => t.hit !== 'none')
     .sort((a, b) => hitRank(b.c, b.t) - hitRank(a.c, a.t))
     .flatMap(({ c }) => {
       const id = hitLayer(c.id)
@@ -95,33 +92,6 @@ function hitRank(c: Collection, t: Treatment): number {
   // Boundaries are drawn above parcels but are the larger thing: a click means the parcel first.
   const order = t.recipe === 'boundary' ? t.order - 60 : t.order
   return kind * 1000 + order
-}
-
-function numberLayers(theme: Theme): LayerSpecification[] {
-  const colours = coloursOf(theme)
-  const fits = (zoom: number) => ['case', ['<=', ['get', 'fit'], zoom], 1, 0]
-  const zooms = [17, 17.25, 17.5, 17.75, 18, 18.25, 18.5, 18.75, 19, 19.25, 19.5, 19.75, 20, 20.5, 21]
-  return [
-    {
-      id: NUMBERS,
-      type: 'symbol',
-      source: NUMBERS,
-      minzoom: NUMBERS_ZOOM,
-      filter: ['<=', ['get', 'fit'], ['+', ['zoom'], 1]],
-      layout: {
-        'text-field': ['get', 'text'],
-        'text-font': REGULAR,
-        'text-size': ['interpolate', ['linear'], ['zoom'], 17, 10, 19, 12],
-        'text-padding': 1,
-      },
-      paint: {
-        'text-color': colours.parcelNumber,
-        'text-halo-color': colours.halo,
-        'text-halo-width': 1.2,
-        'text-opacity': ['step', ['zoom'], 0, ...zooms.flatMap((z) => [z, fits(z)])] as unknown as ExpressionSpecification,
-      },
-    },
-  ]
 }
 
 /** Dark line in a light casing (or the reverse): seen on every ground, and not by colour alone. */

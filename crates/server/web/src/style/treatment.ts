@@ -9,7 +9,7 @@ import zoning from '$styles/zoning.json'
 import type { Collection } from '../lib/api'
 import type { Lang } from '../lib/i18n'
 
-export const RECIPES = ['parcel', 'building', 'block', 'land', 'zone', 'overlay', 'boundary', 'settlement', 'street', 'pipe', 'node', 'address', 'area', 'line', 'point'] as const
+export const RECIPES = ['parcel', 'building', 'block', 'land', 'zone', 'overlay', 'boundary', 'settlement', 'street', 'pipe', 'node', 'address', 'water', 'area', 'line', 'point'] as const
 export type Recipe = (typeof RECIPES)[number]
 
 export interface ClassGroup {
@@ -32,10 +32,11 @@ export interface Given {
   icon?: string
   dash?: number[]
   flow?: boolean
-  hit?: 'line' | 'area'
+  hit?: 'none'
   order?: number
   classes?: Classes[]
-  widthBy?: { property: string; values: Record<string, number> }
+  widthBy?: { property: string; values: Record<string, number> }[]
+  iconBy?: { property: string; values: Record<string, string> }
   registeredArea?: string[]
 }
 export interface Treatment extends Given {
@@ -43,7 +44,6 @@ export interface Treatment extends Given {
   minzoom: number
   labelZoom: number
   order: number
-  hit: 'line' | 'area'
 }
 export interface Preset {
   id: string
@@ -82,7 +82,6 @@ export function treatmentOf(c: Collection): Treatment {
     minzoom,
     labelZoom: Math.max(treatment.labelZoom ?? minzoom + 2, minzoom),
     order: treatment.order ?? ORDER.area,
-    hit: treatment.hit ?? 'area',
   }
 }
 

@@ -1,0 +1,103 @@
+//! The contract that scripts rely on: arguments, JSON, exit codes, languages.
+
+use crate::support::{hromada, import, json, points, sample, text};
+
+#[test]
+fn exit_codes_tell_done_failed_usage_and_rejected() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("some.geojsonl");
+    points(&file, 1, 3);
+    let code = |args: &[&str]| hromada(data.path(), args).status.code();
+    let path = file.to_string_lossy().into_owned();
+    assert_eq!(code(&["import", &path, "--collection", "points"]), Some(0));
+    assert_eq!(
+        code(&["import", &path, "--collection", "points"]),
+        Some(1),
+        "the collection exists"
+    );
+    assert_eq!(code(&["import", &path, "--nonsense"]), Some(2));
+    assert_eq!(code(&["import"]), Some(2));
+    assert_eq!(code(&["import", &path, "--replace", "--append"]), Some(2));
+    assert_eq!(code(&["collections"]), Some(0));
+    let bad = data.path().join("bad.geojsonl");
+    std::fs::write(&bad, "{\"type\":\"Feature\",\"properties\":{\"n\":1},\"geometry\":{\"type\":\"Point\",\"coordinates\":[500,0]}}\n{\"type\":\"Feature\",\"properties\":{\"n\":2},\"geometry\":null}\n").unwrap();
+    assert_eq!(
+        import(data.path(), &bad, "bad", &[]).status.code(),
+        Some(3),
+        "a record was rejected"
+    );
+}
+
+#[test]
+fn the_import_report_names_the_invalid_rings_of_the_sample() {
+    let data = tempfile::tempdir().unwrap();
+    let file = sample("cambridge-ma/parcels_fy2014.gpkg");
+    let report = json(
+        data.path(),
+        &[
+            "import",
+            &file.to_string_lossy(),
+            "--collection",
+            "parcels",
+            "--layer",
+            "parcels",
+        ],
+    );
+    let report = &report["imports"][0];
+    assert_eq!(
+        (
+            report["read"].as_u64(),
+            report["stored"].as_u64(),
+            report["invalid"].as_u64()
+        ),
+        (Some(13_116), Some(13_116), Some(37))
+    );
+    let named = report["invalidGeometries"].as_array().unwrap();
+    assert_eq!(named.len(), 38);
+    for one in named {
+        assert!(
+            one["record"].is_u64()
+                && one["kind"].is_string()
+                && one["location"][0].as_f64().unwrap() < -71.0,
+            "{one}"
+        );
+    }
+    let collections = json(data.path(), &["collections"]);
+    assert_eq!(collections["collections"][0]["features"], 13_116);
+}
+
+#[test]
+fn messages_come_in_both_languages() {
+    let data = tempfile::tempdir().unwrap();
+    let uk = hromada(
+        data.path(),
+        &["--lang", "uk", "export", "nothing", "x.geojson"],
+    );
+    assert!(text(&uk).contains("немає сховища"), "{}", text(&uk));
+    let en = hromada(
+        data.path(),
+        &["--lang", "en", "export", "nothing", "x.geojson"],
+    );
+    assert!(text(&en).contains("no store"), "{}", text(&en));
+}
+
+#[test]
+fn all_layers_of_a_geopackage_come_in_at_once() {
+    let data = tempfile::tempdir().unwrap();
+    let file = sample("ukraine/ivano_frankivsk_admin.gpkg");
+    let refused = hromada(data.path(), &["import", &file.to_string_lossy()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(
+        text(&refused).contains("hromadas, settlements"),
+        "{}",
+        text(&refused)
+    );
+    let report = json(data.path(), &["import", &file.to_string_lossy(), "--all"]);
+    let stored: Vec<_> = report["imports"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|r| r["stored"].as_u64().unwrap())
+        .collect();
+    assert_eq!(stored, [61, 403]);
+}

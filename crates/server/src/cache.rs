@@ -1,0 +1,244 @@
+//! Encoded tiles under a byte budget, never stale.
+//!
+//! A tile is kept with the sequence number of the index it was cut from. Whoever takes it holds an index of their
+//! own, which remembers where its newest changes were ([`store::Touched`]): the tile is good when none of the
+//! changes after its number touches it. So nothing has to be told to the cache when a feature changes, and a tile
+//! that was cut from an old index and comes late is found out when it is taken.
+
+use std::collections::HashMap;
+use std::collections::hash_map::DefaultHasher;
+use std::hash::Hasher;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::body::Bytes;
+use model::{ChangeSeq, Collection, Envelope, Epoch};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use store::LiveCollection;
+use tiles::TileCoord;
+use tokio::sync::{Semaphore, watch};
+
+use crate::negotiate::Encoding;
+
+/// What a kept tile costs beside its bytes: key, stamps and the cache's own entry, rounded up.
+const OVERHEAD: u64 = 256;
+
+/// A guess at the size of a kept tile, from which the cache sizes its table.
+const TYPICAL: u64 = 8 * 1024;
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    /// Collection ids with commas, in the order of the layers.
+    pub(crate) collections: Arc<str>,
+    pub(crate) coord: TileCoord,
+    pub(crate) encoding: Encoding,
+}
+
+/// An encoded and compressed tile; without bytes when nothing shows.
+pub(crate) struct Tile {
+    pub(crate) body: Bytes,
+    /// Hash over epoch and uncompressed bytes; the content coding is put behind it where the answer leaves.
+    pub(crate) tag: String,
+    stamps: Box<[Stamp]>,
+}
+
+/// The collection that a layer was cut from, and the change up to which the tile is known to be good.
+struct Stamp {
+    collection: Arc<Collection>,
+    good_at: AtomicI64,
+}
+
+pub(crate) struct TileCache {
+    kept: Option<Cache<Key, Arc<Tile>, Weight>>,
+    flights: Mutex<HashMap<Key, Arc<Flight>>>,
+    epoch: Epoch,
+    pub(crate) hits: AtomicU64,
+    pub(crate) misses: AtomicU64,
+}
+
+/// A tile that is being cut; those who want it meanwhile wait for it.
+struct Flight {
+    stamps: Box<[Stamp]>,
+    done: watch::Sender<Option<Result<Arc<Tile>, Failed>>>,
+}
+
+/// The cutting panicked or failed; it was logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Failed;
+
+/// What to cut a tile from.
+pub(crate) struct Wanted {
+    pub(crate) key: Key,
+    /// The collections that show at this zoom, in the order of the layers.
+    pub(crate) layers: Vec<LiveCollection>,
+    /// Where a change shows in the tile, buffer included.
+    pub(crate) envelopes: Vec<Envelope>,
+}
+
+#[derive(Clone)]
+struct Weight;
+
+impl Weighter<Key, Arc<Tile>> for Weight {
+    fn weight(&self, key: &Key, tile: &Arc<Tile>) -> u64 {
+        tile.body.len() as u64 + key.collections.len() as u64 + OVERHEAD
+    }
+}
+
+impl TileCache {
+    pub(crate) fn new(bytes: u64, epoch: &Epoch) -> Self {
+        let items = usize::try_from(bytes / TYPICAL).unwrap_or(usize::MAX).max(16);
+        Self {
+            kept: (bytes > 0).then(|| Cache::with_weighter(items, bytes, Weight)),
+            flights: Mutex::default(),
+            epoch: epoch.clone(),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        }
+    }
+
+    pub(crate) fn bytes(&self) -> u64 {
+        self.kept.as_ref().map_or(0, Cache::weight)
+    }
+
+    /// The tile, from the cache, from someone who cuts it already, or cut now by `cut`, which gives the uncompressed
+    /// bytes, on one of `workers`.
+    ///
+    /// # Errors
+    /// [`Failed`] when `cut` panics or fails; the next request tries again.
+    pub(crate) async fn get<C>(self: &Arc<Self>, wanted: Arc<Wanted>, workers: &Arc<Semaphore>, cut: C) -> Result<Arc<Tile>, Failed>
+    where
+        C: Fn(&Wanted) -> Option<Vec<u8>> + Clone + Send + 'static,
+    {
+        loop {
+            if let Some(tile) = self.kept(&wanted) {
+                self.hits.fetch_add(1, Ordering::Relaxed);
+                return Ok(tile);
+            }
+            let mut done = self.join_or_lead(&wanted, workers, &cut);
+            // An error: the one who cut it gave up, since nobody waited at that moment.
+            if let Ok(result) = done.wait_for(Option::is_some).await
+                && let Some(result) = &*result
+            {
+                return result.clone();
+            }
+        }
+    }
+
+    /// A kept tile that is good for the index at hand.
+    fn kept(&self, wanted: &Wanted) -> Option<Arc<Tile>> {
+        self.kept.as_ref()?.get(&wanted.key).filter(|tile| is_good(&tile.stamps, wanted))
+    }
+
+    fn join_or_lead<C>(self: &Arc<Self>, wanted: &Arc<Wanted>, workers: &Arc<Semaphore>, cut: &C) -> watch::Receiver<Option<Result<Arc<Tile>, Failed>>>
+    where
+        C: Fn(&Wanted) -> Option<Vec<u8>> + Clone + Send + 'static,
+    {
+        let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
+        // One that began before a change that shows here is of no use: its tile will be of the past.
+        if let Some(flight) = flights.get(&wanted.key).filter(|flight| is_good(&flight.stamps, wanted)) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+            return flight.done.subscribe();
+        }
+        self.misses.fetch_add(1, Ordering::Relaxed);
+        let (done, receiver) = watch::channel(None);
+        let flight = Arc::new(Flight { stamps: stamps(&wanted.layers), done });
+        flights.insert(wanted.key.clone(), Arc::clone(&flight));
+        drop(flights);
+        let (cache, wanted, workers, cut) = (Arc::clone(self), Arc::clone(wanted), Arc::clone(workers), cut.clone());
+        tokio::spawn(async move {
+            let result = cache.fly(&flight, &wanted, &workers, cut).await;
+            let mut flights = cache.flights.lock().unwrap_or_else(PoisonError::into_inner);
+            if flights.get(&wanted.key).is_some_and(|current| Arc::ptr_eq(current, &flight)) {
+                flights.remove(&wanted.key);
+            }
+            drop(flights);
+            if let Some(result) = result {
+                flight.done.send_replace(Some(result));
+            }
+        });
+        receiver
+    }
+
+    /// Cuts and keeps the tile; `None` when everyone who wanted it has hung up before it was their turn.
+    async fn fly<C>(&self, flight: &Flight, wanted: &Arc<Wanted>, workers: &Arc<Semaphore>, cut: C) -> Option<Result<Arc<Tile>, Failed>>
+    where
+        C: Fn(&Wanted) -> Option<Vec<u8>> + Send + 'static,
+    {
+        // The semaphore is never closed.
+        let permit = Arc::clone(workers).acquire_owned().await.ok()?;
+        if flight.done.receiver_count() == 0 {
+            return None;
+        }
+        let (work, epoch) = (Arc::clone(wanted), self.epoch.clone());
+        let cutting = tokio::task::spawn_blocking(move || {
+            let made = catch_unwind(AssertUnwindSafe(|| make(&work, &epoch, cut)));
+            drop(permit);
+            made
+        });
+        let Ok(Ok(Some(tile))) = cutting.await else {
+            tracing::error!(collections = %wanted.key.collections, coord = ?wanted.key.coord, "a tile could not be cut");
+            return Some(Err(Failed));
+        };
+        let tile = Arc::new(tile);
+        if let Some(kept) = &self.kept {
+            // One cut from a newer index stays.
+            let is_newer = |old: &Arc<Tile>| old.stamps.iter().zip(&tile.stamps).any(|(old, new)| old.seq() > new.seq());
+            if !kept.peek(&wanted.key).is_some_and(|old| is_newer(&old)) {
+                kept.insert(wanted.key.clone(), Arc::clone(&tile));
+            }
+        }
+        Some(Ok(tile))
+    }
+}
+
+fn make(wanted: &Wanted, epoch: &Epoch, cut: impl Fn(&Wanted) -> Option<Vec<u8>>) -> Option<Tile> {
+    let bytes = cut(wanted)?;
+    let mut hasher = DefaultHasher::new();
+    hasher.write(epoch.0.as_bytes());
+    hasher.write(&bytes);
+    let body = if bytes.is_empty() { Bytes::new() } else { crate::vector::compress(bytes, wanted.key.encoding)?.into() };
+    Some(Tile { body, tag: format!("{:016x}", hasher.finish()), stamps: stamps(&wanted.layers) })
+}
+
+fn stamps(layers: &[LiveCollection]) -> Box<[Stamp]> {
+    let stamp = |live: &LiveCollection| Stamp { collection: Arc::clone(&live.collection), good_at: AtomicI64::new(live.seq.0) };
+    layers.iter().map(stamp).collect()
+}
+
+impl Stamp {
+    fn seq(&self) -> ChangeSeq {
+        ChangeSeq(self.good_at.load(Ordering::Acquire))
+    }
+}
+
+/// Whether nothing that shows in the tile has changed since. What is found good stays so up to the index at hand,
+/// which is noted, so that the next one has less to look at.
+fn is_good(stamps: &[Stamp], wanted: &Wanted) -> bool {
+    if stamps.len() != wanted.layers.len() {
+        return false;
+    }
+    let good = stamps.iter().zip(&wanted.layers).all(|(stamp, live)| {
+        if !Arc::ptr_eq(&stamp.collection, &live.collection) {
+            return false;
+        }
+        let seq = stamp.seq();
+        // A tile of a newer index than ours shows all that ours has.
+        if seq >= live.seq {
+            return true;
+        }
+        let touches = |changed: &Envelope| wanted.envelopes.iter().any(|e| e.intersects(changed));
+        live.touched.after(seq).is_some_and(|mut changed| !changed.any(touches))
+    });
+    if good {
+        for (stamp, live) in stamps.iter().zip(&wanted.layers) {
+            stamp.good_at.fetch_max(live.seq.0, Ordering::AcqRel);
+        }
+    }
+    good
+}
+
+#[cfg(test)]
+#[path = "cache_tests.rs"]
+mod tests;

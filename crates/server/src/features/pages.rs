@@ -1,0 +1,21 @@
+//! Items as a page.
+
+use axum::response::Response;
+use store::{ItemsQuery, LiveCollection};
+
+use super::query::cursor_text;
+use crate::answer;
+use crate::app::App;
+use crate::conditional::Tag;
+use crate::context::Context;
+use crate::html::ItemsPage;
+use crate::limits::CHUNK;
+use crate::problem::Problem;
+
+/// A page has at most [`CHUNK`] rows: browsers are slow with longer tables, and paging goes on from there.
+pub(super) async fn items(app: &App, context: &Context, live: &LiveCollection, mut query: ItemsQuery, tag: &Tag) -> Result<Response, Problem> {
+    query.limit = query.limit.min(CHUNK);
+    let page = app.store.items(live, &query).await?;
+    let next = page.next.map(|key| context.query_with(&[("cursor", Some(&cursor_text(app.store.epoch(), key)))]));
+    answer::page(context, &ItemsPage::new(context, live, &page, next), tag)
+}

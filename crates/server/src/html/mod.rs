@@ -1,0 +1,125 @@
+//! Pages for people: every resource that has JSON has a page, which works without JavaScript.
+
+mod collection;
+mod item;
+mod overview;
+
+use askama::Template;
+use model::{Lang, Message};
+
+use crate::conditional::BUILD;
+use crate::context::Context;
+use crate::negotiate::Format;
+use crate::problem::Problem;
+
+pub(crate) use collection::{Collections, CollectionPage};
+pub(crate) use item::{ItemPage, ItemsPage};
+pub(crate) use overview::{Api, Conformance, Landing};
+
+/// What every page has: title, way back, languages, other formats.
+pub(crate) struct Frame {
+    context: Context,
+    pub(crate) title: String,
+    pub(crate) crumbs: Vec<Crumb>,
+    /// The same in JSON, where there is one.
+    pub(crate) json: Option<String>,
+    /// Whether the page has a map.
+    pub(crate) has_map: bool,
+}
+
+/// A step of the way back to the landing page.
+pub(crate) struct Crumb {
+    pub(crate) title: String,
+    pub(crate) href: String,
+}
+
+/// A language that the page is in, or could be.
+pub(crate) struct Language {
+    pub(crate) tag: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) href: String,
+    pub(crate) is_current: bool,
+}
+
+/// The map of a page; `page-map.js` finds it by its id.
+pub(crate) struct Map {
+    pub(crate) collection: String,
+    pub(crate) geojson: String,
+    /// West, south, east, north with commas.
+    pub(crate) bbox: String,
+    pub(crate) tiles: String,
+}
+
+impl Frame {
+    /// `steps`: titles and paths between the landing page and this one.
+    pub(crate) fn new(context: &Context, title: String, steps: &[(String, String)]) -> Self {
+        let mut frame = Self { context: context.clone(), title, crumbs: Vec::new(), json: None, has_map: false };
+        let home = (context.text("server.title"), "/".to_owned());
+        let all = std::iter::once(&home).chain(steps);
+        frame.crumbs = all.map(|(title, path)| Crumb { title: title.clone(), href: frame.href(path) }).collect();
+        let json = context.query_with(&[("f", Some(Format::Json.name()))]);
+        frame.json = Some(format!("{}{}{json}", context.root, context.path));
+        frame
+    }
+
+    /// A text of the catalogue.
+    pub(crate) fn t(&self, key: &'static str) -> String {
+        self.context.text(key)
+    }
+
+    /// A text with a count.
+    pub(crate) fn n(&self, key: &'static str, n: u64) -> String {
+        Message::new(key).count(n).text(self.context.lang)
+    }
+
+    pub(crate) fn lang(&self) -> &'static str {
+        self.context.lang.tag()
+    }
+
+    pub(crate) fn build(&self) -> &'static str {
+        BUILD
+    }
+
+    pub(crate) fn root(&self) -> &str {
+        &self.context.root
+    }
+
+    /// A path of this server as a link that keeps the language of the page.
+    pub(crate) fn href(&self, path: &str) -> String {
+        let root = &self.context.root;
+        if !self.context.lang_in_url {
+            return format!("{root}{path}");
+        }
+        let joint = if path.contains('?') { '&' } else { '?' };
+        format!("{root}{path}{joint}lang={}", self.lang())
+    }
+
+    pub(crate) fn languages(&self) -> Vec<Language> {
+        let context = &self.context;
+        [(Lang::Uk, "Українська"), (Lang::En, "English")]
+            .map(|(lang, name)| Language {
+                tag: lang.tag(),
+                name,
+                href: format!("{}{}{}", context.root, context.path, context.query_with(&[("lang", Some(lang.tag()))])),
+                is_current: lang == context.lang,
+            })
+            .into()
+    }
+}
+
+#[derive(Template)]
+#[template(path = "problem.html")]
+struct ProblemPage<'a> {
+    frame: Frame,
+    status: u16,
+    detail: String,
+    id: &'a str,
+}
+
+/// An error as a page; `None` when the template fails.
+pub(crate) fn problem_page(context: &Context, problem: &Problem, id: &str) -> Option<Vec<u8>> {
+    let mut frame = Frame::new(context, problem.title(context.lang), &[]);
+    frame.json = None;
+    let page = ProblemPage { frame, status: problem.status.as_u16(), detail: problem.detail.text(context.lang), id };
+    page.render().ok().map(String::into_bytes)
+}

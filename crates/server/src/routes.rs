@@ -1,0 +1,74 @@
+//! All routes.
+
+use axum::Router;
+use axum::routing::{get, post, put};
+use store::Store;
+use tower_http::CompressionLevel;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+
+use crate::app::App;
+use crate::features::{edit, item, items};
+use crate::problem::Problem;
+use crate::{Options, assets, collections, common, context, health, openapi, schema, search, tilesets, vector};
+
+/// The whole server as a service; [`crate::serve()`] puts it on a port.
+pub fn router(store: Store, options: &Options) -> Router {
+    let app = App::new(store, options);
+    let mut items_methods = get(items::get);
+    let mut item_methods = get(item::get);
+    if options.allow_edits {
+        items_methods = items_methods.merge(post(edit::create));
+        item_methods = item_methods.merge(put(edit::replace).delete(edit::delete));
+    }
+    let documents = Router::new()
+        .route("/", get(common::landing))
+        .route("/conformance", get(common::conformance))
+        .route("/api", get(openapi::get))
+        .route("/collections", get(collections::list))
+        .route("/collections/{collection}", get(collections::one))
+        .route("/collections/{collection}/schema", get(schema::logical))
+        .route("/collections/{collection}/schema/feature", get(schema::feature))
+        .route("/collections/{collection}/items", items_methods)
+        .route("/collections/{collection}/items/{feature}", item_methods)
+        .route("/collections/{collection}/tiles", get(tilesets::of_collection))
+        .route("/collections/{collection}/tiles/WebMercatorQuad", get(tilesets::collection_tileset))
+        .route("/tiles", get(tilesets::of_dataset))
+        .route("/tiles/WebMercatorQuad", get(tilesets::dataset_tileset))
+        .route("/tiles/{collections}", get(tilesets::tilejson))
+        .route("/tileMatrixSets", get(tilesets::matrix_sets))
+        .route("/tileMatrixSets/WebMercatorQuad", get(tilesets::matrix_set))
+        .route("/search", get(search::get))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .route("/metrics", get(health::metrics))
+        .fallback(nothing_here)
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest));
+    // These come compressed, each form made once.
+    let packed = Router::new()
+        .route("/collections/{collection}/tiles/WebMercatorQuad/{matrix}/{row}/{col}", get(vector::of_collection))
+        .route("/tiles/WebMercatorQuad/{matrix}/{row}/{col}", get(vector::of_dataset))
+        .route("/tiles/{collections}/{z}/{x}/{y}", get(vector::short))
+        .route("/app", get(assets::to_app))
+        .route("/app/", get(assets::app_index))
+        .route("/app/{*path}", get(assets::app))
+        .route("/fonts/{stack}/{file}", get(assets::font))
+        .route("/sprites/{file}", get(assets::sprite))
+        .route("/styles/{file}", get(assets::style))
+        .route("/pages.css", get(assets::pages_css));
+    documents
+        .merge(packed)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(axum::middleware::from_fn_with_state(app.clone(), context::layer))
+        .with_state(app)
+}
+
+async fn nothing_here() -> Problem {
+    Problem::not_found(model::Message::new("server.no-such-path"))
+}
+
+/// A panic is a defect of ours: logged, answered, and nothing else is harmed.
+fn panicked(cause: Box<dyn std::any::Any + Send>) -> axum::response::Response {
+    let text = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
+    axum::response::IntoResponse::into_response(Problem::internal(text.unwrap_or("a panic without a text")))
+}

@@ -1,0 +1,286 @@
+//! What is known about tiles: TileJSON 3.0, tilesets and the tile matrix set (OGC 20-057, OGC 17-083r4).
+
+use std::ops::RangeInclusive;
+
+use axum::extract::State;
+use axum::response::Response;
+use model::world::project;
+use model::{Envelope, GeometryType, PropertyType};
+use serde_json::{Map, Value as Json, json};
+use store::LiveCollection;
+use tiles::{TileCoord, matrix_set};
+
+use crate::answer;
+use crate::app::App;
+use crate::collections::{CRS84, bbox, title};
+use crate::context::{Context, Segments};
+use crate::link::{JSON, MVT, REL_TILING_SCHEME, link};
+use crate::negotiate::Format;
+use crate::problem::Problem;
+use crate::vector::selected;
+
+/// `GET /tiles/{collections}`: TileJSON 3.0.0
+pub(crate) async fn tilejson(State(app): State<App>, context: Context, Segments(ids): Segments<String>) -> Result<Response, Problem> {
+    context.params.only(&[])?;
+    context.wanted.json(JSON)?;
+    let live = app.live()?;
+    let layers = selected(&live, &ids)?;
+    let tag = answer::tag(&app, &context, Format::Json, states(&layers));
+    if let Some(unchanged) = answer::unchanged(&context, &tag) {
+        return Ok(unchanged);
+    }
+    Ok(answer::json(&context, JSON, &tilejson_json(&context, &layers), &tag))
+}
+
+fn tilejson_json(context: &Context, layers: &[LiveCollection]) -> Json {
+    let zooms = zooms(layers);
+    let ids: Vec<&str> = layers.iter().map(|l| l.collection.id.as_str()).collect();
+    let titles: Vec<String> = layers.iter().map(|l| title(context, &l.collection)).collect();
+    let mut attributions: Vec<&str> = layers.iter().filter_map(|l| l.collection.attribution.as_deref()).collect();
+    attributions.dedup();
+    let mut out = json!({
+        "tilejson": "3.0.0",
+        "name": titles.join(", "),
+        "scheme": "xyz",
+        "tiles": [context.url(format_args!("/tiles/{}/{{z}}/{{x}}/{{y}}", ids.join(",")))],
+        "minzoom": zooms.start(),
+        "maxzoom": zooms.end(),
+        "attribution": attributions.join("; "),
+        "vector_layers": layers.iter().map(|l| vector_layer(context, l)).collect::<Vec<_>>(),
+    });
+    if let Some(extent) = extent(layers) {
+        let [x, y] = extent.center();
+        out["bounds"] = json!(bbox(&extent));
+        out["center"] = json!([x, y, *zooms.start()]);
+    }
+    out
+}
+
+fn vector_layer(context: &Context, live: &LiveCollection) -> Json {
+    let collection = &live.collection;
+    let shown = |name: &str| collection.tiles.properties.as_ref().is_none_or(|names| names.iter().any(|n| n == name));
+    let fields: Map<String, Json> = collection
+        .schema
+        .properties
+        .iter()
+        .filter(|p| shown(&p.name))
+        .map(|p| {
+            let kind = match p.kind {
+                PropertyType::Boolean => "Boolean",
+                PropertyType::Integer | PropertyType::Real => "Number",
+                PropertyType::Text | PropertyType::Date | PropertyType::DateTime => "String",
+            };
+            (p.name.clone(), kind.into())
+        })
+        .collect();
+    json!({
+        "id": collection.id.as_str(),
+        "description": title(context, collection),
+        "minzoom": collection.tiles.min_zoom,
+        "maxzoom": collection.tiles.max_zoom,
+        "fields": fields,
+    })
+}
+
+/// `GET /tiles`: the tilesets of all collections together
+pub(crate) async fn of_dataset(State(app): State<App>, context: Context) -> Result<Response, Problem> {
+    context.params.only(&[])?;
+    let layers: Vec<LiveCollection> = app.live()?.collections.values().cloned().collect();
+    list(&app, &context, &layers, "/tiles", None)
+}
+
+/// `GET /tiles/WebMercatorQuad?collections=a,b`
+pub(crate) async fn dataset_tileset(State(app): State<App>, context: Context) -> Result<Response, Problem> {
+    context.params.only(&["collections"])?;
+    let live = app.live()?;
+    let chosen = context.params.get("collections");
+    let layers = match chosen {
+        Some(ids) => selected(&live, ids)?,
+        None => live.collections.values().cloned().collect(),
+    };
+    one(&app, &context, &layers, "/tiles", chosen)
+}
+
+/// `GET /collections/{id}/tiles`
+pub(crate) async fn of_collection(State(app): State<App>, context: Context, Segments(id): Segments<String>) -> Result<Response, Problem> {
+    context.params.only(&[])?;
+    let live = app.collection(&id)?;
+    let at = format!("/collections/{id}/tiles");
+    list(&app, &context, std::slice::from_ref(&live), &at, None)
+}
+
+/// `GET /collections/{id}/tiles/WebMercatorQuad`
+pub(crate) async fn collection_tileset(State(app): State<App>, context: Context, Segments(id): Segments<String>) -> Result<Response, Problem> {
+    context.params.only(&[])?;
+    let live = app.collection(&id)?;
+    let at = format!("/collections/{id}/tiles");
+    one(&app, &context, std::slice::from_ref(&live), &at, None)
+}
+
+/// A list with the one tileset. The official suite reads limits and tile templates in the item itself, so the
+/// whole tileset stands there.
+fn list(app: &App, context: &Context, layers: &[LiveCollection], at: &str, chosen: Option<&str>) -> Result<Response, Problem> {
+    answer(app, context, layers, || {
+        let own = link(context.url(at), "self", JSON, context.text("server.tilesets"));
+        json!({ "links": [own], "tilesets": [tileset(context, layers, at, chosen)] })
+    })
+}
+
+fn one(app: &App, context: &Context, layers: &[LiveCollection], at: &str, chosen: Option<&str>) -> Result<Response, Problem> {
+    answer(app, context, layers, || tileset(context, layers, at, chosen))
+}
+
+fn answer(app: &App, context: &Context, layers: &[LiveCollection], make: impl FnOnce() -> Json) -> Result<Response, Problem> {
+    context.wanted.json(JSON)?;
+    let tag = answer::tag(app, context, Format::Json, states(layers));
+    if let Some(unchanged) = answer::unchanged(context, &tag) {
+        return Ok(unchanged);
+    }
+    Ok(answer::json(context, JSON, &make(), &tag))
+}
+
+/// Tileset metadata (OGC 17-083r4 §9). `tileMatrixSetId` is not in the standard; the official suite reads it.
+fn tileset(context: &Context, layers: &[LiveCollection], at: &str, chosen: Option<&str>) -> Json {
+    let query = chosen.map(|ids| format!("?collections={}", crate::link::query_text(ids))).unwrap_or_default();
+    let here = format!("{at}/{}", matrix_set::ID);
+    let template = context.url(format_args!("{here}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}{query}"));
+    let mut item = link(template, "item", MVT, context.text("server.op-tile"));
+    item["templated"] = true.into();
+    let name = match layers {
+        [only] => title(context, &only.collection),
+        _ => context.text("server.title"),
+    };
+    let mut out = json!({
+        "title": name,
+        "dataType": "vector",
+        "crs": matrix_set::CRS_URI,
+        "tileMatrixSetURI": matrix_set::URI,
+        "tileMatrixSetId": matrix_set::ID,
+        "tileMatrixSetLimits": limits(layers).iter().map(Limits::json).collect::<Vec<_>>(),
+        "layers": layers.iter().map(|l| layer_json(context, l)).collect::<Vec<_>>(),
+        "links": [
+            link(context.url(format_args!("{here}{query}")), "self", JSON, context.text("server.op-tileset")),
+            item,
+            link(context.url(format_args!("/tileMatrixSets/{}", matrix_set::ID)), REL_TILING_SCHEME, JSON, context.text("server.op-matrix-set")),
+        ],
+    });
+    if let Some(extent) = extent(layers) {
+        out["boundingBox"] = json!({ "lowerLeft": extent.min, "upperRight": extent.max, "crs": CRS84 });
+    }
+    out
+}
+
+fn layer_json(context: &Context, live: &LiveCollection) -> Json {
+    let collection = &live.collection;
+    let dimension = match collection.geometry_type {
+        GeometryType::Point | GeometryType::MultiPoint => Some(0),
+        GeometryType::LineString | GeometryType::MultiLineString => Some(1),
+        GeometryType::Polygon | GeometryType::MultiPolygon => Some(2),
+        GeometryType::Geometry | GeometryType::GeometryCollection => None,
+    };
+    let mut out = json!({
+        "id": collection.id.as_str(),
+        "title": title(context, collection),
+        "dataType": "vector",
+        "minTileMatrix": collection.tiles.min_zoom.to_string(),
+        "maxTileMatrix": collection.tiles.max_zoom.to_string(),
+    });
+    if let Some(dimension) = dimension {
+        out["geometryDimension"] = dimension.into();
+    }
+    out
+}
+
+/// Rows and columns of a matrix that have data.
+pub(crate) struct Limits {
+    pub(crate) matrix: u8,
+    pub(crate) rows: RangeInclusive<u32>,
+    pub(crate) cols: RangeInclusive<u32>,
+}
+
+impl Limits {
+    fn json(&self) -> Json {
+        json!({
+            "tileMatrix": self.matrix.to_string(),
+            "minTileRow": self.rows.start(),
+            "maxTileRow": self.rows.end(),
+            "minTileCol": self.cols.start(),
+            "maxTileCol": self.cols.end(),
+        })
+    }
+}
+
+/// The limits of each zoom at which one of the collections shows; without features, of the whole world.
+pub(crate) fn limits(layers: &[LiveCollection]) -> Vec<Limits> {
+    let whole = Envelope { min: [-180.0, -90.0], max: [180.0, 90.0] };
+    let extent = extent(layers).unwrap_or(whole);
+    let (low, high) = (project(extent.min[0], extent.max[1]), project(extent.max[0], extent.min[1]));
+    let at = |matrix| {
+        let first = TileCoord::containing(matrix, low).ok()?;
+        let last = TileCoord::containing(matrix, high).ok()?;
+        Some(Limits { matrix, rows: first.y()..=last.y(), cols: first.x()..=last.x() })
+    };
+    zooms(layers).filter_map(at).collect()
+}
+
+fn zooms(layers: &[LiveCollection]) -> RangeInclusive<u8> {
+    let low = layers.iter().map(|l| l.collection.tiles.min_zoom).min();
+    let high = layers.iter().map(|l| l.collection.tiles.max_zoom).max();
+    low.unwrap_or(0)..=high.unwrap_or(0).min(model::MAX_ZOOM)
+}
+
+fn extent(layers: &[LiveCollection]) -> Option<Envelope> {
+    layers.iter().filter_map(|l| l.index.extent()).reduce(Envelope::union)
+}
+
+fn states(layers: &[LiveCollection]) -> Vec<(i64, u64)> {
+    layers.iter().map(|l| (l.seq.0, l.definition)).collect()
+}
+
+/// `GET /tileMatrixSets`
+pub(crate) async fn matrix_sets(State(app): State<App>, context: Context) -> Result<Response, Problem> {
+    context.params.only(&[])?;
+    answer(&app, &context, &[], || {
+        let own = link(context.url(format_args!("/tileMatrixSets/{}", matrix_set::ID)), "self", JSON, matrix_set::TITLE);
+        json!({
+            "tileMatrixSets": [{
+                "id": matrix_set::ID,
+                "title": matrix_set::TITLE,
+                "uri": matrix_set::URI,
+                "crs": matrix_set::CRS_URI,
+                "links": [own],
+            }],
+        })
+    })
+}
+
+/// `GET /tileMatrixSets/WebMercatorQuad` (OGC 17-083r4 Annex D.1)
+pub(crate) async fn matrix_set(State(app): State<App>, context: Context) -> Result<Response, Problem> {
+    context.params.only(&[])?;
+    answer(&app, &context, &[], || {
+        let matrices: Vec<Json> = matrix_set::matrices()
+            .map(|m| {
+                json!({
+                    "id": m.zoom.to_string(),
+                    "scaleDenominator": m.scale_denominator,
+                    "cellSize": m.cell_size,
+                    "cornerOfOrigin": "topLeft",
+                    "pointOfOrigin": matrix_set::POINT_OF_ORIGIN,
+                    "tileWidth": matrix_set::TILE_SIZE,
+                    "tileHeight": matrix_set::TILE_SIZE,
+                    "matrixWidth": m.matrix_size,
+                    "matrixHeight": m.matrix_size,
+                })
+            })
+            .collect();
+        json!({
+            "id": matrix_set::ID,
+            "title": matrix_set::TITLE,
+            "uri": matrix_set::URI,
+            "crs": matrix_set::CRS_URI,
+            "orderedAxes": matrix_set::ORDERED_AXES,
+            "wellKnownScaleSet": matrix_set::WELL_KNOWN_SCALE_SET,
+            "tileMatrices": matrices,
+        })
+    })
+}

@@ -1,0 +1,226 @@
+//! Vector tiles: the short path and the OGC ones (OGC 20-057).
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue};
+use model::{MAX_ZOOM, Message};
+use spatial::index::{Hit, ValueRef};
+use store::{Live, LiveCollection};
+use tiles::{LayerBuilder, TileCoord, TileValue};
+
+use crate::app::App;
+use crate::cache::{Failed, Key, Wanted};
+use crate::conditional::{REVALIDATE, Tag};
+use crate::context::{Context, Segments};
+use crate::limits::MAX_TILE_COLLECTIONS;
+use crate::link::MVT;
+use crate::negotiate::Encoding;
+use crate::problem::{Problem, shown};
+use crate::schema::has_text_id;
+use crate::tilesets::{Limits, limits};
+
+/// The property of a tile that holds the id of the API where it is not the integer in `id`.
+const ID_PROPERTY: &str = "_id";
+
+/// Integers above are not exact in JavaScript.
+const MAX_SAFE_INTEGER: u64 = 1 << 53;
+
+/// `GET /tiles/{collections}/{z}/{x}/{y}`, with or without `.mvt` or `.pbf`
+pub(crate) async fn short(State(app): State<App>, context: Context, Segments([ids, z, x, y]): Segments<[String; 4]>) -> Result<Response, Problem> {
+    context.params.only(&[])?;
+    let y = y.strip_suffix(".mvt").or_else(|| y.strip_suffix(".pbf")).unwrap_or(&y);
+    let coord = coord(&z, &x, y)?;
+    let live = app.live()?;
+    let layers = selected(&live, &ids)?;
+    answer(&app, &context, coord, layers).await
+}
+
+/// `GET /collections/{id}/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}`
+pub(crate) async fn of_collection(
+    State(app): State<App>,
+    context: Context,
+    Segments([id, matrix, row, col]): Segments<[String; 4]>,
+) -> Result<Response, Problem> {
+    context.params.only(&[])?;
+    let live = app.collection(&id)?;
+    let coord = coord(&matrix, &col, &row)?;
+    within(&limits(std::slice::from_ref(&live)), coord)?;
+    answer(&app, &context, coord, vec![live]).await
+}
+
+/// `GET /tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}?collections=a,b`; all collections by default
+pub(crate) async fn of_dataset(
+    State(app): State<App>,
+    context: Context,
+    Segments([matrix, row, col]): Segments<[String; 3]>,
+) -> Result<Response, Problem> {
+    context.params.only(&["collections"])?;
+    let live = app.live()?;
+    let layers = match context.params.get("collections") {
+        Some(ids) => selected(&live, ids)?,
+        None => live.collections.values().cloned().collect(),
+    };
+    let coord = coord(&matrix, &col, &row)?;
+    within(&limits(&layers), coord)?;
+    answer(&app, &context, coord, layers).await
+}
+
+/// The collections of a comma-separated list, each once, in its order.
+///
+/// # Errors
+/// 404 for an unknown one, 400 for more than [`MAX_TILE_COLLECTIONS`].
+pub(crate) fn selected(live: &Live, ids: &str) -> Result<Vec<LiveCollection>, Problem> {
+    let mut layers: Vec<LiveCollection> = Vec::new();
+    for id in ids.split(',').map(str::trim) {
+        if layers.iter().any(|l| l.collection.id.as_str() == id) {
+            continue;
+        }
+        if layers.len() == MAX_TILE_COLLECTIONS {
+            let detail = Message::new("server.too-many-collections").with("max", MAX_TILE_COLLECTIONS);
+            return Err(Problem::bad_request(detail));
+        }
+        layers.push(live.get(id).cloned().ok_or_else(|| Problem::no_collection(id))?);
+    }
+    Ok(layers)
+}
+
+fn coord(z: &str, x: &str, y: &str) -> Result<TileCoord, Problem> {
+    let number = |text: &str| {
+        let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        if !is_number {
+            return Err(Problem::bad_request(Message::new("server.tile-not-number").with("value", shown(text))));
+        }
+        // Too large for 64 bits is too large for any matrix.
+        Ok(text.parse::<u64>().unwrap_or(u64::MAX))
+    };
+    let (z, x, y) = (number(z)?, number(x)?, number(y)?);
+    let outside = || Problem::not_found(Message::new("server.tile-outside").with("zoom", MAX_ZOOM));
+    let narrow = |n: u64| u32::try_from(n).map_err(|_| outside());
+    let z = u8::try_from(z).map_err(|_| outside())?;
+    TileCoord::new(z, narrow(x)?, narrow(y)?).map_err(|_| outside())
+}
+
+/// # Errors
+/// 404 outside of the limits that the tileset publishes (OGC 20-057 /req/core/tc-error).
+fn within(limits: &[Limits], coord: TileCoord) -> Result<(), Problem> {
+    let found = limits.iter().find(|l| l.matrix == coord.z());
+    if found.is_some_and(|l| l.rows.contains(&coord.y()) && l.cols.contains(&coord.x())) {
+        return Ok(());
+    }
+    Err(Problem::not_found(Message::new("server.tile-no-data")))
+}
+
+async fn answer(app: &App, context: &Context, coord: TileCoord, all: Vec<LiveCollection>) -> Result<Response, Problem> {
+    let shows = |l: &LiveCollection| (l.collection.tiles.min_zoom..=l.collection.tiles.max_zoom).contains(&coord.z());
+    let layers: Vec<LiveCollection> = all.into_iter().filter(shows).collect();
+    if layers.is_empty() {
+        return Ok(empty());
+    }
+    let ids: Vec<&str> = layers.iter().map(|l| l.collection.id.as_str()).collect();
+    let encoding = Encoding::accepted(&context.headers);
+    let key = Key { collections: ids.join(",").into(), coord, encoding };
+    let wanted = Wanted { key, envelopes: coord.query_envelopes().collect(), layers };
+    let got = app.tiles.get(Arc::new(wanted), &app.workers, cut).await;
+    let tile = got.map_err(|Failed| Problem::internal("a tile could not be cut"))?;
+    if tile.body.is_empty() {
+        return Ok(empty());
+    }
+    let tag = Tag::strong(tile.tag.clone());
+    if let Some(unchanged) = tag.not_modified(&context.headers) {
+        return Ok(unchanged);
+    }
+    let headers = [(CONTENT_TYPE, HeaderValue::from_static(MVT)), (ETAG, tag.header()), (CACHE_CONTROL, REVALIDATE)];
+    let mut response = (headers, tile.body.clone()).into_response();
+    if encoding != Encoding::Identity {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
+    }
+    Ok(response)
+}
+
+/// Nothing shows: no body, not a compressed nothing.
+fn empty() -> Response {
+    (StatusCode::NO_CONTENT, [(CACHE_CONTROL, REVALIDATE)]).into_response()
+}
+
+/// The uncompressed tile; empty when nothing shows, `None` when it can't be put together.
+fn cut(wanted: &Wanted) -> Option<Vec<u8>> {
+    let layers: Vec<Vec<u8>> = wanted.layers.iter().filter_map(|live| layer(live, wanted)).collect();
+    tiles::tile(&layers).ok()
+}
+
+fn layer(live: &LiveCollection, wanted: &Wanted) -> Option<Vec<u8>> {
+    let collection = &live.collection;
+    let schema = &collection.schema;
+    let shown: Vec<usize> = match &collection.tiles.properties {
+        Some(names) => names.iter().filter_map(|name| schema.position(name)).collect(),
+        None => (0..schema.properties.len()).collect(),
+    };
+    let columns: Vec<usize> = shown.iter().filter_map(|position| live.column_of(*position)).collect();
+    let mut keys: Vec<&str> = columns.iter().map(|c| schema.properties[live.columns[*c]].name.as_str()).collect();
+    let id_key = keys.len();
+    keys.push(ID_PROPERTY);
+    let id_column = collection.id_property.as_ref().filter(|_| has_text_id(collection));
+    let id_column = id_column.and_then(|name| schema.position(name)).and_then(|p| live.column_of(p));
+
+    let mut hits: Vec<Hit<'_>> = wanted.envelopes.iter().flat_map(|e| live.index.search(e)).collect();
+    hits.sort_unstable_by_key(Hit::fid);
+    hits.dedup_by_key(|hit| hit.fid());
+    let mut builder = LayerBuilder::new(wanted.key.coord, collection.id.as_str(), &keys);
+    for hit in hits {
+        let fid = hit.fid();
+        let exact = u64::try_from(fid).is_ok_and(|id| id <= MAX_SAFE_INTEGER);
+        let number = fid.to_string();
+        let id = match id_column.map(|column| hit.value(column)) {
+            Some(ValueRef::Null) | None if exact => TileValue::Null,
+            Some(ValueRef::Null) | None => TileValue::Text(&number),
+            Some(value) => tile_value(value),
+        };
+        for geometry in hit.geometries() {
+            let values = columns.iter().enumerate().map(|(key, column)| (key, tile_value(hit.value(*column))));
+            // Ids below zero keep their bits; `_id` has the number.
+            builder.add(fid.cast_unsigned(), geometry, values.chain([(id_key, id)]));
+        }
+    }
+    builder.finish()
+}
+
+fn tile_value(value: ValueRef<'_>) -> TileValue<'_> {
+    match value {
+        ValueRef::Null => TileValue::Null,
+        ValueRef::Boolean(b) => TileValue::Boolean(b),
+        ValueRef::Integer(i) => TileValue::Integer(i),
+        ValueRef::Real(x) => TileValue::Real(x),
+        ValueRef::Text(t) => TileValue::Text(t),
+    }
+}
+
+/// Levels where a tile of 100 kB takes a few milliseconds, once.
+const ZSTD_LEVEL: i32 = 6;
+const BROTLI_LEVEL: u32 = 5;
+const GZIP_LEVEL: u32 = 6;
+
+/// The bytes in a content coding: the same bytes for the same input.
+pub(crate) fn compress(bytes: Vec<u8>, encoding: Encoding) -> Option<Vec<u8>> {
+    match encoding {
+        Encoding::Identity => Some(bytes),
+        Encoding::Zstd => zstd::bulk::compress(&bytes, ZSTD_LEVEL).ok(),
+        Encoding::Gzip => {
+            let mut encoder = flate2::write::GzEncoder::new(Vec::with_capacity(bytes.len() / 2), flate2::Compression::new(GZIP_LEVEL));
+            encoder.write_all(&bytes).ok()?;
+            encoder.finish().ok()
+        }
+        Encoding::Brotli => {
+            const WINDOW: u32 = 22;
+            const BUFFER: usize = 4096;
+            let mut out = Vec::with_capacity(bytes.len() / 2);
+            let mut encoder = brotli::CompressorWriter::new(&mut out, BUFFER, BROTLI_LEVEL, WINDOW);
+            encoder.write_all(&bytes).ok()?;
+            drop(encoder);
+            Some(out)
+        }
+    }
+}

@@ -1,0 +1,20 @@
+//! The server through its router, one file a requirements class, tests named by requirement.
+
+#![allow(clippy::unwrap_used)]
+
+mod town;
+
+mod assets;
+mod bad_requests;
+mod conditional;
+mod connection;
+mod core;
+mod editing;
+mod html;
+mod openapi;
+mod operation;
+mod paging;
+mod schemas;
+mod search;
+mod tilesets;
+mod vector_tiles;

@@ -1,0 +1,240 @@
+//! A small town in a temporary store, and requests to it.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode};
+use http_body_util::BodyExt;
+use model::{CollectionId, Text, Theme, TileSettings};
+use serde_json::Value as Json;
+use server::Options;
+use store::{Access, CollectionSettings, ImportJob, ImportMode, Store};
+use tower::ServiceExt;
+
+/// Parcels of the grid: rows and columns.
+pub const GRID: (i32, i32) = (6, 5);
+
+/// South-western corner of the grid, and the side of a parcel, in degrees.
+pub const CORNER: [f64; 2] = [24.71, 48.92];
+pub const SIDE: f64 = 0.001;
+
+pub struct Town {
+    pub store: Store,
+    pub router: Router,
+    pub folder: tempfile::TempDir,
+}
+
+/// An answer, read whole.
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn json(&self) -> Json {
+        serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// Empty when it is not there.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
+    }
+
+    #[track_caller]
+    pub fn ok(self) -> Self {
+        assert_eq!(self.status, StatusCode::OK, "{}", self.text());
+        self
+    }
+
+    /// The key of a problem.
+    pub fn key(&self) -> String {
+        self.json()["key"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+impl Town {
+    /// Parcels (text ids, every property type), wells (integer ids, one without geometry, some at the edges
+    /// of the world), roads.
+    pub async fn new() -> Self {
+        Self::with(&Options::default()).await
+    }
+
+    pub async fn with_edits() -> Self {
+        Self::with(&Options { allow_edits: true, ..Options::default() }).await
+    }
+
+    pub async fn with(options: &Options) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Access::Write).await.unwrap();
+        import(&store, folder.path(), "parcels", &parcels(), Some("number"), parcel_settings()).await;
+        import(&store, folder.path(), "wells", &wells(), None, CollectionSettings::default()).await;
+        import(&store, folder.path(), "roads", &roads(), None, CollectionSettings::default()).await;
+        store.load().await.unwrap();
+        let router = server::router(store.clone(), options);
+        Self { store, router, folder }
+    }
+
+    pub async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        let host = [("host", "town.test")];
+        self.raw(method, path, &[&host, headers].concat(), body).await
+    }
+
+    pub async fn get_without_host(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.raw(Method::GET, path, headers, Body::empty()).await
+    }
+
+    async fn raw(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let response = self.router.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let body = body.collect().await.unwrap().to_bytes().to_vec();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.request(Method::GET, path, &[], Body::empty()).await
+    }
+
+    pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        self.request(Method::GET, path, headers, Body::empty()).await
+    }
+
+    #[track_caller]
+    pub fn json<'a>(&'a self, path: &'a str) -> impl Future<Output = Json> + 'a {
+        async move { self.get(path).await.ok().json() }
+    }
+
+    /// Follows a link of an answer.
+    pub async fn follow(&self, href: &str) -> Answer {
+        let path = href.strip_prefix("http://town.test").unwrap_or_else(|| panic!("not absolute: {href}"));
+        self.get(path).await
+    }
+}
+
+/// The link of a relation, and of a media type where one is given.
+pub fn link<'a>(document: &'a Json, rel: &str, media_type: Option<&str>) -> Option<&'a str> {
+    let links = document["links"].as_array()?;
+    let fits = |l: &&Json| l["rel"] == rel && media_type.is_none_or(|t| l["type"] == t);
+    links.iter().find(fits)?["href"].as_str()
+}
+
+pub async fn import(store: &Store, folder: &Path, id: &str, geojson: &str, id_property: Option<&str>, settings: CollectionSettings) {
+    let file = folder.join(format!("{id}.geojson"));
+    std::fs::write(&file, geojson).unwrap();
+    let job = ImportJob {
+        file,
+        layer: None,
+        collection: CollectionId::new(id).unwrap(),
+        mode: ImportMode::Create,
+        crs: None,
+        id_property: id_property.map(str::to_owned),
+        repair: false,
+        strict: false,
+        read: formats::ReadOptions::default(),
+        settings,
+        actor: "test".to_owned(),
+    };
+    let report = store.import(&job, &mut |_| {}).await.unwrap();
+    assert_eq!(report.rejected, 0, "{:?}", report.rejections);
+}
+
+pub fn collection_of(features: &[String]) -> String {
+    format!("{{\"type\":\"FeatureCollection\",\"features\":[{}]}}", features.join(",\n"))
+}
+
+/// The south-western corner of the parcel in a row and column.
+pub fn corner(row: i32, column: i32) -> [f64; 2] {
+    [CORNER[0] + f64::from(column) * SIDE, CORNER[1] + f64::from(row) * SIDE]
+}
+
+pub fn square([x, y]: [f64; 2], side: f64) -> String {
+    let (e, n) = (x + side, y + side);
+    format!("{{\"type\":\"Polygon\",\"coordinates\":[[[{x},{y}],[{e},{y}],[{e},{n}],[{x},{n}],[{x},{y}]]]}}")
+}
+
+pub fn number(row: i32, column: i32) -> String {
+    format!("2610100000:01:{row:03}:{column:04}")
+}
+
+fn parcels() -> String {
+    let mut features = Vec::new();
+    for row in 0..GRID.0 {
+        for column in 0..GRID.1 {
+            let n = row * GRID.1 + column;
+            let day = n % 28 + 1;
+            let checked = if n % 3 == 0 { "null".to_owned() } else { format!("\"2026-01-{day:02}T10:00:00.000Z\"") };
+            let mut properties = String::new();
+            write!(
+                properties,
+                "\"number\":\"{}\",\"owner\":\"Власник {n}\",\"area\":{}.5,\"floors\":{},\"built\":\"20{:02}-06-01\",\"checked\":{checked},\"used\":{}",
+                number(row, column),
+                100 + n,
+                n % 4,
+                n % 20,
+                n % 2 == 0,
+            )
+            .unwrap();
+            let geometry = square(corner(row, column), SIDE);
+            features.push(format!("{{\"type\":\"Feature\",\"properties\":{{{properties}}},\"geometry\":{geometry}}}"));
+        }
+    }
+    collection_of(&features)
+}
+
+fn parcel_settings() -> CollectionSettings {
+    let text = |uk: &str, en: &str| Text { uk: uk.to_owned(), en: en.to_owned() };
+    let mut area = model::Property::new("area", model::PropertyType::Real);
+    area.title = Some(text("Площа", "Area"));
+    area.unit = Some("m2".to_owned());
+    CollectionSettings {
+        title: Some(text("Земельні ділянки", "Parcels")),
+        description: text("Ділянки міста.", "Parcels of the town."),
+        theme: Some(Theme::Cadastre),
+        licence: Some("https://creativecommons.org/licenses/by/4.0/".to_owned()),
+        attribution: Some("© Громада <script>".to_owned()),
+        label_property: Some("number".to_owned()),
+        time_property: Some("checked".to_owned()),
+        searchable: Some(vec!["number".to_owned(), "owner".to_owned()]),
+        properties: vec![area],
+        tiles: Some(TileSettings { min_zoom: 5, max_zoom: 16, properties: Some(vec!["number".to_owned(), "floors".to_owned()]) }),
+    }
+}
+
+/// Longitude and latitude of each well; `None` has no geometry.
+pub const WELLS: [Option<[f64; 2]>; 8] = [
+    Some([24.7105, 48.9205]),
+    Some([24.72, 48.93]),
+    Some([179.9, 66.0]),
+    Some([-179.9, 66.0]),
+    Some([0.0, 89.0]),
+    Some([0.0, -89.0]),
+    None,
+    Some([-180.0, 0.0]),
+];
+
+fn wells() -> String {
+    let well = |(i, at): (usize, &Option<[f64; 2]>)| {
+        let geometry = at.map_or("null".to_owned(), |[x, y]| format!("{{\"type\":\"Point\",\"coordinates\":[{x},{y}]}}"));
+        format!("{{\"type\":\"Feature\",\"properties\":{{\"depth\":{i}}},\"geometry\":{geometry}}}")
+    };
+    collection_of(&WELLS.iter().enumerate().map(well).collect::<Vec<_>>())
+}
+
+fn roads() -> String {
+    let [x, y] = CORNER;
+    let diagonal = format!("[[{x},{y}],[{},{}]]", x + 0.005, y + 0.006);
+    collection_of(&[format!(
+        "{{\"type\":\"Feature\",\"properties\":{{\"name\":\"вул. Шевченка\"}},\"geometry\":{{\"type\":\"LineString\",\"coordinates\":{diagonal}}}}}"
+    )])
+}

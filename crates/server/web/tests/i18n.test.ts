@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest'
+import messages from '$messages/web.json'
+import { formatArea, formatDate, formatLength, formatNumber, preferredLang, translate, unitName, type Key } from '../src/lib/i18n'
+
+type Text = string | Record<string, string>
+const all = Object.entries(messages as Record<string, Record<string, Text>>)
+const space = (text: string) => text.replace(/\s/gu, ' ')
+
+describe('catalogue', () => {
+  test('every text is in both languages, with every plural form', () => {
+    for (const [key, text] of all) {
+      expect(Object.keys(text).sort(), key).toEqual(['en', 'uk'])
+      if (typeof text.uk === 'string') {
+        expect(typeof text.en, key).toBe('string')
+        continue
+      }
+      expect(Object.keys(text.uk ?? {}).sort(), key).toEqual(['few', 'many', 'one', 'other'])
+      expect(Object.keys(text.en ?? {}).sort(), key).toEqual(['one', 'other'])
+    }
+  })
+
+  test('both languages ask for the same arguments', () => {
+    const names = (text: Text) => [...new Set([...JSON.stringify(text).matchAll(/\{(\w+)\}/g)].map((m) => m[1]))].sort()
+    for (const [key, text] of all) expect(names(text.uk!), key).toEqual(names(text.en!))
+  })
+
+  test('no Russian letters and no straight apostrophes in Ukrainian words', () => {
+    for (const [key, text] of all) {
+      expect(JSON.stringify(text.uk), key).not.toMatch(/[ыэъёЫЭЪЁ]/u)
+      expect(JSON.stringify(text.uk), key).not.toMatch(/[а-яіїєґ]'[а-яіїєґ]/u)
+    }
+  })
+
+  test('every text that the sources name exists, and every text is used', async () => {
+    const sources = import.meta.glob('../src/**/*.{ts,svelte}', { query: '?raw', import: 'default', eager: true }) as Record<string, string>
+    const code = Object.values(sources).join('\n')
+    const keys = new Set(Object.keys(messages))
+    for (const [, key] of code.matchAll(/\bt\('([\w.]+)'/g)) expect(keys, key).toContain(key)
+    const built = /^(unit|theme|lang)\./
+    for (const key of keys) if (!built.test(key)) expect(code.includes(`'${key}'`), key).toBe(true)
+  })
+})
+
+describe('plurals', () => {
+  const count = (lang: 'uk' | 'en', n: number) => space(translate(lang, 'list.total', { n }))
+  test.each([
+    [0, '0 об’єктів у вікні'], [1, '1 об’єкт у вікні'], [2, '2 об’єкти у вікні'], [4, '4 об’єкти у вікні'], [5, '5 об’єктів у вікні'],
+    [11, '11 об’єктів у вікні'], [12, '12 об’єктів у вікні'], [14, '14 об’єктів у вікні'], [21, '21 об’єкт у вікні'], [22, '22 об’єкти у вікні'],
+    [25, '25 об’єктів у вікні'], [101, '101 об’єкт у вікні'], [111, '111 об’єктів у вікні'], [13_116, '13 116 об’єктів у вікні'],
+  ])('Ukrainian %i', (n, text) => expect(count('uk', n)).toBe(text))
+  test('English', () => {
+    expect(count('en', 1)).toBe('1 feature in view')
+    expect(count('en', 0)).toBe('0 features in view')
+    expect(count('en', 13_116)).toBe('13,116 features in view')
+  })
+})
+
+describe('values', () => {
+  test('lengths and areas take units that fit', () => {
+    expect(space(formatLength('uk', 12.345))).toBe('12,3 м')
+    expect(formatLength('en', 999)).toBe('999 m')
+    expect(formatLength('en', 1234)).toBe('1.23 km')
+    expect(space(formatArea('uk', 599.97))).toBe('600,0 м²')
+    expect(space(formatArea('uk', 1967.1))).toBe('1 967,1 м² (0,1967 га)')
+    expect(formatArea('en', 2_500_000)).toBe('250.0 ha')
+  })
+  test('four digits stay together, five are grouped', () => {
+    expect(formatNumber('en', 1998)).toBe('1998')
+    expect(space(formatNumber('uk', 13_116))).toBe('13 116')
+  })
+  test('dates of every notation, and text that is none', () => {
+    expect(formatDate('uk', '2026-01-08')).toBe('8 січня 2026 р.')
+    expect(formatDate('en', '2026/01/08')).toBe('8 January 2026')
+    expect(formatDate('en', 0)).toBe('1 January 1970')
+    expect(formatDate('en', 'around 1990?')).toBe('around 1990?')
+  })
+  test('an unknown unit is shown as it is', () => {
+    expect(unitName('uk', 'm2')).toBe('м²')
+    expect(unitName('uk', 'furlong')).toBe('furlong')
+  })
+  test('a missing argument stays visible, a missing text shows its key', () => {
+    expect(translate('en', 'card.of', { i: 1 })).toBe('1 of {n}')
+    expect(translate('en', 'no.such' as Key)).toBe('no.such')
+  })
+  test('English only for those who ask for it first', () => {
+    expect(preferredLang(['en-GB', 'uk'])).toBe('en')
+    expect(preferredLang(['pl', 'uk-UA', 'en'])).toBe('uk')
+    expect(preferredLang(['pl'])).toBe('uk')
+    expect(preferredLang([])).toBe('uk')
+  })
+})
