@@ -4,6 +4,7 @@ mod common;
 
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 use common::{folder, put, read, shapefile};
 use formats::{Format, WriteOptions, Writer};
@@ -90,6 +91,11 @@ fn archive() -> Vec<u8> {
 
 /// The files of every format; for a Shapefile the part that is damaged, beside whole others.
 fn samples() -> Vec<(&'static str, Vec<u8>)> {
+    static SAMPLES: LazyLock<Vec<(&str, Vec<u8>)>> = LazyLock::new(make_samples);
+    SAMPLES.clone()
+}
+
+fn make_samples() -> Vec<(&'static str, Vec<u8>)> {
     let [shp, shx, dbf] = shapefile();
     let sequence = COLLECTION
         .lines()

@@ -28,7 +28,7 @@ fn shapes_and_rows_by_their_types() {
     put(
         &dir,
         "a.prj",
-        r#"PROJCS["UCS_2000_Ukraine_TM_zone_8",GEOGCS["x"]]"#,
+        r#"PROJCS["Ukraine_2000_TM_Zone_8",GEOGCS["x"]]"#,
     );
     for path in [dir.path().join("a.shp"), dir.path().to_owned()] {
         let layer = read(&path).unwrap();

@@ -165,7 +165,7 @@ fn packed_and_spreadsheet_files() {
     gz.write_all("\u{FEFF}sep=|\r\nlon|lat\r\n1|2\r\n".as_bytes())
         .unwrap();
     let layer = read(&put(&dir, "town.csv.gz", gz.finish().unwrap())).unwrap();
-    assert_eq!((layer.features.len(), layer.name.as_str()), (1, "town.csv"));
+    assert_eq!((layer.features.len(), layer.name.as_str()), (1, "town"));
     let path = put(
         &dir,
         "cp1251.csv",

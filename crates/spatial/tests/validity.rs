@@ -245,3 +245,30 @@ fn a_million_vertices_are_looked_at_in_seconds() {
         assert!(took < Duration::from_secs(20), "{name} {took:?}");
     }
 }
+
+/// Whatever numbers come in, there is an answer.
+#[test]
+fn no_coordinates_make_it_panic() {
+    let mut random = Random(13);
+    let odd = [0.0, -0.0, 1e-320, f64::MIN_POSITIVE, 1e300, -1e300, f64::MAX, f64::MIN, 1.0, 1.0 + f64::EPSILON, 1e-9];
+    for round in 0..20_000 {
+        let coordinate = |random: &mut Random| match random.below(3) {
+            0 => random.below(5) as f64,
+            _ => odd[random.below(odd.len() as u64) as usize],
+        };
+        let mut ring = |n: u64| {
+            let n = random.below(n);
+            LineString((0..n).map(|_| Coord { x: coordinate(&mut random), y: coordinate(&mut random) }).collect::<Vec<_>>())
+        };
+        let parts = (0..1 + round % 3).map(|_| Polygon::new(ring(if round % 50 == 0 { 200 } else { 9 }), vec![ring(6), ring(4)]));
+        let geometry = Geometry::MultiPolygon(MultiPolygon(parts.collect()));
+        check(&geometry);
+        if let Some(repaired) = repair(&geometry) {
+            assert!(check(&repaired).is_empty(), "{geometry:?}");
+        }
+        let bbox = model::Bbox::new(&[-1.0, -1.0, 2.0, 2.0]).unwrap();
+        spatial::intersects(&geometry, &bbox);
+        let features = vec![(1, geometry.clone()), (2, geometry)];
+        spatial::validity::coverage(features, &spatial::validity::CoverageOptions::default());
+    }
+}

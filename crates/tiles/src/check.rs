@@ -147,8 +147,7 @@ pub fn polygons(polygons: &[Vec<Vec<Point>>]) -> Result<(), Defect> {
             });
         }
     }
-    let edges = touch::edges(&rings);
-    let touches = touch::touches(&rings, edges)?;
+    let touches = touch::touches(&rings)?;
     nesting::connected(&rings, &touches)?;
     nesting::nested(&rings, &touches)
 }

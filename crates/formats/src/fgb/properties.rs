@@ -24,7 +24,7 @@ pub(super) enum Cell<'a> {
     Boolean(bool),
     Integer(i64),
     /// Past the signed 64 bits.
-    Unsigned(u64),
+    TooLarge,
     Real(f64),
     Text(&'a str),
     Binary,
@@ -74,7 +74,7 @@ fn cell(kind: ColumnType, bytes: &[u8]) -> Result<(Cell<'_>, &[u8]), Message> {
             ($cell(<$type>::from_le_bytes(*taken)), rest)
         }};
     }
-    let unsigned = |n: u64| i64::try_from(n).map_or(Cell::Unsigned(n), Cell::Integer);
+    let unsigned = |n: u64| i64::try_from(n).map_or(Cell::TooLarge, Cell::Integer);
     Ok(match kind {
         ColumnType::Byte => fixed!(i8, |n| Cell::Integer(i64::from(n))),
         ColumnType::UByte => fixed!(u8, |n| Cell::Integer(i64::from(n))),
@@ -107,7 +107,7 @@ pub(super) fn value(plan: Plan, cell: &Cell<'_>) -> Result<Value, Message> {
         (Plan::LeaveOut, _) | (_, Cell::Binary) => Value::Null,
         (_, Cell::Boolean(b)) => Value::Boolean(*b),
         (_, Cell::Integer(i)) => Value::Integer(*i),
-        (_, Cell::Unsigned(_)) => return Err(Message::new("formats.number-too-large")),
+        (_, Cell::TooLarge) => return Err(Message::new("formats.number-too-large")),
         (_, Cell::Real(x)) if x.is_finite() => Value::Real(*x),
         (_, Cell::Real(_)) => return Err(Message::new("formats.number-not-finite")),
         // Some writers give an empty text for a missing time.

@@ -223,7 +223,7 @@ impl Frames {
         count.fetch_add(layer.features_at, Ordering::Relaxed);
         let left = total
             .checked_sub(layer.features_at)
-            .ok_or_else(|| truncated(path, 0))?;
+            .ok_or_else(|| Message::new("formats.truncated").with("file", file_name(path)))?;
         let frames = Self {
             file,
             path: path.to_owned(),

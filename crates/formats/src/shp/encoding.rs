@@ -1,8 +1,8 @@
 //! The character encoding of a `.dbf`.
 
 use encoding_rs::{
-    Encoding, IBM866, KOI8_U, MACINTOSH, UTF_8, WINDOWS_1250, WINDOWS_1251, WINDOWS_1252,
-    WINDOWS_1253, WINDOWS_1254, WINDOWS_1257,
+    Encoding, IBM866, MACINTOSH, UTF_8, WINDOWS_1250, WINDOWS_1251, WINDOWS_1252, WINDOWS_1253,
+    WINDOWS_1254, WINDOWS_1257,
 };
 
 /// By the text of a `.cpg`: `UTF-8`, `1251`, `CP1251`, `ANSI 1251`, `windows-1251`, `OEM 866`, `88591`.
@@ -56,6 +56,8 @@ pub(super) fn decode(bytes: &[u8], encoding: Option<&'static Encoding>) -> Optio
 
 #[cfg(test)]
 mod tests {
+    use encoding_rs::KOI8_U;
+
     use super::*;
 
     #[test]

@@ -286,7 +286,12 @@ fn links_of_networks_end_at_their_nodes_and_join_all_of_them() {
 
 #[test]
 fn buildings_and_addresses_lie_inside_their_parcels() {
-    let town = lines(20_000, 4);
+    for seed in 1..12 {
+        assert_built_inside(&lines(4_000, seed));
+    }
+}
+
+fn assert_built_inside(town: &HashMap<Layer, Vec<String>>) {
     let parcels: HashMap<&str, Ring> = town[&Layer::Parcels]
         .iter()
         .map(|l| (text(l, "cadnum"), ring(l)))
@@ -299,17 +304,11 @@ fn buildings_and_addresses_lie_inside_their_parcels() {
     }
     let mut seen = HashSet::new();
     for line in &town[&Layer::Addresses] {
-        assert!(
-            inside(&parcels[text(line, "cadnum")], positions(line)[0]),
-            "{line}"
-        );
+        let parcel = &parcels[text(line, "cadnum")];
+        assert!(inside(parcel, positions(line)[0]), "{line}");
         assert!(seen.insert(text(line, "address")), "{line}");
     }
-    assert!(
-        town[&Layer::Addresses].len() > 10_000,
-        "{}",
-        town[&Layer::Addresses].len()
-    );
+    assert!(town[&Layer::Addresses].len() > 2_000);
 }
 
 #[test]

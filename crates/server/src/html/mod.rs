@@ -68,8 +68,8 @@ impl Frame {
     }
 
     /// A text with a count.
-    pub(crate) fn n(&self, key: &'static str, n: u64) -> String {
-        Message::new(key).count(n).text(self.context.lang)
+    pub(crate) fn n(&self, key: &'static str, n: &u64) -> String {
+        Message::new(key).count(*n).text(self.context.lang)
     }
 
     pub(crate) fn lang(&self) -> &'static str {

@@ -4,7 +4,7 @@
 //! given coordinates, never on computed intersections. A ring of 13 vertices takes well under a microsecond; large and
 //! multi-part geometry is swept in O(n log n).
 
-//mod coverage;
+mod coverage;
 mod rings;
 mod ring;
 mod repair;
@@ -14,7 +14,7 @@ mod sweep;
 
 use geo_types::{Coord, Geometry, LineString, Polygon};
 
-//COVUSE
+pub use coverage::{Coverage, CoverageDefect, CoverageKind, CoverageOptions, MAX_NAMED, coverage};
 pub use repair::repair;
 
 use rings::Rings;

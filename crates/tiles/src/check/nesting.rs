@@ -40,39 +40,49 @@ pub(super) fn connected(rings: &[Ring<'_>], touches: &[Touch]) -> Result<(), Def
 /// [`Defect::HoleMisplaced`] or [`Defect::Overlap`].
 pub(super) fn nested(rings: &[Ring<'_>], touches: &[Touch]) -> Result<(), Defect> {
     let boxes: Vec<[Point; 2]> = rings.iter().map(|r| bounds(r.points)).collect();
-    let inside = |r: usize, s: usize| -> bool {
-        let covers = (0..2).all(|k| boxes[s][0][k] <= boxes[r][0][k] && boxes[r][1][k] <= boxes[s][1][k]);
-        covers && lies_in(rings, touches, r, s)
-    };
     let shell_of: HashMap<usize, usize> = rings
         .iter()
         .enumerate()
         .filter(|(_, r)| !r.interior)
         .map(|(at, r)| (r.polygon, at))
         .collect();
-    for (r, ring) in rings.iter().enumerate() {
-        let at = ring.points[0];
-        if ring.interior && !inside(r, shell_of[&ring.polygon]) {
-            return Err(Defect::HoleMisplaced(at));
-        }
-        // How many exteriors less holes of each other polygon are around an exterior.
-        let mut depths: HashMap<usize, i32> = HashMap::new();
-        for (s, other) in rings.iter().enumerate() {
-            let same = other.polygon == ring.polygon;
-            if r == s || same != ring.interior || !inside(r, s) {
-                continue;
-            }
-            if !ring.interior {
-                *depths.entry(other.polygon).or_default() += if other.interior { -1 } else { 1 };
-            } else if other.interior {
-                return Err(Defect::HoleMisplaced(at));
-            }
-        }
-        if depths.values().any(|d| *d != 0) {
-            return Err(Defect::Overlap(at));
+    // Westernmost first; of those that begin together the wider one, which may hold the other.
+    let mut order: Vec<usize> = (0..rings.len()).collect();
+    order.sort_unstable_by_key(|&r| (boxes[r][0][0], -boxes[r][1][0]));
+    let mut open: Vec<usize> = Vec::new();
+    for group in order.chunk_by(|&r, &s| (boxes[r][0][0], boxes[r][1][0]) == (boxes[s][0][0], boxes[s][1][0])) {
+        open.retain(|&s| boxes[s][1][0] >= boxes[group[0]][0][0]);
+        open.extend(group);
+        for &r in group {
+            let around = |s: &usize| {
+                let covers = (0..2).all(|k| boxes[*s][0][k] <= boxes[r][0][k] && boxes[r][1][k] <= boxes[*s][1][k]);
+                *s != r && covers && lies_in(rings, touches, r, *s)
+            };
+            let around: Vec<usize> = open.iter().copied().filter(around).collect();
+            placed_well(rings, r, shell_of[&rings[r].polygon], &around)?;
         }
     }
     Ok(())
+}
+
+/// `around`: the rings in which `r` lies.
+fn placed_well(rings: &[Ring<'_>], r: usize, shell: usize, around: &[usize]) -> Result<(), Defect> {
+    let ring = &rings[r];
+    let at = ring.points[0];
+    if ring.interior {
+        let sibling = |s: &&usize| rings[**s].interior && rings[**s].polygon == ring.polygon;
+        let misplaced = !around.contains(&shell) || around.iter().any(|s| sibling(&s));
+        return if misplaced { Err(Defect::HoleMisplaced(at)) } else { Ok(()) };
+    }
+    // How many exteriors less holes of each other polygon are around an exterior.
+    let mut depths: HashMap<usize, i32> = HashMap::new();
+    for s in around.iter().map(|&s| &rings[s]).filter(|s| s.polygon != ring.polygon) {
+        *depths.entry(s.polygon).or_default() += if s.interior { -1 } else { 1 };
+    }
+    match depths.values().any(|d| *d != 0) {
+        true => Err(Defect::Overlap(at)),
+        false => Ok(()),
+    }
 }
 
 /// Whether ring `r` lies in what ring `s` goes around. They do not cross.

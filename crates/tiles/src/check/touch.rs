@@ -1,6 +1,7 @@
 //! Where edges meet.
 
 use super::{Defect, Point, Ring};
+use crate::geometry::buckets::Buckets;
 use crate::geometry::cross;
 
 /// One edge: its ring, and the position of its first vertex there.
@@ -23,54 +24,51 @@ pub(super) struct Touch {
 /// The vertices from which a ring comes to a point, and to which it goes on.
 pub(super) type Way = [Point; 2];
 
-/// All edges, sorted by their western end.
-pub(super) fn edges(rings: &[Ring<'_>]) -> Vec<Edge> {
-    let mut edges = Vec::new();
-    for (number, ring) in rings.iter().enumerate() {
-        let next = ring.points.iter().cycle().skip(1);
-        for (at, (&a, &b)) in ring.points.iter().zip(next).enumerate() {
-            edges.push(Edge {
-                a,
-                b,
-                ring: number,
-                at,
-            });
-        }
-    }
-    edges.sort_unstable_by_key(|e| e.a[0].min(e.b[0]));
-    edges
-}
-
-/// All points where two rings touch.
+/// All points where two rings touch, each once, sorted by the rings.
 ///
 /// # Errors
 /// When rings cross or overlap, or one meets itself.
-pub(super) fn touches(rings: &[Ring<'_>], edges: Vec<Edge>) -> Result<Vec<Touch>, Defect> {
+pub(super) fn touches(rings: &[Ring<'_>]) -> Result<Vec<Touch>, Defect> {
+    let edges = edges(rings);
+    let ends: Vec<[Point; 2]> = edges.iter().map(|e| [e.a, e.b]).collect();
     let mut touches = Vec::new();
-    let mut active: Vec<Edge> = Vec::new();
-    for e in edges {
-        let west = e.a[0].min(e.b[0]);
-        active.retain(|f| f.a[0].max(f.b[0]) >= west);
-        for f in &active {
-            match meeting(&e, f) {
-                Meeting::None => {}
-                Meeting::Point(p) if e.ring == f.ring => {
-                    if !follow(rings[e.ring].points.len(), &e, f, p) {
-                        return Err(Defect::SelfContact(p));
-                    }
-                }
-                Meeting::Point(p) => touches.push(touch(rings, &e, f, p)),
-                Meeting::More(p) if e.ring == f.ring => return Err(Defect::SelfContact(p)),
-                Meeting::More(p) => return Err(Defect::Crossing(p)),
+    for cell in Buckets::new(&ends).cells() {
+        for (i, &e) in cell.iter().enumerate() {
+            for &f in &cell[..i] {
+                touches.extend(contact(rings, &edges[e as usize], &edges[f as usize])?);
             }
         }
-        active.push(e);
     }
     touches.sort_unstable();
     touches.dedup();
     match touches.iter().find(|t| t.crosses()) {
         Some(t) => Err(Defect::Crossing(t.point)),
         None => Ok(touches),
+    }
+}
+
+fn edges(rings: &[Ring<'_>]) -> Vec<Edge> {
+    let mut edges = Vec::new();
+    for (number, ring) in rings.iter().enumerate() {
+        let next = ring.points.iter().skip(1).chain(ring.points.first());
+        edges.extend(ring.points.iter().zip(next).enumerate().map(|(at, (&a, &b))| Edge {
+            a,
+            b,
+            ring: number,
+            at,
+        }));
+    }
+    edges
+}
+
+/// Where edges of two rings touch; edges of one ring may only follow each other.
+fn contact(rings: &[Ring<'_>], e: &Edge, f: &Edge) -> Result<Option<Touch>, Defect> {
+    match meeting(e, f) {
+        Meeting::None => Ok(None),
+        Meeting::Point(p) if e.ring != f.ring => Ok(Some(touch(rings, e, f, p))),
+        Meeting::Point(p) if follow(rings[e.ring].points.len(), e, f, p) => Ok(None),
+        Meeting::More(p) if e.ring != f.ring => Err(Defect::Crossing(p)),
+        Meeting::Point(p) | Meeting::More(p) => Err(Defect::SelfContact(p)),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Exact on integers. Edges must meet only at their ends ([`super::node`] sees to it).
 
-use std::collections::HashMap;
+use hashbrown::HashMap;
 
 use super::node::{EdgeKey, key};
 use super::{Point, area2, cross};

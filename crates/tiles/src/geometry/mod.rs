@@ -1,6 +1,7 @@
 //! From world units to valid integer geometry of one tile.
 
 pub(crate) mod arrange;
+pub(crate) mod buckets;
 pub(crate) mod clip;
 pub(crate) mod collapse;
 pub(crate) mod cut;

@@ -5,12 +5,13 @@
 //! centre. Afterwards edges meet only at their ends. Because the outcome is told edge by edge, a
 //! neighbour that has the same edge can bend it the same way and no gap opens.
 
+use super::buckets::Buckets;
 use super::{Part, Point, cross};
 
 /// An edge without direction: the lesser end first.
 pub(crate) type EdgeKey = [Point; 2];
 
-/// Comparisons of boxes that one feature may cost, about 50 ms. A scribble whose edges all cross each other
+/// Pairs that one feature may have compared, about 50 ms. A scribble whose edges all cross each other
 /// would take minutes; it is left out instead.
 const MAX_STEPS: u64 = 20_000_000;
 
@@ -34,45 +35,44 @@ pub(crate) fn nodes(coords: &[Point], parts: &[Part]) -> Result<Vec<(EdgeKey, Po
     }
     edges.sort_unstable();
     edges.dedup();
-    let mut budget = MAX_STEPS;
-    let mut hot = crossings(&edges, &mut budget)?;
-    hot.extend(edges.iter().flatten());
+    let buckets = Buckets::new(&edges);
+    let mut steps = 0_u64;
+    let mut hot: Vec<Point> = edges.iter().flatten().copied().collect();
+    for cell in buckets.cells() {
+        steps += (cell.len() * cell.len() / 2) as u64;
+        if steps > MAX_STEPS {
+            return Err(TooTangled);
+        }
+        for (i, &e) in cell.iter().enumerate() {
+            let [a, b] = edges[e as usize];
+            let (low, high) = (a[1].min(b[1]), a[1].max(b[1]));
+            for &f in &cell[..i] {
+                let [c, d] = edges[f as usize];
+                if d[0] >= a[0] && c[0] <= b[0] && c[1].max(d[1]) >= low && c[1].min(d[1]) <= high {
+                    hot.extend(crossing(a, b, c, d));
+                }
+            }
+        }
+    }
     hot.sort_unstable();
     hot.dedup();
     let mut found = Vec::new();
-    for &edge in &edges {
-        let [a, b] = edge;
-        let first = hot.partition_point(|p| p[0] < a[0]);
-        let (low, high) = (a[1].min(b[1]), a[1].max(b[1]));
-        let mut steps = 0;
-        for &p in hot[first..].iter().take_while(|p| p[0] <= b[0]) {
-            steps += 1;
-            if (low..=high).contains(&p[1]) && p != a && p != b && passes_through(a, b, p) {
-                found.push((edge, p));
+    for &p in &hot {
+        let near = buckets.at(p);
+        steps += near.len() as u64;
+        if steps > MAX_STEPS {
+            return Err(TooTangled);
+        }
+        for &e in near {
+            let [a, b] = edges[e as usize];
+            // The lesser end is the western one.
+            let in_box = a[0] <= p[0] && p[0] <= b[0] && a[1].min(b[1]) <= p[1] && p[1] <= a[1].max(b[1]);
+            if in_box && p != a && p != b && passes_through(a, b, p) {
+                found.push(([a, b], p));
             }
         }
-        budget = budget.checked_sub(steps).ok_or(TooTangled)?;
     }
-    Ok(found)
-}
-
-/// Rounded points where edges cross between their ends.
-fn crossings(edges: &[EdgeKey], budget: &mut u64) -> Result<Vec<Point>, TooTangled> {
-    let mut found = Vec::new();
-    let mut active: Vec<EdgeKey> = Vec::new();
-    for &edge in edges {
-        let [a, b] = edge;
-        // The lesser end is the western one, and the edges come sorted by it.
-        active.retain(|e| e[1][0] >= a[0]);
-        *budget = budget.checked_sub(active.len() as u64).ok_or(TooTangled)?;
-        let (low, high) = (a[1].min(b[1]), a[1].max(b[1]));
-        for &[c, d] in &active {
-            if c[1].max(d[1]) >= low && c[1].min(d[1]) <= high {
-                found.extend(crossing(a, b, c, d));
-            }
-        }
-        active.push(edge);
-    }
+    found.sort_unstable();
     Ok(found)
 }
 

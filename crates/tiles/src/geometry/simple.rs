@@ -3,10 +3,11 @@
 //! Yes means valid by OGC 06-103r4 §6.1.11 with rings that do not even touch each other. No means
 //! "look closer": the repair leaves alone what is valid after all.
 
+use super::buckets::Buckets;
 use super::{Part, Point, area2, cross};
 
-/// Up to this many edges every pair is compared, above it a sweep picks the pairs: measured to be the
-/// cheaper way for rings of a few dozen vertices.
+/// Up to this many edges every pair is compared, which needs no memory; above it
+/// only those near each other.
 const PAIRWISE: usize = 24;
 
 /// Whether the rings form valid polygons without any contact between rings. Winding does not matter.
@@ -16,7 +17,7 @@ pub(crate) fn certainly_valid(coords: &[Point], parts: &[Part]) -> bool {
             let ring = part.of(coords);
             ring.len() >= 3 && (is_convex(ring) || is_simple(ring))
         }
-        _ => Sweep::new(coords, parts).is_valid(),
+        _ => Crowd::new(coords, parts).is_valid(),
     }
 }
 
@@ -27,7 +28,7 @@ fn is_simple(ring: &[Point]) -> bool {
             end: super::index(ring.len()),
             interior: false,
         };
-        return Sweep::new(ring, &[whole]).is_valid();
+        return Crowd::new(ring, &[whole]).is_valid();
     }
     let n = ring.len();
     let edge = |i: usize| (ring[i], ring[if i + 1 == n { 0 } else { i + 1 }]);
@@ -97,132 +98,94 @@ fn meet(a: Point, b: Point, c: Point, d: Point) -> bool {
     !apart(cross(a, b, c), cross(a, b, d)) && !apart(cross(c, d, a), cross(c, d, b))
 }
 
-struct Edge {
-    a: Point,
-    b: Point,
-    /// Which of the rings.
-    ring: u32,
-    /// Position in `coords` of `a`.
-    at: u32,
-}
-
-impl Edge {
-    fn min_x(&self) -> i32 {
-        self.a[0].min(self.b[0])
-    }
-
-    fn max_x(&self) -> i32 {
-        self.a[0].max(self.b[0])
-    }
-}
-
-/// Goes over the edges from west to east, comparing each with those that reach its western end.
-struct Sweep<'a> {
+/// Many edges, by place.
+struct Crowd<'a> {
+    coords: &'a [Point],
     parts: &'a [Part],
-    edges: Vec<Edge>,
-    /// For each ring, what an eastward edge of it north of a point adds to the count of polygons there.
-    weights: Vec<i8>,
-    /// Westernmost vertex of each ring, and the ring.
-    starts: Vec<(Point, u32)>,
+    edges: Vec<[Point; 2]>,
+    /// The ring of each edge, and the position of its first vertex in `coords`.
+    owners: Vec<(u32, u32)>,
+    buckets: Buckets,
 }
 
-impl<'a> Sweep<'a> {
+impl<'a> Crowd<'a> {
     fn new(coords: &'a [Point], parts: &'a [Part]) -> Self {
-        let mut edges = Vec::new();
-        let mut starts = Vec::with_capacity(parts.len());
-        let mut weights = Vec::with_capacity(parts.len());
+        let (mut edges, mut owners) = (Vec::new(), Vec::new());
         for (number, part) in (0..).zip(parts) {
             let ring = part.of(coords);
-            weights.push(if (area2(ring) > 0) == part.interior { -1 } else { 1 });
-            let Some(&west) = ring.iter().min() else {
-                continue;
-            };
-            starts.push((west, number));
-            let next = ring.iter().cycle().skip(1);
-            edges.extend(ring.iter().zip(next).zip(part.start..).map(|((&a, &b), at)| {
-                Edge {
-                    a,
-                    b,
-                    ring: number,
-                    at,
-                }
-            }));
+            let next = ring.iter().skip(1).chain(ring.first());
+            edges.extend(ring.iter().zip(next).map(|(&a, &b)| [a, b]));
+            owners.extend((part.start..part.end).map(|at| (number, at)));
         }
-        edges.sort_unstable_by_key(Edge::min_x);
-        starts.sort_unstable();
+        let buckets = Buckets::new(&edges);
         Self {
+            coords,
             parts,
             edges,
-            weights,
-            starts,
+            owners,
+            buckets,
         }
     }
 
     fn is_valid(&self) -> bool {
-        if self.starts.len() != self.parts.len() || self.parts.iter().any(|p| p.end - p.start < 3) {
+        if self.parts.iter().any(|p| p.end - p.start < 3) {
             return false;
         }
-        let mut active: Vec<&Edge> = Vec::new();
-        let mut starts = self.starts.iter().peekable();
-        for edge in &self.edges {
-            let west = edge.min_x();
-            // Rings that begin further west can be placed now: all edges that reach them are active.
-            while let Some(&&(start, ring)) = starts.peek().filter(|s| s.0[0] < west) {
-                if !self.placed_well(start, ring, &active) {
-                    return false;
-                }
-                starts.next();
-            }
-            active.retain(|e| e.max_x() >= west);
-            if active.iter().any(|other| self.clash(edge, other)) {
-                return false;
-            }
-            active.push(edge);
+        let clash = |cell: &[u32]| {
+            let mut pairs = cell.iter().enumerate().flat_map(|(i, &e)| cell[..i].iter().map(move |&f| (e, f)));
+            pairs.any(|(e, f)| self.clash(e as usize, f as usize))
+        };
+        if self.buckets.cells().any(clash) {
+            return false;
         }
-        starts.all(|&(start, ring)| self.placed_well(start, ring, &active))
+        if self.parts.len() == 1 {
+            return true;
+        }
+        let weight = |part: &Part| if (area2(part.of(self.coords)) > 0) == part.interior { -1 } else { 1 };
+        let weights: Vec<i32> = self.parts.iter().map(weight).collect();
+        (0..self.parts.len()).all(|ring| self.placed_well(ring, &weights))
     }
 
-    fn clash(&self, e: &Edge, f: &Edge) -> bool {
-        if !boxes_meet(e.a, e.b, f.a, f.b) {
+    fn clash(&self, e: usize, f: usize) -> bool {
+        let ([a, b], [c, d]) = (self.edges[e], self.edges[f]);
+        if !boxes_meet(a, b, c, d) {
             return false;
         }
-        if e.ring == f.ring {
-            let part = self.parts[e.ring as usize];
-            let follows = |e: &Edge, f: &Edge| {
-                f.at == if e.at + 1 == part.end { part.start } else { e.at + 1 }
-            };
-            if follows(e, f) {
-                return folds(e.a, e.b, f.b);
+        let ((e_ring, e_at), (f_ring, f_at)) = (self.owners[e], self.owners[f]);
+        if e_ring == f_ring {
+            let part = self.parts[e_ring as usize];
+            let after = |at: u32| if at + 1 == part.end { part.start } else { at + 1 };
+            if after(e_at) == f_at {
+                return folds(a, b, d);
             }
-            if follows(f, e) {
-                return folds(f.a, f.b, e.b);
+            if after(f_at) == e_at {
+                return folds(c, d, b);
             }
         }
-        meet(e.a, e.b, f.a, f.b)
+        meet(a, b, c, d)
     }
 
     /// Whether the ring lies where a ring of its kind may: an exterior in no other polygon, a hole in its
-    /// own exterior and in no other hole. Rings have no contact, so any of its vertices answers;
-    /// a ray goes north from the westernmost one.
-    fn placed_well(&self, start: Point, ring: u32, active: &[&Edge]) -> bool {
-        let interior = self.parts[ring as usize].interior;
-        let shell = (0..ring)
-            .rev()
-            .find(|&r| !self.parts[r as usize].interior)
-            .filter(|_| interior);
+    /// own exterior and in no other hole. Rings have no contact, so any vertex answers, by a ray to the
+    /// north. `weights`: what an eastward edge of each ring adds to the count of polygons south of it.
+    fn placed_well(&self, ring: usize, weights: &[i32]) -> bool {
+        let part = self.parts[ring];
+        let start = self.coords[part.start as usize];
+        let shell = self.parts[..ring].iter().rposition(|p| !p.interior).filter(|_| part.interior);
         let (mut depth, mut in_shell) = (0, false);
-        for edge in active.iter().filter(|e| e.ring != ring) {
-            let eastward = edge.a[0] < edge.b[0];
-            let (w, e) = if eastward { (edge.a, edge.b) } else { (edge.b, edge.a) };
+        for edge in self.buckets.north_of(start) {
+            let owner = self.owners[edge as usize].0 as usize;
+            let [a, b] = self.edges[edge as usize];
+            let eastward = a[0] < b[0];
+            let (w, e) = if eastward { (a, b) } else { (b, a) };
             let over = w[0] <= start[0] && start[0] < e[0];
-            if !over || cross(w, e, start) <= 0 {
+            if owner == ring || !over || cross(w, e, start) <= 0 {
                 continue;
             }
-            in_shell ^= Some(edge.ring) == shell;
-            let weight = i32::from(self.weights[edge.ring as usize]);
-            depth += if eastward { weight } else { -weight };
+            in_shell ^= Some(owner) == shell;
+            depth += if eastward { weights[owner] } else { -weights[owner] };
         }
-        in_shell == interior && depth == i32::from(interior)
+        in_shell == part.interior && depth == i32::from(part.interior)
     }
 }
 

@@ -9,10 +9,11 @@ use model::world::WorldKind;
 use super::LayerBuilder;
 use crate::geometry::collapse::placeholder;
 use crate::geometry::node::{self, EdgeKey, TooTangled};
-use crate::geometry::repair::{self, insert};
+use crate::geometry::repair::{self, Noding, insert};
 use crate::geometry::{Point, simple, unspike};
 
-/// Rounds after which neighbours are left as they are. Of 200 random coverages none needed more than four.
+/// Rounds after which neighbours are left as they are; 20,000 random features and 200 random coverages needed
+/// up to seven.
 const ROUNDS: usize = 8;
 
 impl LayerBuilder {
@@ -23,26 +24,28 @@ impl LayerBuilder {
         }
         self.repaired.clear();
         let mut broken: Vec<usize> = (0..self.rows.len()).filter(|&r| self.rows[r].broken).collect();
+        let mut noding = Noding::Due;
         for _ in 0..ROUNDS {
             let nodes = self.nodes(&broken);
             if nodes.is_empty() {
+                noding = Noding::Done;
                 break;
             }
             broken = self.bend(&nodes);
         }
         for row in 0..self.rows.len() {
-            self.repair(row);
+            self.repair(row, noding);
         }
     }
 
-    fn repair(&mut self, number: usize) {
+    fn repair(&mut self, number: usize, noding: Noding) {
         let row = &self.rows[number];
         if row.kind != WorldKind::Polygons {
             return;
         }
         let parts = &self.parts.parts[row.parts.clone()];
         let polygons = if row.broken {
-            match repair::repair(&self.parts.coords, parts) {
+            match repair::repair(&self.parts.coords, parts, noding) {
                 Some(polygons) => polygons,
                 None => return self.give_up(number),
             }

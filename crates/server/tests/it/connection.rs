@@ -1,0 +1,159 @@
+//! The server on a port: clients that hang up, dawdle or send nonsense.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use store::{Access, Store};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use crate::town::Town;
+
+struct Running {
+    address: SocketAddr,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<std::io::Result<()>>,
+}
+
+async fn start(store: Store) -> Running {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let options = server::Options { listen: address, allow_edits: true, ..server::Options::default() };
+    let task = tokio::spawn(server::serve(store, options, listener, stopped));
+    Running { address, stop, task }
+}
+
+/// Sends bytes and reads what comes until the other side closes.
+async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(bytes).await.unwrap();
+    let mut answer = Vec::new();
+    // A reset after the answer is as good as an end.
+    let _ = stream.read_to_end(&mut answer).await;
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+fn post(body: &str) -> String {
+    format!(
+        "POST /collections/wells/items HTTP/1.1\r\nHost: t\r\nContent-Type: application/geo+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+const BODY: &str = r#"{"type":"Feature","properties":{"depth":1},"geometry":{"type":"Point","coordinates":[3,3]}}"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn writes_of_clients_that_hang_up_are_whole_or_nothing() {
+    let town = Town::with_edits().await;
+    let running = start(town.store.clone()).await;
+    let request = post(BODY);
+    let before = town.json("/collections/wells").await["itemCount"].as_u64().unwrap();
+    for cut in (0..request.len()).step_by(7) {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        stream.write_all(&request.as_bytes()[..cut]).await.unwrap();
+        drop(stream);
+    }
+    // Whole requests whose senders do not wait for the answer: stored or not, but never half.
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        drop(stream);
+    }
+    let answered = exchange(running.address, request.as_bytes()).await;
+    assert!(answered.starts_with("HTTP/1.1 201 "), "{answered}");
+    running.stop.send(()).unwrap();
+    running.task.await.unwrap().unwrap();
+    let live = town.store.live();
+    let wells = live.get("wells").unwrap();
+    let after = town.json("/collections/wells/items?limit=1000").await;
+    let stored = after["numberMatched"].as_u64().unwrap();
+    assert!((before + 1..=before + 21).contains(&stored), "{before} {stored}");
+    assert_eq!(wells.index.len() as u64, stored);
+    for feature in after["features"].as_array().unwrap().iter().skip(usize::try_from(before).unwrap()) {
+        assert_eq!(feature["geometry"]["coordinates"], serde_json::json!([3, 3]));
+    }
+    drop((town.router, live));
+    town.store.close().await;
+    drop(town.store);
+    let again = Store::open(town.folder.path(), Access::Write).await.unwrap();
+    again.load().await.unwrap();
+    assert_eq!(again.live().get("wells").unwrap().index.len() as u64, stored, "the file and the index agree");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nonsense_gets_an_answer_or_an_end_and_the_server_goes_on() {
+    let town = Town::new().await;
+    let running = start(town.store.clone()).await;
+    let long_header = format!("GET / HTTP/1.1\r\nHost: t\r\nX: {}\r\n\r\n", "a".repeat(200_000));
+    let many_headers = format!("GET / HTTP/1.1\r\nHost: t\r\n{}\r\n", "A: b\r\n".repeat(200));
+    let requests: [&[u8]; 8] = [
+        b"\r\n\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+        b"GET / HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n",
+        b"POST /collections/wells/items HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n",
+        b"GET http://other.test/collections HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n",
+        long_header.as_bytes(),
+        many_headers.as_bytes(),
+    ];
+    for bytes in requests {
+        let mut stream = TcpStream::connect(running.address).await.unwrap();
+        // The server may close while the rest is still being sent.
+        let _ = stream.write_all(bytes).await;
+        let _ = stream.shutdown().await;
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        let text = String::from_utf8_lossy(&answer);
+        assert!(!text.starts_with("HTTP/1.1 5"), "{text}");
+    }
+    let answer = exchange(running.address, b"GET /collections HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+    running.stop.send(()).unwrap();
+    running.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_head_that_does_not_come_ends_the_connection() {
+    let town = Town::new().await;
+    let running = start(town.store.clone()).await;
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: ").await.unwrap();
+    let mut answer = Vec::new();
+    let ended = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
+    assert!(ended.is_ok(), "the connection is still open");
+    running.stop.send(()).unwrap();
+    running.task.await.unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_in_progress_are_finished_when_the_server_stops() {
+    let town = Town::new().await;
+    let running = start(town.store.clone()).await;
+    let body = BODY.as_bytes();
+    let head = post(BODY);
+    let mut stream = TcpStream::connect(running.address).await.unwrap();
+    let split = head.len() - body.len() / 2;
+    stream.write_all(&head.as_bytes()[..split]).await.unwrap();
+    // The server is in the middle of the request when it is told to stop. An answer on another connection
+    // shows that the first has been accepted.
+    exchange(running.address, b"GET /health/live HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n").await;
+    running.stop.send(()).unwrap();
+    stream.write_all(&head.as_bytes()[split..]).await.unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).await.unwrap();
+    assert!(String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 201"), "{}", String::from_utf8_lossy(&answer));
+    running.task.await.unwrap().unwrap();
+    assert!(TcpStream::connect(running.address).await.is_err(), "the port is closed");
+}
+
+#[tokio::test]
+async fn a_public_url_that_is_none_is_refused_at_the_start() {
+    let town = Town::new().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let options = server::Options { base_url: Some("gis.example.ua".to_owned()), ..server::Options::default() };
+    let error = server::serve(town.store.clone(), options, listener, std::future::pending::<()>()).await.unwrap_err();
+    assert!(error.to_string().contains("gis.example.ua"), "{error}");
+}

@@ -1,0 +1,97 @@
+//! Paging by key: each feature once, whatever happens meanwhile.
+
+use std::collections::BTreeMap;
+
+use axum::body::Body;
+use axum::http::Method;
+use store::CollectionSettings;
+
+use crate::town::{Town, collection_of, import, link};
+
+/// All ids of a walk over `next` links, and the number of pages.
+async fn walk(town: &Town, first: &str) -> (Vec<String>, usize) {
+    let mut ids = Vec::new();
+    let mut page = town.json(first).await;
+    for pages in 1..1000 {
+        let features = page["features"].as_array().unwrap();
+        assert_eq!(page["numberReturned"], features.len());
+        ids.extend(features.iter().map(|f| f["id"].to_string()));
+        let Some(next) = link(&page, "next", Some("application/geo+json")) else { return (ids, pages) };
+        page = town.follow(next).await.ok().json();
+    }
+    panic!("the walk does not end");
+}
+
+#[tokio::test]
+async fn req_core_fc_links_a_walk_yields_each_feature_once() {
+    let town = Town::new().await;
+    let (whole, pages) = walk(&town, "/collections/parcels/items?limit=100").await;
+    assert_eq!((whole.len(), pages), (30, 1));
+    for limit in [1, 4, 7, 29, 30] {
+        let (ids, _) = walk(&town, &format!("/collections/parcels/items?limit={limit}")).await;
+        assert_eq!(ids, whole, "{limit}");
+    }
+    let (filtered, pages) = walk(&town, "/collections/parcels/items?limit=3&used=true&bbox=24,48,25,49").await;
+    assert_eq!((filtered.len(), pages), (15, 5));
+}
+
+#[tokio::test]
+async fn the_limit_may_change_on_the_way() {
+    let town = Town::new().await;
+    let first = town.json("/collections/parcels/items?limit=10").await;
+    let next = link(&first, "next", None).unwrap();
+    let rest = town.follow(&next.replace("limit=10", "limit=10000")).await.ok().json();
+    assert_eq!(rest["numberReturned"], 20);
+    let rest = town.follow(&format!("{next}&limit=10000")).await.ok().json();
+    assert_eq!(rest["numberReturned"], 20, "appended, as the official suite does");
+}
+
+#[tokio::test]
+async fn edits_between_pages_neither_repeat_nor_skip_what_stays() {
+    let town = Town::with_edits().await;
+    let all = town.json("/collections/wells/items?limit=100").await;
+    let before: Vec<String> = all["features"].as_array().unwrap().iter().map(|f| f["id"].to_string()).collect();
+    let first = town.json("/collections/wells/items?limit=3").await;
+    let ids = |page: &serde_json::Value| -> Vec<String> { page["features"].as_array().unwrap().iter().map(|f| f["id"].to_string()).collect() };
+    let mut seen = ids(&first);
+    // One of the first page goes, one of the rest goes, a new one comes.
+    for id in [&before[1], &before[5]] {
+        let gone = town.request(Method::DELETE, &format!("/collections/wells/items/{id}"), &[], Body::empty()).await;
+        assert_eq!(gone.status, 204);
+    }
+    let body = r#"{"type":"Feature","properties":{"depth":99},"geometry":{"type":"Point","coordinates":[1,1]}}"#;
+    let made = town.request(Method::POST, "/collections/wells/items", &[("content-type", "application/geo+json")], body).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    let (rest, _) = walk(&town, link(&first, "next", None).unwrap().strip_prefix("http://town.test").unwrap()).await;
+    seen.extend(rest);
+    let mut expect = before.clone();
+    expect.remove(5);
+    expect.push(made.json()["id"].to_string());
+    assert_eq!(seen, expect);
+}
+
+#[tokio::test]
+async fn a_page_of_thousands_is_whole_and_in_order() {
+    const COUNT: usize = 2_345;
+    let town = Town::new().await;
+    let point = |i: usize| {
+        let [x, y] = [20.0 + i as f64 / 1000.0, 40.0];
+        format!("{{\"type\":\"Feature\",\"properties\":{{\"n\":{i}}},\"geometry\":{{\"type\":\"Point\",\"coordinates\":[{x},{y}]}}}}")
+    };
+    let features: Vec<String> = (0..COUNT).map(point).collect();
+    import(&town.store, town.folder.path(), "poles", &collection_of(&features), None, CollectionSettings::default()).await;
+    for path in ["/collections/poles/items?limit=10000", "/collections/poles/items?limit=10000&bbox=-180,-90,180,90"] {
+        let page = town.json(path).await;
+        assert_eq!((&page["numberMatched"], &page["numberReturned"]), (&COUNT.into(), &COUNT.into()), "{path}");
+        let numbers: Vec<u64> = page["features"].as_array().unwrap().iter().map(|f| f["properties"]["n"].as_u64().unwrap()).collect();
+        assert_eq!(numbers, (0..COUNT as u64).collect::<Vec<_>>(), "{path}");
+        assert!(link(&page, "next", None).is_none());
+    }
+    let (ids, pages) = walk(&town, "/collections/poles/items?limit=1500").await;
+    assert_eq!((ids.len(), pages), (COUNT, 2));
+    let counted = ids.iter().fold(BTreeMap::new(), |mut seen: BTreeMap<&String, usize>, id| {
+        *seen.entry(id).or_default() += 1;
+        seen
+    });
+    assert!(counted.values().all(|n| *n == 1));
+}
