@@ -12,7 +12,9 @@ fn load(parcels: &[Parcel]) -> Snapshot {
     let mut builder = Builder::new(5, &[true, false, false, false, true]);
     for (fid, parcel) in (1..).zip(parcels) {
         let geometry = std::slice::from_ref(&parcel.geometry);
-        builder.push(fid, Some(parcel.envelope), geometry, &parcel.values).expect("finite envelopes");
+        builder
+            .push(fid, Some(parcel.envelope), geometry, &parcel.values)
+            .expect("finite envelopes");
     }
     builder.finish()
 }
@@ -26,11 +28,22 @@ fn index(c: &mut Criterion) {
     let snapshot = load(&parcels);
     group.sample_size(100);
     let z14 = TileCoord::containing(14, project(24.71, 48.92)).expect("a known tile");
-    for (name, tile) in [("search a z14 tile", z14), ("search a z12 tile", z14.parent().and_then(TileCoord::parent).unwrap_or(z14))] {
+    for (name, tile) in [
+        ("search a z14 tile", z14),
+        (
+            "search a z12 tile",
+            z14.parent().and_then(TileCoord::parent).unwrap_or(z14),
+        ),
+    ] {
         let boxes: Vec<_> = tile.query_envelopes().collect();
         let found: usize = boxes.iter().map(|b| snapshot.count(b)).sum();
         group.bench_function(format!("{name}, {found} hits"), |b| {
-            b.iter(|| boxes.iter().map(|b| snapshot.search(b).map(|hit| hit.fid()).sum::<i64>()).sum::<i64>());
+            b.iter(|| {
+                boxes
+                    .iter()
+                    .map(|b| snapshot.search(b).map(|hit| hit.fid()).sum::<i64>())
+                    .sum::<i64>()
+            });
         });
     }
     let middle = &parcels[100_000];

@@ -34,8 +34,8 @@ impl Random {
 }
 
 /// A grid of `side` times `side` parcels over a tile and its buffer, with jittered corners and two vertices
-/// on average on each common edge: 12 vertices a parcel, about one in a hundred concave enough to break at a
-/// pixel's rounding when it is 30 pixels wide.
+/// on average on each common edge, 12 a parcel. One edge in fifty has a notch of a hundredth of the edge's
+/// length, which rounding closes or crosses where a parcel is a few dozen pixels wide.
 pub fn parcels(tile: TileCoord, side: usize) -> Vec<Parcel> {
     let mut random = Random(side as u64);
     let cell = (4096.0 + 130.0) / side as f64;
@@ -44,7 +44,9 @@ pub fn parcels(tile: TileCoord, side: usize) -> Vec<Parcel> {
         [at(i, random.unit()), at(j, random.unit())]
     };
     let grid = |f: &mut dyn FnMut(usize, usize) -> [f64; 2]| -> Vec<Vec<[f64; 2]>> {
-        (0..=side).map(|j| (0..=side).map(|i| f(i, j)).collect()).collect()
+        (0..=side)
+            .map(|j| (0..=side).map(|i| f(i, j)).collect())
+            .collect()
     };
     let corners = grid(&mut corner);
     let mut edge = |a: [f64; 2], b: [f64; 2]| -> Vec<WorldPoint> {
@@ -55,12 +57,22 @@ pub fn parcels(tile: TileCoord, side: usize) -> Vec<Parcel> {
             let mid = [0, 1].map(|k| a[k] + (b[k] - a[k]) * t + random.unit() * cell * 0.03);
             line.push(world(tile, mid));
         }
+        if random.next() % 50 == 0 {
+            let aside = [(a[1] - b[1]) * 0.2, (b[0] - a[0]) * 0.2];
+            let mut notch = |t: f64, deep: f64| {
+                let p = [0, 1].map(|k| a[k] + (b[k] - a[k]) * t + aside[k] * deep);
+                line.push(world(tile, p));
+            };
+            [(0.9, 0.0), (0.9, 1.0), (0.91, 1.0), (0.91, 0.0)].map(|(t, deep)| notch(t, deep));
+        }
         line.push(world(tile, b));
         line
     };
     let mut edges = |di: usize, dj: usize| -> Vec<Vec<Vec<WorldPoint>>> {
         let row = |j: usize, edge: &mut dyn FnMut([f64; 2], [f64; 2]) -> Vec<WorldPoint>| {
-            (0..=side - di).map(|i| edge(corners[j][i], corners[j + dj][i + di])).collect()
+            (0..=side - di)
+                .map(|i| edge(corners[j][i], corners[j + dj][i + di]))
+                .collect()
         };
         (0..=side - dj).map(|j| row(j, &mut edge)).collect()
     };
@@ -99,9 +111,18 @@ fn parcel(coords: Vec<WorldPoint>, number: usize) -> Parcel {
         },
         envelope,
         values: [
-            text(format!("2610100000:{:02}:{:03}:{:04}", number / 100_000, number / 1000 % 1000, number % 1000)),
+            text(format!(
+                "2610100000:{:02}:{:03}:{:04}",
+                number / 100_000,
+                number / 1000 % 1000,
+                number % 1000
+            )),
             Value::Real((number * 7919 % 100_000) as f64 / 10.0),
-            text(format!("{:02}.{:02}", number * 31 % 19 + 1, number * 17 % 13 + 1)),
+            text(format!(
+                "{:02}.{:02}",
+                number * 31 % 19 + 1,
+                number * 17 % 13 + 1
+            )),
             text(["private", "municipal", "state", "collective"][number % 4].to_owned()),
             text(format!("вул. Незалежності, {number}")),
         ],
@@ -110,5 +131,6 @@ fn parcel(coords: Vec<WorldPoint>, number: usize) -> Parcel {
 
 fn world(tile: TileCoord, [x, y]: [f64; 2]) -> WorldPoint {
     let pixel = f64::from(1_u32 << (20 - tile.z()));
-    [(tile.x(), x), (tile.y(), y)].map(|(t, v)| ((f64::from(t) * 4096.0 + v) * pixel).round() as u32)
+    [(tile.x(), x), (tile.y(), y)]
+        .map(|(t, v)| ((f64::from(t) * 4096.0 + v) * pixel).round() as u32)
 }

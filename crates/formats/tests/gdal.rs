@@ -1,5 +1,7 @@
 //! GDAL as the witness: its files are read the same, and ours are read by it the same.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::path::{Path, PathBuf};

@@ -1,5 +1,7 @@
 //! GeoJSON documents, sequences and single features.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::{folder, put, read};

@@ -1,5 +1,7 @@
 //! Shapefiles: as parts, in a folder, in a ZIP archive.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::io::{Cursor, Write};

@@ -1,5 +1,7 @@
 //! Delimited text.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use std::io::Write;

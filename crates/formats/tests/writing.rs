@@ -1,5 +1,7 @@
 //! Files that are written.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 use common::{folder, read, read_with};

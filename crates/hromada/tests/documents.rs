@@ -1,5 +1,8 @@
 //! Every `hromada …` command line that README and handbook show is one that the program takes.
 
+// Clippy counts helpers outside `#[test]` functions as product code.
+#![allow(clippy::unwrap_used)]
+
 use std::path::{Path, PathBuf};
 
 use model::Lang;
@@ -10,10 +13,17 @@ fn root() -> PathBuf {
 
 /// README, the samples' page and all pages of the handbook.
 fn pages() -> Vec<PathBuf> {
-    let mut pages = vec![root().join("README.md"), root().join("data-samples/README.md")];
+    let mut pages = vec![
+        root().join("README.md"),
+        root().join("data-samples/README.md"),
+    ];
     for lang in ["uk", "en"] {
         let folder = root().join("docs/src").join(lang);
-        pages.extend(std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()));
+        pages.extend(
+            std::fs::read_dir(folder)
+                .unwrap()
+                .map(|e| e.unwrap().path()),
+        );
     }
     pages
 }
@@ -24,7 +34,11 @@ fn commands(page: &str) -> Vec<String> {
     let mut found = Vec::new();
     for line in page.lines().map(str::trim) {
         if let Some(language) = line.strip_prefix("```") {
-            fence = if fence.is_none() { Some(language) } else { None };
+            fence = if fence.is_none() {
+                Some(language)
+            } else {
+                None
+            };
         } else if fence == Some("") && line.starts_with("hromada ") {
             found.push(line.to_owned());
         }
@@ -56,7 +70,12 @@ fn documented_commands_are_taken_by_the_program() {
         let text = std::fs::read_to_string(&page).unwrap();
         for line in commands(&text) {
             let parsed = hromada::cli::command(Lang::En).try_get_matches_from(words(&line));
-            assert!(parsed.is_ok(), "{}: {line}\n{}", page.display(), parsed.unwrap_err());
+            assert!(
+                parsed.is_ok(),
+                "{}: {line}\n{}",
+                page.display(),
+                parsed.unwrap_err()
+            );
             count += 1;
         }
     }
@@ -83,5 +102,9 @@ fn each_command_is_shown_in_both_languages() {
 fn a_misspelt_flag_would_be_seen() {
     let line = "hromada import parcels.gpkg --colection parcels --title \"Two words\"";
     assert_eq!(words(line).len(), 7);
-    assert!(hromada::cli::command(Lang::En).try_get_matches_from(words(line)).is_err());
+    assert!(
+        hromada::cli::command(Lang::En)
+            .try_get_matches_from(words(line))
+            .is_err()
+    );
 }

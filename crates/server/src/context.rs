@@ -149,12 +149,11 @@ pub(crate) async fn layer(State(app): State<App>, mut request: Request, next: Ne
     let id = request_id(request.headers());
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let route = request.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |m| m.as_str().to_owned());
     let (context, refused) = match context(&app, &request) {
         Ok(context) => (context, None),
         Err(problem) => (fallback(&app, &request), Some(problem)),
     };
-    let is_probe = route.starts_with("/health") || route == "/metrics";
+    let is_probe = path.starts_with("/health/") || path == "/metrics";
     let permit = if is_probe { None } else { app.requests.try_acquire().ok() };
     let response = if let Some(problem) = refused {
         problem.into_response()
@@ -165,6 +164,7 @@ pub(crate) async fn layer(State(app): State<App>, mut request: Request, next: Ne
         next.run(request).await
     };
     drop(permit);
+    let route = response.extensions().get::<MatchedPath>().map_or_else(|| "none".to_owned(), |m| m.as_str().to_owned());
     let mut response = rendered(response, &context, &method, &id);
     finish(response.headers_mut(), &id);
     let (status, elapsed) = (response.status().as_u16(), started.elapsed());
@@ -175,6 +175,15 @@ pub(crate) async fn layer(State(app): State<App>, mut request: Request, next: Ne
     let elapsed_ms = elapsed.as_secs_f64() * 1000.0;
     tracing::info!(%method, %path, %route, ?parameters, status, bytes, elapsed_ms, request_id = %id, "request");
     Ok(response)
+}
+
+/// Tells the outer layer which route it was.
+pub(crate) async fn name_route(matched: Option<MatchedPath>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    if let Some(matched) = matched {
+        response.extensions_mut().insert(matched);
+    }
+    response
 }
 
 fn context(app: &App, request: &Request) -> Result<Context, Problem> {

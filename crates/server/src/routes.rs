@@ -1,8 +1,9 @@
 //! All routes.
 
 use axum::Router;
-use axum::routing::{get, post, put};
+use axum::routing::get;
 use store::Store;
+use tower::ServiceBuilder;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -18,8 +19,8 @@ pub fn router(store: Store, options: &Options) -> Router {
     let mut items_methods = get(items::get);
     let mut item_methods = get(item::get);
     if options.allow_edits {
-        items_methods = items_methods.merge(post(edit::create));
-        item_methods = item_methods.merge(put(edit::replace).delete(edit::delete));
+        items_methods = items_methods.post(edit::create);
+        item_methods = item_methods.put(edit::replace).delete(edit::delete);
     }
     let documents = Router::new()
         .route("/", get(common::landing))
@@ -56,11 +57,14 @@ pub fn router(store: Store, options: &Options) -> Router {
         .route("/sprites/{file}", get(assets::sprite))
         .route("/styles/{file}", get(assets::style))
         .route("/pages.css", get(assets::pages_css));
-    documents
+    let routes = documents
         .merge(packed)
         .layer(CatchPanicLayer::custom(panicked))
-        .layer(axum::middleware::from_fn_with_state(app.clone(), context::layer))
-        .with_state(app)
+        .layer(axum::middleware::from_fn(context::name_route))
+        .with_state(app.clone());
+    // Around the router and not within, because the router itself writes `Allow` as the last thing.
+    let all = ServiceBuilder::new().layer(axum::middleware::from_fn_with_state(app, context::layer)).service(routes);
+    Router::new().fallback_service(all)
 }
 
 async fn nothing_here() -> Problem {

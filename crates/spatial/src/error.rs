@@ -20,7 +20,10 @@ pub enum Error {
 impl Error {
     pub fn message(self) -> Message {
         match self {
-            Self::Invalid(m) | Self::UnknownCrs(m) | Self::NoTransformation(m) | Self::Failed(m) => m,
+            Self::Invalid(m)
+            | Self::UnknownCrs(m)
+            | Self::NoTransformation(m)
+            | Self::Failed(m) => m,
         }
     }
 }

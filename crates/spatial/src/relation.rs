@@ -19,7 +19,9 @@ pub fn intersects(geometry: &Geometry<f64>, bbox: &Bbox) -> bool {
 }
 
 fn meets(geometry: &Geometry<f64>, part: &Envelope) -> bool {
-    let Some(own) = envelope(geometry) else { return false };
+    let Some(own) = envelope(geometry) else {
+        return false;
+    };
     if !own.intersects(part) {
         return false;
     }
@@ -47,7 +49,8 @@ mod tests {
 
     #[test]
     fn a_box_is_met_by_what_touches_it_and_not_by_the_box_around_a_shape() {
-        let triangle = Geometry::Polygon(polygon![(x: 0., y: 0.), (x: 10., y: 0.), (x: 0., y: 10.)]);
+        let triangle =
+            Geometry::Polygon(polygon![(x: 0., y: 0.), (x: 10., y: 0.), (x: 0., y: 10.)]);
         for (numbers, expected) in [
             ([6.0, 6.0, 9.0, 9.0], false),
             ([5.0, 5.0, 9.0, 9.0], true),
@@ -60,7 +63,11 @@ mod tests {
             ([9.0, 1.5, 9.0, 9.0], false),
             ([10.0, 0.0, 10.0, 0.0], true),
         ] {
-            assert_eq!(intersects(&triangle, &bbox(numbers)), expected, "{numbers:?}");
+            assert_eq!(
+                intersects(&triangle, &bbox(numbers)),
+                expected,
+                "{numbers:?}"
+            );
         }
     }
 
@@ -78,9 +85,18 @@ mod tests {
     #[test]
     fn a_box_over_the_antimeridian_has_two_sides() {
         let across = bbox([170.0, -10.0, -170.0, 10.0]);
-        assert!(intersects(&Geometry::Point(point!(x: 175.0, y: 0.0)), &across));
-        assert!(intersects(&Geometry::Point(point!(x: -180.0, y: 0.0)), &across));
-        assert!(!intersects(&Geometry::Point(point!(x: 0.0, y: 0.0)), &across));
+        assert!(intersects(
+            &Geometry::Point(point!(x: 175.0, y: 0.0)),
+            &across
+        ));
+        assert!(intersects(
+            &Geometry::Point(point!(x: -180.0, y: 0.0)),
+            &across
+        ));
+        assert!(!intersects(
+            &Geometry::Point(point!(x: 0.0, y: 0.0)),
+            &across
+        ));
         let diagonal = Geometry::LineString(line_string![(x: -175., y: 30.), (x: -160., y: 0.)]);
         assert!(!intersects(&diagonal, &across));
     }

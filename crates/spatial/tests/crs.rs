@@ -9,22 +9,85 @@ use spatial::crs::{Error, describe, from_wgs84, to_wgs84, transform};
 /// EPSG code, longitude, latitude, x, y, tolerance in the unit of x and y.
 const KNOWN: &[(u32, f64, f64, f64, f64, f64)] = &[
     // UCS-2000, longitude first though the definition has latitude first.
-    (5561, 24.71, 48.92, 24.711_636_706_755_616, 48.920_229_886_295_495, 1e-9),
-    (5561, 22.3, 48.62, 22.301_641_962_143_24, 48.620_267_656_329_39, 1e-9),
+    (
+        5561,
+        24.71,
+        48.92,
+        24.711_636_706_755_616,
+        48.920_229_886_295_495,
+        1e-9,
+    ),
+    (
+        5561,
+        22.3,
+        48.62,
+        22.301_641_962_143_24,
+        48.620_267_656_329_39,
+        1e-9,
+    ),
     // UCS-2000 / Ukraine TM zone 8, easting first though the definition has northing first.
-    (6382, 24.71, 48.92, 352_155.527_678_991_7, 5_421_096.014_597_503_5, 1e-4),
+    (
+        6382,
+        24.71,
+        48.92,
+        352_155.527_678_991_7,
+        5_421_096.014_597_503_5,
+        1e-4,
+    ),
     // UCS-2000 / LCS-26 Ivano-Frankivsk.
-    (9839, 24.71, 48.92, 297_188.362_098_397_16, 5_420_852.566_662_773_5, 1e-4),
+    (
+        9839,
+        24.71,
+        48.92,
+        297_188.362_098_397_16,
+        5_420_852.566_662_773_5,
+        1e-4,
+    ),
     // Pulkovo 1942 / CS63 zone X1.
-    (7825, 24.71, 48.92, 1_388_804.874_940_932, 5_412_350.784_410_493, 1e-4),
-    (7825, 22.3, 48.62, 1_211_653.958_573_524_6, 5_378_978.981_944_751, 1e-4),
+    (
+        7825,
+        24.71,
+        48.92,
+        1_388_804.874_940_932,
+        5_412_350.784_410_493,
+        1e-4,
+    ),
+    (
+        7825,
+        22.3,
+        48.62,
+        1_211_653.958_573_524_6,
+        5_378_978.981_944_751,
+        1e-4,
+    ),
     // NAD83 / Massachusetts Mainland in US survey feet.
-    (2249, -71.1, 42.37, 764_258.591_549_464_9, 2_960_110.862_573_032_7, 1e-3),
-    (3857, 24.71, 48.92, 2_750_704.617_501_79, 6_261_297.953_407_845, 1e-4),
+    (
+        2249,
+        -71.1,
+        42.37,
+        764_258.591_549_464_9,
+        2_960_110.862_573_032_7,
+        1e-3,
+    ),
+    (
+        3857,
+        24.71,
+        48.92,
+        2_750_704.617_501_79,
+        6_261_297.953_407_845,
+        1e-4,
+    ),
     // NTF (Paris), in grads.
     (4807, 2.5, 48.92, 0.182_246_6, 54.355_577, 1e-1),
     // UPS North: both axes point south.
-    (32661, 24.71, 48.92, 3_989_359.966_395_888, -2_323_191.078_259_954, 1e-3),
+    (
+        32661,
+        24.71,
+        48.92,
+        3_989_359.966_395_888,
+        -2_323_191.078_259_954,
+        1e-3,
+    ),
 ];
 
 #[test]
@@ -34,9 +97,15 @@ fn known_points_come_out_x_first_and_come_back() {
         let mut points = [(lon, lat)];
         transform(Crs::CRS84, crs, &mut points).unwrap();
         let (found_x, found_y) = points[0];
-        assert!((found_x - x).abs() <= tolerance && (found_y - y).abs() <= tolerance, "{code}: {found_x} {found_y}");
+        assert!(
+            (found_x - x).abs() <= tolerance && (found_y - y).abs() <= tolerance,
+            "{code}: {found_x} {found_y}"
+        );
         transform(crs, Crs::CRS84, &mut points).unwrap();
-        assert!((points[0].0 - lon).abs() < 1e-7 && (points[0].1 - lat).abs() < 1e-7, "{code}: {points:?}");
+        assert!(
+            (points[0].0 - lon).abs() < 1e-7 && (points[0].1 - lat).abs() < 1e-7,
+            "{code}: {points:?}"
+        );
     }
 }
 
@@ -56,7 +125,9 @@ fn geometries_keep_their_shape() {
     ]);
     let there = from_wgs84(Crs::epsg(6382), &parcel).unwrap();
     let back = to_wgs84(Crs::epsg(6382), &there).unwrap();
-    let (Geometry::Polygon(parcel), Geometry::Polygon(back)) = (parcel, back) else { panic!("polygons") };
+    let (Geometry::Polygon(parcel), Geometry::Polygon(back)) = (parcel, back) else {
+        panic!("polygons")
+    };
     assert_eq!(back.interiors().len(), 1);
     for (a, b) in parcel.exterior().coords().zip(back.exterior().coords()) {
         assert!((a.x - b.x).abs() < 1e-7 && (a.y - b.y).abs() < 1e-7);
@@ -71,8 +142,16 @@ fn unknown_and_unsuitable_systems_are_named() {
         let mut points = [(24.0, 48.0)];
         let error = transform(Crs::epsg(code), Crs::CRS84, &mut points).unwrap_err();
         assert!(matches!(error, Error::UnknownCrs(_)), "{code}: {error:?}");
-        assert!(error.message().text(Lang::Uk).contains(&format!("EPSG:{code}")));
-        assert!(matches!(describe(Crs::epsg(code)), Err(Error::UnknownCrs(_))));
+        assert!(
+            error
+                .message()
+                .text(Lang::Uk)
+                .contains(&format!("EPSG:{code}"))
+        );
+        assert!(matches!(
+            describe(Crs::epsg(code)),
+            Err(Error::UnknownCrs(_))
+        ));
     }
 }
 
@@ -82,7 +161,10 @@ fn a_guess_between_datums_is_refused() {
     for code in [4008, 4610] {
         let mut points = [(108.0, 34.0)];
         let error = transform(Crs::epsg(code), Crs::CRS84, &mut points).unwrap_err();
-        assert!(matches!(error, Error::NoTransformation(_)), "{code}: {error:?}");
+        assert!(
+            matches!(error, Error::NoTransformation(_)),
+            "{code}: {error:?}"
+        );
         assert_eq!(points, [(108.0, 34.0)]);
     }
 }
@@ -104,11 +186,19 @@ fn coordinates_without_an_image_are_named_and_left() {
 fn a_description_has_what_a_geopackage_registers() {
     let info = describe(Crs::epsg(6382)).unwrap();
     assert_eq!(info.name, "UCS-2000 / Ukraine TM zone 8");
-    assert!(info.wkt.starts_with("PROJCS[\"UCS-2000 / Ukraine TM zone 8\""), "{}", info.wkt);
+    assert!(
+        info.wkt
+            .starts_with("PROJCS[\"UCS-2000 / Ukraine TM zone 8\""),
+        "{}",
+        info.wkt
+    );
     assert!(info.wkt.contains("AUTHORITY[\"EPSG\",\"6382\"]"));
     assert_eq!((info.unit.as_str(), info.is_geographic), ("metre", false));
     let area = info.area_of_use.unwrap();
-    assert!(area.west == 22.5 && area.east == 25.5 && area.name.contains("Ukraine"), "{area:?}");
+    assert!(
+        area.west == 22.5 && area.east == 25.5 && area.name.contains("Ukraine"),
+        "{area:?}"
+    );
     assert_eq!(info.accuracy, Some(1.0));
     let info = describe(Crs::CRS84).unwrap();
     assert!(info.wkt.starts_with("GEOGCS[\"WGS 84\"") && info.is_geographic);
@@ -123,7 +213,10 @@ fn many_systems_in_turn_are_each_right() {
         for zone in 1..=40_u32 {
             let mut points = [(f64::from(zone) * 6.0 - 183.0, 10.0)];
             transform(Crs::CRS84, Crs::epsg(32_600 + zone), &mut points).unwrap();
-            assert!((points[0].0 - 500_000.0).abs() < 1e-3, "{round} {zone} {points:?}");
+            assert!(
+                (points[0].0 - 500_000.0).abs() < 1e-3,
+                "{round} {zone} {points:?}"
+            );
         }
     }
 }
@@ -135,7 +228,11 @@ fn threads_do_not_disturb_each_other() {
             std::thread::spawn(move || {
                 for _ in 0..50 {
                     let mut points = [(24.71, 48.92)];
-                    let (code, x) = if i % 2 == 0 { (6382, 352_155.527_68) } else { (7825, 1_388_804.874_94) };
+                    let (code, x) = if i % 2 == 0 {
+                        (6382, 352_155.527_68)
+                    } else {
+                        (7825, 1_388_804.874_94)
+                    };
                     transform(Crs::CRS84, Crs::epsg(code), &mut points).unwrap();
                     assert!((points[0].0 - x).abs() < 1e-3);
                 }
@@ -155,7 +252,10 @@ fn the_database_inside_the_program_answers_where_no_other_is() {
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&again.stdout);
-    assert!(again.status.success() && text.contains("1 passed"), "{text}");
+    assert!(
+        again.status.success() && text.contains("1 passed"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -164,7 +264,11 @@ fn a_foreign_database_is_named_as_the_cause() {
     std::fs::create_dir_all(&folder).unwrap();
     std::fs::write(folder.join("proj.db"), b"not a database").unwrap();
     let again = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "reports_the_state_of_the_database", "--nocapture"])
+        .args([
+            "--exact",
+            "reports_the_state_of_the_database",
+            "--nocapture",
+        ])
         .env("PROJ_DATA", &folder)
         .output()
         .unwrap();

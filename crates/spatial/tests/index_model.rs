@@ -31,14 +31,25 @@ impl Random {
     /// On a coarse grid up to both poles and the antimeridian, so that edges often touch and boxes are often equal.
     fn envelope(&mut self) -> Envelope {
         let (w, s) = (self.between(-18, 18), self.between(-9, 9));
-        let (e, n) = ((w + self.below(4) as f64).min(18.0), (s + self.below(3) as f64).min(9.0));
-        Envelope { min: [w * 10.0, s * 10.0], max: [e * 10.0, n * 10.0] }
+        let (e, n) = (
+            (w + self.below(4) as f64).min(18.0),
+            (s + self.below(3) as f64).min(9.0),
+        );
+        Envelope {
+            min: [w * 10.0, s * 10.0],
+            max: [e * 10.0, n * 10.0],
+        }
     }
 
     fn bbox(&mut self) -> Bbox {
         let edges = [self.between(-36, 36) * 5.0, self.between(-36, 36) * 5.0];
         let (a, b) = (self.between(-18, 18) * 5.0, self.between(-18, 18) * 5.0);
-        Bbox { west: edges[0], south: a.min(b), east: edges[1], north: a.max(b) }
+        Bbox {
+            west: edges[0],
+            south: a.min(b),
+            east: edges[1],
+            north: a.max(b),
+        }
     }
 }
 
@@ -56,7 +67,11 @@ const SEARCHABLE: [bool; COLUMNS] = [false, true, false];
 
 fn entry(random: &mut Random) -> Entry {
     let mark = random.below(50) as u32;
-    let points = WorldBuf { kind: WorldKind::Points, coords: vec![[mark, mark]], ends: vec![] };
+    let points = WorldBuf {
+        kind: WorldKind::Points,
+        coords: vec![[mark, mark]],
+        ends: vec![],
+    };
     let ring = WorldBuf {
         kind: WorldKind::Polygons,
         coords: (0..4).map(|i| [mark + i % 3, mark * i]).collect(),
@@ -73,26 +88,48 @@ fn entry(random: &mut Random) -> Entry {
         _ => Value::Real(random.below(300) as f64),
     };
     let name = Value::Text(format!("вул. {}", random.below(40)).into());
-    Entry { envelope, geometries, values: vec![number, name, Value::Boolean(mark % 2 == 0)] }
+    Entry {
+        envelope,
+        geometries,
+        values: vec![number, name, Value::Boolean(mark.is_multiple_of(2))],
+    }
 }
 
 fn put(fid: i64, entry: &Entry) -> Edit {
-    let Entry { envelope, geometries, values } = entry.clone();
-    Edit::Put { fid, envelope, geometries, values }
+    let Entry {
+        envelope,
+        geometries,
+        values,
+    } = entry.clone();
+    Edit::Put {
+        fid,
+        envelope,
+        geometries,
+        values,
+    }
 }
 
 fn load(list: &List) -> Snapshot {
     let mut builder = Builder::new(COLUMNS, &SEARCHABLE);
     for (fid, entry) in list {
-        builder.push(*fid, entry.envelope, &entry.geometries, &entry.values).unwrap();
+        builder
+            .push(*fid, entry.envelope, &entry.geometries, &entry.values)
+            .expect("a good feature");
     }
     builder.finish()
 }
 
 fn check_search(index: &Snapshot, list: &List, bbox: &Bbox) {
     let boxes: Vec<Envelope> = bbox.envelopes().collect();
-    let meets = |e: &Entry| e.envelope.is_some_and(|e| boxes.iter().any(|b| b.intersects(&e)));
-    let expected: Vec<i64> = list.iter().filter(|(_, e)| meets(e)).map(|(fid, _)| *fid).collect();
+    let meets = |e: &Entry| {
+        e.envelope
+            .is_some_and(|e| boxes.iter().any(|b| b.intersects(&e)))
+    };
+    let expected: Vec<i64> = list
+        .iter()
+        .filter(|(_, e)| meets(e))
+        .map(|(fid, _)| *fid)
+        .collect();
     let mut found: Vec<i64> = index.search_bbox(bbox).map(|hit| hit.fid()).collect();
     found.sort_unstable();
     assert_eq!(found, expected, "{bbox:?}");
@@ -103,10 +140,16 @@ fn check_search(index: &Snapshot, list: &List, bbox: &Bbox) {
 }
 
 fn check_nearest(index: &Snapshot, list: &List, point: [f64; 2], n: usize) {
-    let mut expected: Vec<(f64, i64)> =
-        list.iter().filter_map(|(fid, e)| Some((distance(point, &e.envelope?), *fid))).collect();
+    let mut expected: Vec<(f64, i64)> = list
+        .iter()
+        .filter_map(|(fid, e)| Some((distance(point, &e.envelope?), *fid)))
+        .collect();
     expected.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-    let found: Vec<i64> = index.nearest(point, n).iter().map(|hit| hit.fid()).collect();
+    let found: Vec<i64> = index
+        .nearest(point, n)
+        .iter()
+        .map(|hit| hit.fid())
+        .collect();
     let expected: Vec<i64> = expected.into_iter().take(n).map(|(_, fid)| fid).collect();
     assert_eq!(found, expected, "{point:?}");
 }
@@ -114,8 +157,16 @@ fn check_nearest(index: &Snapshot, list: &List, point: [f64; 2], n: usize) {
 fn check_text(index: &Snapshot, list: &List, query: u64) {
     let text = query.to_string();
     let is_in = |e: &Entry| matches!(&e.values[1], Value::Text(t) if t.contains(&text));
-    let mut expected: Vec<i64> = list.iter().filter(|(_, e)| is_in(e)).map(|(fid, _)| *fid).collect();
-    let mut found: Vec<i64> = index.search_text(&text, &[0, 1, 2], usize::MAX).iter().map(|h| h.hit.fid()).collect();
+    let mut expected: Vec<i64> = list
+        .iter()
+        .filter(|(_, e)| is_in(e))
+        .map(|(fid, _)| *fid)
+        .collect();
+    let mut found: Vec<i64> = index
+        .search_text(&text, &[0, 1, 2], usize::MAX)
+        .iter()
+        .map(|h| h.hit.fid())
+        .collect();
     assert!(index.search_text(&text, &[0, 1, 2], 7).len() == found.len().min(7));
     found.sort_unstable();
     expected.sort_unstable();
@@ -129,14 +180,27 @@ fn check_all(index: &Snapshot, list: &List) {
     for hit in index.iter() {
         let (fid, expected) = entries.next().expect("no more features than in the list");
         assert_eq!(hit.fid(), *fid);
-        let geometries = hit.geometries().map(|g| WorldBuf { kind: g.kind, coords: g.coords.into(), ends: g.ends.into() });
+        let geometries = hit.geometries().map(|g| WorldBuf {
+            kind: g.kind,
+            coords: g.coords.into(),
+            ends: g.ends.into(),
+        });
         let values = (0..COLUMNS).map(|c| hit.value(c).to_value()).collect();
-        let found = Entry { envelope: hit.envelope(), geometries: geometries.collect(), values };
+        let found = Entry {
+            envelope: hit.envelope(),
+            geometries: geometries.collect(),
+            values,
+        };
         assert_eq!(found, *expected, "{fid}");
         assert!((0..COLUMNS).all(|c| hit.value_of_code(c, hit.code(c)) == hit.value(c)));
     }
     assert!(entries.next().is_none());
-    assert_eq!(index.extent(), list.values().filter_map(|e| e.envelope).reduce(Envelope::union));
+    assert_eq!(
+        index.extent(),
+        list.values()
+            .filter_map(|e| e.envelope)
+            .reduce(Envelope::union)
+    );
 }
 
 #[test]
@@ -232,33 +296,72 @@ fn a_million_random_edits_and_queries_agree_with_a_list() {
 
 #[test]
 fn envelopes_that_are_not_boxes_are_refused_and_change_nothing() {
-    let good = Envelope { min: [0.0, 0.0], max: [1.0, 1.0] };
+    let good = Envelope {
+        min: [0.0, 0.0],
+        max: [1.0, 1.0],
+    };
     let mut builder = Builder::new(0, &[]);
     builder.push(1, Some(good), &[], &[]).unwrap();
-    for (i, bad) in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY].into_iter().enumerate() {
+    for (i, bad) in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY]
+        .into_iter()
+        .enumerate()
+    {
         for corner in 0..4 {
             let mut numbers = [0.0, 0.0, 1.0, 1.0];
             numbers[corner] = bad;
-            let envelope = Envelope { min: [numbers[0], numbers[1]], max: [numbers[2], numbers[3]] };
+            let envelope = Envelope {
+                min: [numbers[0], numbers[1]],
+                max: [numbers[2], numbers[3]],
+            };
             let refused = builder.push(2 + i as i64, Some(envelope), &[], &[]);
             assert!(matches!(refused, Err(Error::Invalid(_))), "{envelope:?}");
         }
     }
-    let reversed = Envelope { min: [1.0, 0.0], max: [0.0, 1.0] };
+    let reversed = Envelope {
+        min: [1.0, 0.0],
+        max: [0.0, 1.0],
+    };
     assert!(builder.push(9, Some(reversed), &[], &[]).is_err());
-    assert!(builder.push(1, Some(good), &[], &[]).is_err(), "keys ascend");
-    assert!(builder.push(9, Some(good), &[], &[Value::Null]).is_err(), "one value for no columns");
+    assert!(
+        builder.push(1, Some(good), &[], &[]).is_err(),
+        "keys ascend"
+    );
+    assert!(
+        builder.push(9, Some(good), &[], &[Value::Null]).is_err(),
+        "one value for no columns"
+    );
     let index = builder.finish();
     let edits = [
         Edit::Remove { fid: 1 },
-        Edit::Put { fid: 5, envelope: Some(reversed), geometries: vec![], values: vec![] },
+        Edit::Put {
+            fid: 5,
+            envelope: Some(reversed),
+            geometries: vec![],
+            values: vec![],
+        },
     ];
     assert!(index.with(&edits).is_err());
     assert_eq!(index.len(), 1);
-    assert!(index.search(&Envelope { min: [f64::NAN, 0.0], max: [1.0, 1.0] }).next().is_none());
+    assert!(
+        index
+            .search(&Envelope {
+                min: [f64::NAN, 0.0],
+                max: [1.0, 1.0]
+            })
+            .next()
+            .is_none()
+    );
     assert!(index.search(&reversed).next().is_none());
     assert!(index.nearest([f64::NAN, 0.0], 5).is_empty());
-    assert_eq!(index.search(&Envelope { min: [f64::NEG_INFINITY; 2], max: [f64::INFINITY; 2] }).count(), 1);
+    assert_eq!(
+        index
+            .search(&Envelope {
+                min: [f64::NEG_INFINITY; 2],
+                max: [f64::INFINITY; 2]
+            })
+            .count(),
+        1
+    );
 }
 
 #[test]
@@ -269,7 +372,14 @@ fn an_empty_index_answers() {
     assert_eq!(index.iter().count(), 0);
     assert!(index.search_text("а", &[0, 1], 5).is_empty());
     let values = vec![Value::Null, Value::Integer(1)];
-    let index = index.with(&[Edit::Put { fid: 7, envelope: None, geometries: vec![], values }]).unwrap();
+    let index = index
+        .with(&[Edit::Put {
+            fid: 7,
+            envelope: None,
+            geometries: vec![],
+            values,
+        }])
+        .unwrap();
     assert_eq!((index.len(), index.extent()), (1, None));
     assert_eq!(index.get(7).unwrap().value(1).to_value(), Value::Integer(1));
 }

@@ -6,19 +6,32 @@ use spatial::index::{Builder, Snapshot};
 fn index(values: &[&str]) -> Snapshot {
     let mut builder = Builder::new(1, &[true]);
     for (fid, value) in values.iter().enumerate() {
-        builder.push(fid as i64, None, &[], &[Value::Text((*value).into())]).unwrap();
+        builder
+            .push(fid as i64, None, &[], &[Value::Text((*value).into())])
+            .unwrap();
     }
     builder.finish()
 }
 
 fn found<'a>(values: &[&'a str], query: &str, limit: usize) -> Vec<&'a str> {
     let index = index(values);
-    index.search_text(query, &[0], limit).iter().map(|hit| values[hit.hit.fid() as usize]).collect()
+    index
+        .search_text(query, &[0], limit)
+        .iter()
+        .map(|hit| values[hit.hit.fid() as usize])
+        .collect()
 }
 
 #[test]
 fn equal_values_come_first_then_prefixes_then_words_then_the_rest() {
-    let values = ["Підгай", "вул. Гайова", "Гайове", "Гай", "Зелений Гай", "Шевченка"];
+    let values = [
+        "Підгай",
+        "вул. Гайова",
+        "Гайове",
+        "Гай",
+        "Зелений Гай",
+        "Шевченка",
+    ];
     let all = ["Гай", "Гайове", "вул. Гайова", "Зелений Гай", "Підгай"];
     let mut hits = found(&values, "гай", 10);
     // Within a rank the order is that of the folded text.
@@ -31,11 +44,22 @@ fn equal_values_come_first_then_prefixes_then_words_then_the_rest() {
 
 #[test]
 fn a_cadastral_number_is_found_however_it_is_typed() {
-    let values = ["2610100000:01:001:0001", "2610100000:01:001:0002", "ділянка 2610100000:01:001:0001 (стара)"];
-    for query in ["2610100000:01:001:0001", "26101000000100 10001", "2610100000-01-001-0001"] {
+    let values = [
+        "2610100000:01:001:0001",
+        "2610100000:01:001:0002",
+        "ділянка 2610100000:01:001:0001 (стара)",
+    ];
+    for query in [
+        "2610100000:01:001:0001",
+        "26101000000100 10001",
+        "2610100000-01-001-0001",
+    ] {
         assert_eq!(found(&values, query, 10)[0], values[0], "{query}");
     }
-    assert_eq!(found(&values, "2610100000:01:001:0001", 10), [values[0], values[2]]);
+    assert_eq!(
+        found(&values, "2610100000:01:001:0001", 10),
+        [values[0], values[2]]
+    );
     assert_eq!(found(&values, "0010002", 10), [values[1]]);
 }
 
@@ -59,6 +83,22 @@ fn a_query_without_letters_or_digits_finds_nothing() {
 fn one_value_of_many_features_gives_as_many_hits_as_asked() {
     let values = vec!["вул. Шевченка"; 5_000];
     let index = index(&values);
-    let fids: Vec<i64> = index.search_text("шевч", &[0], 10).iter().map(|h| h.hit.fid()).collect();
+    let fids: Vec<i64> = index
+        .search_text("шевч", &[0], 10)
+        .iter()
+        .map(|h| h.hit.fid())
+        .collect();
     assert_eq!(fids, (0..10).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_rank_of_a_value_does_not_depend_on_how_many_there_are() {
+    // More values with the needle than are ranked at once.
+    let mut values: Vec<String> = (0..6_000).map(|i| format!("{i}a77b")).collect();
+    values.extend(["77", "x 77", "77c"].map(str::to_owned));
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    assert_eq!(found(&values, "77", 3)[..], ["77", "77c", "770a77b"]);
+    let hits = index(&values);
+    let hits = hits.search_text("77", &[0], 2);
+    assert!(hits.iter().all(|hit| hit.prefix));
 }

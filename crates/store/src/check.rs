@@ -2,6 +2,7 @@
 
 use futures_util::TryStreamExt;
 use model::{Collection, GeometryType, Message, Theme};
+use spatial::validity::{CoverageKind, CoverageOptions};
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::live::{self, LiveCollection};
@@ -231,24 +232,29 @@ async fn check_coverage(
     parcels: Vec<(i64, geo_types::Geometry<f64>)>,
     report: &mut CheckReport,
 ) -> Result<(), Error> {
-    let task = tokio::task::spawn_blocking(move || {
-        crate::validity_stub::coverage(parcels.iter().map(|(fid, g)| (*fid, g)))
-    });
-    let flaws = task
+    let options = CoverageOptions {
+        max_defects: MAX_NAMED,
+        ..CoverageOptions::default()
+    };
+    let task = tokio::task::spawn_blocking(move || spatial::validity::coverage(parcels, &options));
+    let found = task
         .await
         .map_err(|e| Error::Io(std::io::Error::other(e)))?;
-    for flaw in flaws.into_iter().take(MAX_NAMED) {
-        let [x, y] = flaw.location;
-        let key = if flaw.is_overlap {
-            "store.check-overlap"
-        } else {
-            "store.check-gap"
+    for defect in found.defects {
+        let [x, y] = defect.location;
+        let key = match defect.kind {
+            CoverageKind::Overlap => "store.check-overlap",
+            CoverageKind::Gap => "store.check-gap",
         };
         let text = Message::new(key)
             .with("x", format!("{x:.7}"))
             .with("y", format!("{y:.7}"))
-            .with("area", format!("{:.2}", flaw.area_m2));
-        report.flaw(collection, flaw.fids.first().copied(), text);
+            .with("area", format!("{:.2}", defect.area));
+        report.flaw(collection, defect.fids.first().copied(), text);
+    }
+    if found.left_out > 0 {
+        let text = Message::new("store.check-more-coverage").count(found.left_out as u64);
+        report.flaw(collection, None, text);
     }
     Ok(())
 }

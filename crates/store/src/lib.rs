@@ -16,7 +16,6 @@ mod registry;
 mod row;
 mod sqlite;
 mod touched;
-mod validity_stub;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -9,9 +9,9 @@ mod touch;
 
 use std::collections::HashSet;
 
+use crate::TILE_EXTENT;
 use crate::decode::{Feature, Geometry, Layer, Tile};
 use crate::geometry::{MAX, MIN, area2};
-use crate::TILE_EXTENT;
 
 type Point = [i32; 2];
 
@@ -176,5 +176,8 @@ fn one_ring(ring: &[Point], interior: bool) -> Result<(), Defect> {
 
 fn within(points: &[Point]) -> Result<(), Defect> {
     let out = |p: &&Point| p.iter().any(|v| !(MIN..=MAX).contains(v));
-    points.iter().find(out).map_or(Ok(()), |p| Err(Defect::Beyond(*p)))
+    points
+        .iter()
+        .find(out)
+        .map_or(Ok(()), |p| Err(Defect::Beyond(*p)))
 }

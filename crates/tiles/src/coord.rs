@@ -1,6 +1,6 @@
 //! Addresses of tiles and the part of the world that each one shows.
 
-use model::world::{unproject, WorldPoint};
+use model::world::{WorldPoint, unproject};
 use model::{Envelope, MAX_ZOOM};
 
 use crate::{BUFFER, Error, TILE_EXTENT};

@@ -113,10 +113,12 @@ fn layer(bytes: &[u8]) -> Result<Layer, DecodeError> {
     if version != 2 {
         return Err(DecodeError::Version(version));
     }
-    let in_range = |&(key, value): &(u32, u32)| {
-        (key as usize) < keys.len() && (value as usize) < values.len()
-    };
-    if !features.iter().all(|f: &Feature| f.tags.iter().all(in_range)) {
+    let in_range =
+        |&(key, value): &(u32, u32)| (key as usize) < keys.len() && (value as usize) < values.len();
+    if !features
+        .iter()
+        .all(|f: &Feature| f.tags.iter().all(in_range))
+    {
         return Err(DecodeError::Tags);
     }
     Ok(Layer {

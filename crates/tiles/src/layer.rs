@@ -5,11 +5,11 @@ mod encode;
 
 use model::world::{WorldGeometry, WorldKind};
 
+use crate::TileCoord;
 use crate::geometry::cut::{Cutter, Whole};
 use crate::geometry::repair::Polygons;
 use crate::geometry::{Parts, Point, index, simple};
 use crate::value::{TileValue, ValueIndex, Values};
-use crate::TileCoord;
 
 /// Vertices of one layer in one tile. A layer of this size is a tile of more than 100 MB, which no client
 /// can show; features past it are left out and counted.
@@ -102,7 +102,12 @@ impl LayerBuilder {
         }
         let broken = geometry.kind == WorldKind::Polygons
             && !simple::certainly_valid(&self.parts.coords, &self.parts.parts[parts.clone()]);
-        let anchor = self.parts.ring(first).first().copied().filter(|_| whole == Whole::Yes);
+        let anchor = self
+            .parts
+            .ring(first)
+            .first()
+            .copied()
+            .filter(|_| whole == Whole::Yes);
         let tags = self.tag(values);
         self.rows.push(Row {
             id,

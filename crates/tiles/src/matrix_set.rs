@@ -79,7 +79,10 @@ mod tests {
         for (zoom, scale, cell, size) in annex {
             let matrix = all[zoom];
             assert_eq!((usize::from(matrix.zoom), matrix.matrix_size), (zoom, size));
-            assert!((matrix.scale_denominator / scale - 1.0).abs() < 1e-12, "{matrix:?}");
+            assert!(
+                (matrix.scale_denominator / scale - 1.0).abs() < 1e-12,
+                "{matrix:?}"
+            );
             assert!((matrix.cell_size / cell - 1.0).abs() < 1e-12, "{matrix:?}");
         }
     }

@@ -107,7 +107,15 @@ mod tests {
     #[test]
     fn zigzag_is_the_specification_s_table() {
         // MVT 2.1 §4.3.2 by way of protobuf.
-        let pairs = [(0, 0), (-1, 1), (1, 2), (-2, 3), (2, 4), (i32::MAX, u32::MAX - 1), (i32::MIN, u32::MAX)];
+        let pairs = [
+            (0, 0),
+            (-1, 1),
+            (1, 2),
+            (-2, 3),
+            (2, 4),
+            (i32::MAX, u32::MAX - 1),
+            (i32::MIN, u32::MAX),
+        ];
         for (v, expected) in pairs {
             assert_eq!(zigzag(v), expected);
         }

@@ -101,8 +101,11 @@ impl Values {
             bytes.truncate(start);
             return Some(ValueIndex(found));
         }
-        let next = u32::try_from(starts.len()).ok()?;
-        let from = u32::try_from(start).ok()?;
+        let (Ok(next), Ok(from)) = (u32::try_from(starts.len()), u32::try_from(start)) else {
+            // 4 GiB of values: the tile is past any use.
+            bytes.truncate(start);
+            return None;
+        };
         table.insert_unique(hash, next, |&i| hasher.hash_one(at(i)));
         starts.push(from);
         Some(ValueIndex(next))

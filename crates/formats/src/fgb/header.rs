@@ -62,7 +62,7 @@ pub(super) fn header_size(start: [u8; 12], left: u64, path: &Path) -> Result<usi
 /// Reads the header's table (size prefix included) of a file of `total` bytes.
 pub(super) fn read_header(table: &[u8], total: u64, path: &Path) -> Result<Layer, Error> {
     let header = size_prefixed_root_as_header(table)
-        .map_err(|_| Message::new("formats.fgb-header").with("file", file_name(path)))?;
+        .map_err(|_unverified| Message::new("formats.fgb-header").with("file", file_name(path)))?;
     let mut notes = Vec::new();
     let columns = columns(&header)?;
     let features_at = 8 + table.len() as u64 + index_size(&header, path, total)?;

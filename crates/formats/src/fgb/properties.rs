@@ -94,8 +94,8 @@ fn cell(kind: ColumnType, bytes: &[u8]) -> Result<(Cell<'_>, &[u8]), Message> {
             if kind == ColumnType::Binary {
                 return Ok((Cell::Binary, rest));
             }
-            let text =
-                std::str::from_utf8(taken).map_err(|_| Message::new("formats.value-not-utf8"))?;
+            let text = std::str::from_utf8(taken)
+                .map_err(|_not_utf8| Message::new("formats.value-not-utf8"))?;
             (Cell::Text(text), rest)
         }
     })

@@ -180,7 +180,7 @@ fn verified(bytes: &[u8]) -> Result<Feature<'_>, Message> {
         ..VerifierOptions::default()
     };
     size_prefixed_root_as_feature_with_opts(&options, bytes)
-        .map_err(|_| Message::new("formats.fgb-feature"))
+        .map_err(|_unverified| Message::new("formats.fgb-feature"))
 }
 
 fn look_at_times(bytes: &[u8], layer: &Layer, forms: &mut [TimeForms]) {

@@ -131,7 +131,7 @@ impl FgbWriter {
         b.finish_size_prefixed(table, None);
         let bytes = b.finished_data();
         let size = u32::try_from(bytes.len())
-            .map_err(|_| Error::from(Message::new("formats.write-too-large")))?;
+            .map_err(|_too_large| Error::from(Message::new("formats.write-too-large")))?;
         self.waiting
             .write_all(bytes)
             .map_err(|e| Error::write(path, e))?;

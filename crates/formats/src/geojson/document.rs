@@ -1,4 +1,4 @@
-//! A GeoJSON document: a FeatureCollection as a stream, or one Feature or geometry.
+//! A GeoJSON document: a `FeatureCollection` as a stream, or one Feature or geometry.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -141,7 +141,7 @@ impl Top {
     /// Whether the document is one Feature or geometry.
     ///
     /// # Errors
-    /// When it is neither that nor a FeatureCollection.
+    /// When it is neither that nor a `FeatureCollection`.
     fn is_single(&self, path: &Path) -> Result<bool, Error> {
         let file = || file_name(path);
         let error = match self.kind.as_deref() {

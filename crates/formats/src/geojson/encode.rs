@@ -94,9 +94,15 @@ pub fn write_id(out: &mut Vec<u8>, id: &FeatureId) {
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
     out.push(b'"');
     let bytes = text.as_bytes();
+    // Without an early exit the compiler looks at many bytes at once, and most texts need no escape.
+    let escapes = bytes.iter().fold(false, |any, &b| any | must_escape(b));
     let mut done = 0;
-    for (i, &byte) in bytes.iter().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+    for (i, &byte) in bytes
+        .iter()
+        .enumerate()
+        .take(if escapes { bytes.len() } else { 0 })
+    {
+        if !must_escape(byte) {
             continue;
         }
         out.extend_from_slice(&bytes[done..i]);
@@ -116,6 +122,10 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
     }
     out.extend_from_slice(&bytes[done..]);
     out.push(b'"');
+}
+
+fn must_escape(byte: u8) -> bool {
+    (byte < 0x20) | (byte == b'"') | (byte == b'\\')
 }
 
 struct Encoder<'a> {

@@ -362,3 +362,58 @@ pub(crate) fn compact(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
+    use super::*;
+
+    fn accepts(text: &str) -> bool {
+        let mut json = Json::new(text);
+        json.skip().is_ok() && json.finish().is_ok()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        /// serde_json is the witness for what is JSON.
+        #[test]
+        fn what_is_json_is_what_serde_json_says(text in r#"[{}\[\]":,ab\\ntu0123.eE+\-  l]{0,24}"#) {
+            let theirs = serde_json::from_str::<&RawValue>(&text).is_ok();
+            prop_assert_eq!(accepts(&text), theirs, "{}", text);
+        }
+
+        #[test]
+        fn numbers_are_the_nearest_doubles(text in r"-?(0|[1-9][0-9]{0,17})(\.[0-9]{1,17})?([eE][+-]?[0-9]{1,2})?") {
+            let ours = Json::new(&text).float().unwrap();
+            prop_assert_eq!(ours.to_bits(), text.parse::<f64>().unwrap().to_bits(), "{}", text);
+        }
+    }
+
+    #[test]
+    fn values_come_with_their_text() {
+        let mut json = Json::new(r#" {"a\n":[1, {"b":"]"}],"n":-1.50e3} "#);
+        let mut seen = Vec::new();
+        json.object(|json, name| {
+            seen.push((name.into_owned(), json.value()?));
+            Ok(())
+        })
+        .unwrap();
+        let expect = [
+            ("a\n".to_owned(), Raw::Nested(r#"[1, {"b":"]"}]"#)),
+            ("n".to_owned(), Raw::Number("-1.50e3")),
+        ];
+        assert_eq!(seen, expect);
+        assert_eq!(compact(r#"[1, {"b c": "\" ]"}]"#), r#"[1,{"b c":"\" ]"}]"#);
+    }
+
+    #[test]
+    fn depth_has_an_end_and_never_the_stack() {
+        let deep = |n: usize| "[".repeat(n) + &"]".repeat(n);
+        assert!(accepts(&deep(MAX_DEPTH)));
+        assert!(!accepts(&deep(MAX_DEPTH + 1)));
+        assert!(!accepts(&"{\"a\":".repeat(1_000_000)));
+    }
+}

@@ -194,7 +194,7 @@ fn binary(bytes: &[u8]) -> Result<Value, Message> {
     if let Ok(four) = <[u8; 4]>::try_from(bytes) {
         return Ok(Value::Integer(i64::from(i32::from_le_bytes(four))));
     }
-    let eight = <[u8; 8]>::try_from(bytes).map_err(|_| unreadable(bytes))?;
+    let eight = <[u8; 8]>::try_from(bytes).map_err(|_other_length| unreadable(bytes))?;
     let value = f64::from_le_bytes(eight);
     if !value.is_finite() {
         return Err(Message::new("formats.number-not-finite"));

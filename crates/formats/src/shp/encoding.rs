@@ -22,7 +22,7 @@ pub(super) fn from_cpg(text: &str) -> Option<&'static Encoding> {
     Encoding::for_label(label.as_bytes())
 }
 
-/// By the language driver of the table's header (dBASE, FoxPro and Esri use the same list). 0x57 ("ANSI") says only
+/// By the language driver of the table's header (dBASE, `FoxPro` and Esri use the same list). 0x57 ("ANSI") says only
 /// that the writer used its own Windows code page, so it says nothing.
 pub(super) fn from_language_driver(id: u8) -> Option<&'static Encoding> {
     Some(match id {

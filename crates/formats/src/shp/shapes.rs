@@ -74,7 +74,7 @@ impl<'a> Fields<'a> {
 
     /// A count of things of `size` bytes, held against the bytes left.
     fn count(&mut self, size: usize) -> Result<usize, Message> {
-        let count = usize::try_from(self.integer()?).map_err(|_| damaged())?;
+        let count = usize::try_from(self.integer()?).map_err(|_negative| damaged())?;
         if count > self.bytes.len() / size {
             return Err(damaged());
         }
@@ -180,7 +180,7 @@ pub(super) fn read(
             let point_count = fields.count(16)?;
             let mut starts = Vec::with_capacity(part_count + 1);
             for _ in 0..part_count {
-                starts.push(usize::try_from(fields.integer()?).map_err(|_| damaged())?);
+                starts.push(usize::try_from(fields.integer()?).map_err(|_negative| damaged())?);
             }
             starts.push(point_count);
             let first_is_zero = part_count == 0 || starts[0] == 0;

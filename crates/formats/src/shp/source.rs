@@ -120,7 +120,7 @@ impl Source {
             Error::from(message)
         };
         let file = File::open(path).map_err(|e| Error::read(path, e))?;
-        let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|_| damaged())?;
+        let mut archive = ZipArchive::new(BufReader::new(file)).map_err(|_unreadable| damaged())?;
         if archive.len() > MAX_ZIP_ENTRIES {
             return Err(Message::new("formats.zip-entries")
                 .with("file", file_name(path))
@@ -129,7 +129,7 @@ impl Source {
         }
         let mut entries = Vec::new();
         for i in 0..archive.len() {
-            let entry = archive.by_index_raw(i).map_err(|_| damaged())?;
+            let entry = archive.by_index_raw(i).map_err(|_unreadable| damaged())?;
             let name = String::from_utf8_lossy(entry.name_raw()).into_owned();
             let wanted = Part::ALL
                 .iter()

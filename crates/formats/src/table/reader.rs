@@ -222,12 +222,14 @@ impl Layout {
         if let Some(encoding) = self.encoding {
             return Ok(encoding.decode_without_bom_handling(bytes).0);
         }
-        std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(|_| {
-            Message::new("formats.csv-not-utf8")
-                .with("file", file_name(path))
-                .with("line", row.line)
-                .into()
-        })
+        std::str::from_utf8(bytes)
+            .map(Cow::Borrowed)
+            .map_err(|_not_utf8| {
+                Message::new("formats.csv-not-utf8")
+                    .with("file", file_name(path))
+                    .with("line", row.line)
+                    .into()
+            })
     }
 
     fn wrong_count(&self, row: &Row) -> Message {

@@ -66,21 +66,20 @@ async fn writes_of_clients_that_hang_up_are_whole_or_nothing() {
     assert!(answered.starts_with("HTTP/1.1 201 "), "{answered}");
     running.stop.send(()).unwrap();
     running.task.await.unwrap().unwrap();
-    let live = town.store.live();
-    let wells = live.get("wells").unwrap();
     let after = town.json("/collections/wells/items?limit=1000").await;
     let stored = after["numberMatched"].as_u64().unwrap();
     assert!((before + 1..=before + 21).contains(&stored), "{before} {stored}");
-    assert_eq!(wells.index.len() as u64, stored);
     for feature in after["features"].as_array().unwrap().iter().skip(usize::try_from(before).unwrap()) {
         assert_eq!(feature["geometry"]["coordinates"], serde_json::json!([3, 3]));
     }
-    drop((town.router, live));
+    // Writes go on after their clients are gone; closing lets the one in progress end and refuses the rest.
     town.store.close().await;
+    let in_memory = town.store.live().get("wells").unwrap().index.len();
+    drop(town.router);
     drop(town.store);
     let again = Store::open(town.folder.path(), Access::Write).await.unwrap();
     again.load().await.unwrap();
-    assert_eq!(again.live().get("wells").unwrap().index.len() as u64, stored, "the file and the index agree");
+    assert_eq!(again.live().get("wells").unwrap().index.len(), in_memory, "the file and the index agree");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -14,48 +14,48 @@ use store::{Access, CollectionSettings, ImportJob, ImportMode, Store};
 use tower::ServiceExt;
 
 /// Parcels of the grid: rows and columns.
-pub const GRID: (i32, i32) = (6, 5);
+pub(crate) const GRID: (i32, i32) = (6, 5);
 
 /// South-western corner of the grid, and the side of a parcel, in degrees.
-pub const CORNER: [f64; 2] = [24.71, 48.92];
-pub const SIDE: f64 = 0.001;
+pub(crate) const CORNER: [f64; 2] = [24.71, 48.92];
+pub(crate) const SIDE: f64 = 0.001;
 
-pub struct Town {
-    pub store: Store,
-    pub router: Router,
-    pub folder: tempfile::TempDir,
+pub(crate) struct Town {
+    pub(crate) store: Store,
+    pub(crate) router: Router,
+    pub(crate) folder: tempfile::TempDir,
 }
 
 /// An answer, read whole.
-pub struct Answer {
-    pub status: StatusCode,
-    pub headers: HeaderMap,
-    pub body: Vec<u8>,
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Answer {
     #[track_caller]
-    pub fn json(&self) -> Json {
+    pub(crate) fn json(&self) -> Json {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
     }
 
-    pub fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
     /// Empty when it is not there.
-    pub fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
     }
 
     #[track_caller]
-    pub fn ok(self) -> Self {
+    pub(crate) fn ok(self) -> Self {
         assert_eq!(self.status, StatusCode::OK, "{}", self.text());
         self
     }
 
     /// The key of a problem.
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         self.json()["key"].as_str().unwrap_or_default().to_owned()
     }
 }
@@ -63,15 +63,15 @@ impl Answer {
 impl Town {
     /// Parcels (text ids, every property type), wells (integer ids, one without geometry, some at the edges
     /// of the world), roads.
-    pub async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(&Options::default()).await
     }
 
-    pub async fn with_edits() -> Self {
+    pub(crate) async fn with_edits() -> Self {
         Self::with(&Options { allow_edits: true, ..Options::default() }).await
     }
 
-    pub async fn with(options: &Options) -> Self {
+    pub(crate) async fn with(options: &Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), Access::Write).await.unwrap();
         import(&store, folder.path(), "parcels", &parcels(), Some("number"), parcel_settings()).await;
@@ -82,12 +82,12 @@ impl Town {
         Self { store, router, folder }
     }
 
-    pub async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+    pub(crate) async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
         let host = [("host", "town.test")];
         self.raw(method, path, &[&host, headers].concat(), body).await
     }
 
-    pub async fn get_without_host(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn get_without_host(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.raw(Method::GET, path, headers, Body::empty()).await
     }
 
@@ -102,34 +102,34 @@ impl Town {
         Answer { status: parts.status, headers: parts.headers, body }
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.request(Method::GET, path, &[], Body::empty()).await
     }
 
-    pub async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.request(Method::GET, path, headers, Body::empty()).await
     }
 
     #[track_caller]
-    pub fn json<'a>(&'a self, path: &'a str) -> impl Future<Output = Json> + 'a {
+    pub(crate) fn json<'a>(&'a self, path: &'a str) -> impl Future<Output = Json> + 'a {
         async move { self.get(path).await.ok().json() }
     }
 
     /// Follows a link of an answer.
-    pub async fn follow(&self, href: &str) -> Answer {
+    pub(crate) async fn follow(&self, href: &str) -> Answer {
         let path = href.strip_prefix("http://town.test").unwrap_or_else(|| panic!("not absolute: {href}"));
         self.get(path).await
     }
 }
 
 /// The link of a relation, and of a media type where one is given.
-pub fn link<'a>(document: &'a Json, rel: &str, media_type: Option<&str>) -> Option<&'a str> {
+pub(crate) fn link<'a>(document: &'a Json, rel: &str, media_type: Option<&str>) -> Option<&'a str> {
     let links = document["links"].as_array()?;
     let fits = |l: &&Json| l["rel"] == rel && media_type.is_none_or(|t| l["type"] == t);
     links.iter().find(fits)?["href"].as_str()
 }
 
-pub async fn import(store: &Store, folder: &Path, id: &str, geojson: &str, id_property: Option<&str>, settings: CollectionSettings) {
+pub(crate) async fn import(store: &Store, folder: &Path, id: &str, geojson: &str, id_property: Option<&str>, settings: CollectionSettings) {
     let file = folder.join(format!("{id}.geojson"));
     std::fs::write(&file, geojson).unwrap();
     let job = ImportJob {
@@ -149,21 +149,21 @@ pub async fn import(store: &Store, folder: &Path, id: &str, geojson: &str, id_pr
     assert_eq!(report.rejected, 0, "{:?}", report.rejections);
 }
 
-pub fn collection_of(features: &[String]) -> String {
+pub(crate) fn collection_of(features: &[String]) -> String {
     format!("{{\"type\":\"FeatureCollection\",\"features\":[{}]}}", features.join(",\n"))
 }
 
 /// The south-western corner of the parcel in a row and column.
-pub fn corner(row: i32, column: i32) -> [f64; 2] {
+pub(crate) fn corner(row: i32, column: i32) -> [f64; 2] {
     [CORNER[0] + f64::from(column) * SIDE, CORNER[1] + f64::from(row) * SIDE]
 }
 
-pub fn square([x, y]: [f64; 2], side: f64) -> String {
+pub(crate) fn square([x, y]: [f64; 2], side: f64) -> String {
     let (e, n) = (x + side, y + side);
     format!("{{\"type\":\"Polygon\",\"coordinates\":[[[{x},{y}],[{e},{y}],[{e},{n}],[{x},{n}],[{x},{y}]]]}}")
 }
 
-pub fn number(row: i32, column: i32) -> String {
+pub(crate) fn number(row: i32, column: i32) -> String {
     format!("2610100000:01:{row:03}:{column:04}")
 }
 
@@ -212,7 +212,7 @@ fn parcel_settings() -> CollectionSettings {
 }
 
 /// Longitude and latitude of each well; `None` has no geometry.
-pub const WELLS: [Option<[f64; 2]>; 8] = [
+pub(crate) const WELLS: [Option<[f64; 2]>; 8] = [
     Some([24.7105, 48.9205]),
     Some([24.72, 48.93]),
     Some([179.9, 66.0]),

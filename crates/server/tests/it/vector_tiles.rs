@@ -30,7 +30,7 @@ fn layer(answer: &Answer, name: &str) -> Layer {
 #[tokio::test]
 async fn req_tiles_mvt_a_tile_decodes_to_valid_layers_named_by_collection() {
     let town = Town::new().await;
-    let at = tile_at(13, CORNER[0] + 0.0025, CORNER[1] + 0.003);
+    let at = tile_at(9, CORNER[0] + 0.0025, CORNER[1] + 0.003);
     let answer = town.get(&path("parcels,roads", at)).await.ok();
     assert_eq!(answer.header("content-type"), MVT);
     let parcels = layer(&answer, "parcels");

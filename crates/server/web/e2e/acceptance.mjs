@@ -99,16 +99,14 @@ export default {
       await page.keyboard.press('Backspace')
       assert.equal(await page.locator('.measure ol li').count(), 3)
     })
-    await timed(t, 'step 6, the link shows a receiver the same', async () => {
+    const sent = {}
+    await timed(t, 'step 6, copy link', async () => {
       // Away from the map, so that its crosshair is no longer the corner to come.
       await page.keyboard.press('Tab')
       await page.keyboard.press('c')
-      const link = await page.evaluate(() => navigator.clipboard.readText())
-      assert.equal(link, page.url())
-      const other = await open(t, link.split('#')[1])
-      assert.equal(await text(other, '[data-measure=area]'), await text(page, '[data-measure=area]'))
-      assert.equal(await text(other, '.tablist b'), await text(page, '.tablist b'))
-      noProblems(other)
+      sent.link = await page.evaluate(() => navigator.clipboard.readText())
+      assert.equal(sent.link, page.url())
+      Object.assign(sent, { area: await text(page, '[data-measure=area]'), count: await text(page, '.tablist b') })
     })
     await timed(t, 'step 8, Esc goes back level by level', async () => {
       await page.keyboard.press('Escape')
@@ -130,6 +128,12 @@ export default {
     assert.equal(await page.evaluate(() => window.mouse), undefined, 'no mouse was used')
     await axe(page, 'after the keyboard script')
     noProblems(page)
+    await timed(t, 'step 6, the receiver sees the same', async () => {
+      const other = await open(t, sent.link.split('#')[1])
+      assert.equal(await text(other, '[data-measure=area]'), sent.area)
+      assert.equal(await text(other, '.tablist b'), sent.count)
+      noProblems(other)
+    })
   },
 
   async 'by mouse'(t) {

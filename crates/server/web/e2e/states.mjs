@@ -34,12 +34,13 @@ for (const lang of ['uk', 'en']) {
   for (const [place, hash] of Object.entries(PLACE)) {
     tests[`picture of the ${place}, ${lang}`] = async (t) => {
       for (const [size, viewport] of [['desktop', DESKTOP], ['phone', PHONE]]) {
-        const page = await open(t, join(hash, `lang=${lang}`), { viewport, deviceScaleFactor: size === 'phone' ? 2 : 1 })
+        const page = await open(t, join(hash, `lang=${lang}`), { viewport })
         await page.screenshot({ path: `${t.results}/${place}-${size}-${lang}.png` })
         const clip = size === 'phone' ? { x: 0, y: 130, width: 340, height: 290 } : { x: 420, y: 60, width: 900, height: 780 }
         const { colours, most } = await distinctColours(page, clip)
         assert.ok(colours > 20 && most < 0.97, `blank canvas: ${colours} colours, ${most} of one`)
         noProblems(page)
+        await page.context().close()
       }
     }
   }
@@ -88,6 +89,7 @@ Object.assign(tests, {
     for (const state of ['layers', 'list', 'card', 'measure']) {
       const page = await check(t, `${state} at 320`, join(PLACE.street, STATES[state]), { viewport: { width: 320, height: 640 } })
       await page.screenshot({ path: `${t.results}/narrow-${state}.png` })
+      await page.context().close()
     }
   },
   async 'the focus is always in sight'(t) {

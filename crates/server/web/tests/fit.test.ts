@@ -41,13 +41,15 @@ describe('room for a parcel number', () => {
 
 test('a cadastral number is written by its last part, any other whole', () => {
   expect(shortNumber('2610100000:01:001:0042')).toBe('0042')
+  expect(shortNumber('2610100000:06:002')).toBe('002')
+  expect(shortNumber('2610100000:06')).toBe('06')
   expect(shortNumber('127-123')).toBe('127-123')
 })
 
 test('the class of a feature comes from the first property that it has', () => {
   const zoning = collection('zoning', { theme: 'zoning' })
-  expect(classOf(zoning, { ZONE_TYPE: 'OS' })).toBe('open')
-  expect(classOf(zoning, { zone: 'Ж-1' })).toBe('residential')
+  expect(classOf(zoning, { ZONE_TYPE: 'OS' })).toBe('ZONE_TYPE|open')
+  expect(classOf(zoning, { zone: 'Ж-1' })).toBe('zone|residential')
   expect(classOf(zoning, { ZONE_TYPE: 'new' })).toBe('other')
   expect(classOf(zoning, null)).toBe('other')
 })

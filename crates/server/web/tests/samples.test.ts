@@ -46,7 +46,7 @@ test('the sample files are where the manifest says', () => {
 describe.each(given)('%s', (id, style: Given) => {
   test('is a collection of the samples', () => expect([...known.keys()]).toContain(id))
   test('names properties that its source has', () => {
-    const used = [...(style.classes ?? []).map((k) => k.property), ...(style.widthBy ?? []).map((w) => w.property), ...(style.iconBy ? [style.iconBy.property] : []), ...(style.registeredArea ?? [])]
+    const used = [...(style.classes ?? []).map((k) => k.property), ...(style.widthBy ?? []).map((w) => w.property), ...(style.iconBy ? [style.iconBy.property] : []), ...(style.registeredArea ?? []), ...(style.label ? [style.label] : [])]
     for (const name of used) expect([...known.get(id)!], name).toContain(name)
   })
   test('names a recipe, a role and symbols that exist', () => {

@@ -70,13 +70,23 @@ impl Definition {
             }
             Error::Failed(Message::new("spatial.proj-data").with("reason", e))
         })?;
-        let json = proj.to_projjson(Some(false), None, None).map_err(|_no_form| unknown(crs))?;
+        let json = proj
+            .to_projjson(Some(false), None, None)
+            .map_err(|_no_form| unknown(crs))?;
         let json: Json = serde_json::from_str(&json).map_err(|_not_json| unknown(crs))?;
         let horizontal = horizontal(&json).ok_or_else(|| unknown(crs))?;
-        let axes = horizontal["coordinate_system"]["axis"].as_array().ok_or_else(|| unknown(crs))?;
-        let [first, second, ..] = axes.as_slice() else { return Err(unknown(crs)) };
+        let axes = horizontal["coordinate_system"]["axis"]
+            .as_array()
+            .ok_or_else(|| unknown(crs))?;
+        let [first, second, ..] = axes.as_slice() else {
+            return Err(unknown(crs));
+        };
         let unit = &first["unit"];
-        let unit = unit.as_str().or_else(|| unit["name"].as_str()).unwrap_or_default().to_owned();
+        let unit = unit
+            .as_str()
+            .or_else(|| unit["name"].as_str())
+            .unwrap_or_default()
+            .to_owned();
         Ok(Self {
             name: json["name"].as_str().unwrap_or_default().to_owned(),
             is_geographic: horizontal["type"] == "GeographicCRS",
@@ -94,7 +104,9 @@ fn unknown(crs: Crs) -> Error {
 /// The part of a definition (PROJJSON) that has two horizontal axes.
 fn horizontal(json: &Json) -> Option<&Json> {
     match json["type"].as_str()? {
-        "GeographicCRS" | "ProjectedCRS" | "DerivedGeographicCRS" | "DerivedProjectedCRS" => Some(json),
+        "GeographicCRS" | "ProjectedCRS" | "DerivedGeographicCRS" | "DerivedProjectedCRS" => {
+            Some(json)
+        }
         "BoundCRS" => horizontal(&json["source_crs"]),
         "CompoundCRS" => horizontal(&json["components"][0]),
         _ => None,
@@ -114,11 +126,22 @@ fn area(proj: &Proj) -> Option<Area> {
     let (area, name) = proj.area_of_use().ok()?;
     let area = area?;
     let name = name.unwrap_or_default();
-    Some(Area { name, west: area.west, south: area.south, east: area.east, north: area.north })
+    Some(Area {
+        name,
+        west: area.west,
+        south: area.south,
+        east: area.east,
+        north: area.north,
+    })
 }
 
 fn wkt(proj: &Proj) -> Result<String, Error> {
-    let wkt = |version| guarded(|| proj.as_wkt(Some(version), None).map_err(|_not_utf8| failed()));
+    let wkt = |version| {
+        guarded(|| {
+            proj.as_wkt(Some(version), None)
+                .map_err(|_not_utf8| failed())
+        })
+    };
     wkt(WktVersion::Wkt1_Gdal).or_else(|_no_form| wkt(WktVersion::Wkt2_2019))
 }
 
@@ -131,7 +154,10 @@ fn accuracy(crs: Crs, area: &Area) -> Option<f64> {
         return Some(0.0);
     }
     let width = (area.east - area.west).rem_euclid(360.0);
-    let middle = (area.west + width / 2.0, f64::midpoint(area.south, area.north));
+    let middle = (
+        area.west + width / 2.0,
+        f64::midpoint(area.south, area.north),
+    );
     let accuracy = transformer::with(Crs::CRS84, crs, |t| {
         t.apply(&mut [middle])?;
         Ok(t.accuracy())

@@ -35,11 +35,21 @@ pub fn isolate() -> io::Result<()> {
 }
 
 /// Nothing can lie in a folder of this name, so that the compiled-in database is what is left.
-const VARIABLES: [(&str, &str); 2] = [("PROJ_DATA", "/dev/null"), ("PROJ_SKIP_READ_USER_WRITABLE_DIRECTORY", "YES")];
+const VARIABLES: [(&str, &str); 2] = [
+    ("PROJ_DATA", "/dev/null"),
+    ("PROJ_SKIP_READ_USER_WRITABLE_DIRECTORY", "YES"),
+];
 
 fn in_the_way() -> bool {
-    let searched = ProjBuilder::new().lib_info().map(|info| info.searchpath).unwrap_or_default();
-    let set = VARIABLES.iter().all(|(name, value)| env::var_os(name).is_some_and(|v| v == *value));
+    let searched = ProjBuilder::new()
+        .lib_info()
+        .map(|info| info.searchpath)
+        .unwrap_or_default();
+    let set = VARIABLES
+        .iter()
+        .all(|(name, value)| env::var_os(name).is_some_and(|v| v == *value));
     // Once set, never again: a file that still lies in the way would start the program for ever.
-    !set && searched.split(':').any(|folder| Path::new(folder).join("proj.db").exists())
+    !set && searched
+        .split(':')
+        .any(|folder| Path::new(folder).join("proj.db").exists())
 }

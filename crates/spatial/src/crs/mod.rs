@@ -31,15 +31,26 @@ pub fn transform(from: Crs, to: Crs, points: &mut [(f64, f64)]) -> Result<(), Er
     if from == to {
         return Ok(());
     }
-    if let Some((x, y)) = points.iter().find(|(x, y)| !x.is_finite() || !y.is_finite()) {
-        return Err(Error::Invalid(Message::new("spatial.coordinate-not-finite").with("x", x).with("y", y)));
+    if let Some((x, y)) = points
+        .iter()
+        .find(|(x, y)| !x.is_finite() || !y.is_finite())
+    {
+        return Err(Error::Invalid(
+            Message::new("spatial.coordinate-not-finite")
+                .with("x", x)
+                .with("y", y),
+        ));
     }
     if from.is_wgs84()
         && let Some((x, y)) = points.iter().find(|(_, y)| y.abs() > 90.0)
     {
         // PROJ would say so too, but to the error stream.
-        let message = Message::new("spatial.coordinate-without-image").with("x", x).with("y", y);
-        return Err(Error::Invalid(message.with("from", from).with("to", to).with("reason", "")));
+        let message = Message::new("spatial.coordinate-without-image")
+            .with("x", x)
+            .with("y", y);
+        return Err(Error::Invalid(
+            message.with("from", from).with("to", to).with("reason", ""),
+        ));
     }
     transformer::with(from, to, |transformer| transformer.apply(points))
 }
@@ -64,7 +75,11 @@ pub fn from_wgs84(to: Crs, geometry: &Geometry<f64>) -> Result<Geometry<f64>, Er
 ///
 /// # Errors
 /// As [`transform`].
-pub fn transform_geometry(from: Crs, to: Crs, geometry: &Geometry<f64>) -> Result<Geometry<f64>, Error> {
+pub fn transform_geometry(
+    from: Crs,
+    to: Crs,
+    geometry: &Geometry<f64>,
+) -> Result<Geometry<f64>, Error> {
     if from == to {
         return Ok(geometry.clone());
     }

@@ -12,6 +12,11 @@ use proj::{Proj, ProjBuilder};
 use super::describe::Definition;
 use crate::Error;
 
+/// From one, to the other.
+type Pair = (Crs, Crs);
+
+type Kept = (Pair, Rc<Transformer>);
+
 /// Transformers that a thread keeps: clients choose the CRS, and each takes about a megabyte.
 const MAX_KEPT: usize = 16;
 
@@ -20,15 +25,19 @@ const MAX_KEPT: usize = 16;
 const MAX_LOOKED_AT: usize = 1_000;
 
 /// Whether a transformation exists, for all threads.
-static LOOKED_AT: LazyLock<Mutex<HashMap<(Crs, Crs), Result<(), Error>>>> = LazyLock::new(Mutex::default);
+static LOOKED_AT: LazyLock<Mutex<HashMap<Pair, Result<(), Error>>>> = LazyLock::new(Mutex::default);
 
 thread_local! {
     /// The latest used last.
-    static KEPT: RefCell<Vec<((Crs, Crs), Rc<Transformer>)>> = const { RefCell::new(Vec::new()) };
+    static KEPT: RefCell<Vec<Kept>> = const { RefCell::new(Vec::new()) };
 }
 
 /// Runs with the transformer of a pair, made when this thread has none.
-pub(super) fn with<T>(from: Crs, to: Crs, run: impl FnOnce(&Transformer) -> Result<T, Error>) -> Result<T, Error> {
+pub(super) fn with<T>(
+    from: Crs,
+    to: Crs,
+    run: impl FnOnce(&Transformer) -> Result<T, Error>,
+) -> Result<T, Error> {
     let kept = KEPT.with_borrow_mut(|kept| {
         let at = kept.iter().position(|(pair, _)| *pair == (from, to))?;
         let entry = kept.remove(at);
@@ -56,7 +65,11 @@ pub(super) fn with<T>(from: Crs, to: Crs, run: impl FnOnce(&Transformer) -> Resu
 /// # Errors
 /// When a CRS is unknown or all that leads from one to the other is a guess.
 fn look(from: Crs, to: Crs) -> Result<(), Error> {
-    let known = LOOKED_AT.lock().unwrap_or_else(PoisonError::into_inner).get(&(from, to)).cloned();
+    let known = LOOKED_AT
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .get(&(from, to))
+        .cloned();
     if let Some(known) = known {
         return known;
     }
@@ -68,7 +81,9 @@ fn look(from: Crs, to: Crs) -> Result<(), Error> {
         let proj = ProjBuilder::new().proj_known_crs(&from.to_string(), &to.to_string(), None);
         let proj = proj.map_err(|e| no_transformation(from, to, &e.to_string()))?;
         match proj.proj_info().description {
-            Some(description) if description.contains("Ballpark") => Err(no_transformation(from, to, &description)),
+            Some(description) if description.contains("Ballpark") => {
+                Err(no_transformation(from, to, &description))
+            }
             _ => Ok(()),
         }
     });
@@ -81,7 +96,9 @@ fn look(from: Crs, to: Crs) -> Result<(), Error> {
 }
 
 fn no_transformation(from: Crs, to: Crs, reason: &str) -> Error {
-    let message = Message::new("spatial.no-transformation").with("from", from).with("to", to);
+    let message = Message::new("spatial.no-transformation")
+        .with("from", from)
+        .with("to", to);
     Error::NoTransformation(message.with("reason", reason))
 }
 
@@ -107,9 +124,20 @@ impl Transformer {
         // Several operations may serve a pair; PROJ chooses by each point's place. BALLPARK: see `transform`. BEST:
         // the best one may need a grid file, which is never there, and PROJ would tell the error stream.
         let options = vec!["ALLOW_BALLPARK=NO", "ONLY_BEST=NO"];
-        let proj = ProjBuilder::new().proj_create_crs_to_crs_from_pj(&source.proj, &target.proj, None, Some(options));
+        let proj = ProjBuilder::new().proj_create_crs_to_crs_from_pj(
+            &source.proj,
+            &target.proj,
+            None,
+            Some(options),
+        );
         let proj = proj.map_err(|e| no_transformation(from, to, &e.to_string()))?;
-        Ok(Self { proj, from, to, swap_in: source.y_first, swap_out: target.y_first })
+        Ok(Self {
+            proj,
+            from,
+            to,
+            swap_in: source.y_first,
+            swap_out: target.y_first,
+        })
     }
 
     pub(super) fn apply(&self, points: &mut [(f64, f64)]) -> Result<(), Error> {
@@ -131,14 +159,24 @@ impl Transformer {
     }
 
     fn first_failure(&self, points: &[(f64, f64)]) -> Error {
-        let failed = points.iter().find_map(|p| match self.proj.convert(swapped(*p, self.swap_in)) {
-            Ok((x, y)) if f64::is_finite(x) && f64::is_finite(y) => None,
-            Ok(_) => Some((*p, String::new())),
-            Err(e) => Some((*p, e.to_string())),
-        });
+        let failed =
+            points
+                .iter()
+                .find_map(|p| match self.proj.convert(swapped(*p, self.swap_in)) {
+                    Ok((x, y)) if f64::is_finite(x) && f64::is_finite(y) => None,
+                    Ok(_) => Some((*p, String::new())),
+                    Err(e) => Some((*p, e.to_string())),
+                });
         let ((x, y), reason) = failed.unwrap_or_default();
-        let message = Message::new("spatial.coordinate-without-image").with("x", x).with("y", y);
-        Error::Invalid(message.with("from", self.from).with("to", self.to).with("reason", reason))
+        let message = Message::new("spatial.coordinate-without-image")
+            .with("x", x)
+            .with("y", y);
+        Error::Invalid(
+            message
+                .with("from", self.from)
+                .with("to", self.to)
+                .with("reason", reason),
+        )
     }
 }
 

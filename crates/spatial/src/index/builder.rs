@@ -19,8 +19,16 @@ impl Builder {
     /// For features of `columns` values each; `searchable` says which columns [`Snapshot::search_text`] may look into
     /// (columns beyond its end are not).
     pub fn new(columns: usize, searchable: &[bool]) -> Self {
-        let searchable: Box<[bool]> = searchable.iter().copied().chain(std::iter::repeat(false)).take(columns).collect();
-        Self { segment: SegmentBuilder::new(&searchable), searchable }
+        let searchable: Box<[bool]> = searchable
+            .iter()
+            .copied()
+            .chain(std::iter::repeat(false))
+            .take(columns)
+            .collect();
+        Self {
+            segment: SegmentBuilder::new(&searchable),
+            searchable,
+        }
     }
 
     /// Adds a feature. A feature without geometry has no envelope and no geometries.
@@ -36,7 +44,12 @@ impl Builder {
         values: &[Value],
     ) -> Result<(), Error> {
         check(fid, envelope, values.len(), self.searchable.len())?;
-        self.segment.push(fid, envelope, geometries.iter().map(WorldBuf::view), values.iter().map(ValueRef::from))
+        self.segment.push(
+            fid,
+            envelope,
+            geometries.iter().map(WorldBuf::view),
+            values.iter().map(ValueRef::from),
+        )
     }
 
     /// Sorts everything into the tree: about a second for 2 million parcels.
@@ -48,16 +61,25 @@ impl Builder {
 
 /// # Errors
 /// When an envelope that would confuse the tree or a wrong number of values comes in.
-pub(super) fn check(fid: i64, envelope: Option<Envelope>, values: usize, columns: usize) -> Result<(), Error> {
+pub(super) fn check(
+    fid: i64,
+    envelope: Option<Envelope>,
+    values: usize,
+    columns: usize,
+) -> Result<(), Error> {
     if let Some(e) = envelope {
         let finite = e.min.iter().chain(&e.max).all(|x| x.is_finite());
         if !finite || e.min[0] > e.max[0] || e.min[1] > e.max[1] {
-            return Err(Error::Invalid(Message::new("spatial.envelope-not-finite").with("fid", fid)));
+            return Err(Error::Invalid(
+                Message::new("spatial.envelope-not-finite").with("fid", fid),
+            ));
         }
     }
     if values != columns {
         let message = Message::new("spatial.index-values").with("fid", fid);
-        return Err(Error::Invalid(message.with("values", values).with("columns", columns)));
+        return Err(Error::Invalid(
+            message.with("values", values).with("columns", columns),
+        ));
     }
     Ok(())
 }
@@ -76,7 +98,10 @@ impl SegmentBuilder {
         Self {
             fids: Vec::new(),
             boxes: Vec::new(),
-            arena: Arena { first_piece: vec![0], ..Arena::default() },
+            arena: Arena {
+                first_piece: vec![0],
+                ..Arena::default()
+            },
             columns: searchable.iter().map(|s| ColumnBuilder::new(*s)).collect(),
             codes: Vec::with_capacity(searchable.len()),
         }
@@ -120,7 +145,9 @@ impl SegmentBuilder {
         geometries: impl Iterator<Item = WorldGeometry<'a>> + Clone,
     ) -> Result<(), Error> {
         if self.fids.last().is_some_and(|last| *last >= fid) {
-            return Err(Error::Invalid(Message::new("spatial.index-order").with("fid", fid)));
+            return Err(Error::Invalid(
+                Message::new("spatial.index-order").with("fid", fid),
+            ));
         }
         let arena = &mut self.arena;
         let (coords, ends, pieces) = geometries.clone().fold(
@@ -132,14 +159,19 @@ impl SegmentBuilder {
             return Err(Error::Failed(Message::new("spatial.index-too-large")));
         }
         for geometry in geometries {
-            let piece = Piece::new(arena.coords.len() as u32, arena.ends.len() as u32, geometry.kind);
+            let piece = Piece::new(
+                arena.coords.len() as u32,
+                arena.ends.len() as u32,
+                geometry.kind,
+            );
             arena.pieces.push(piece);
             arena.coords.extend_from_slice(geometry.coords);
             arena.ends.extend_from_slice(geometry.ends);
         }
         arena.first_piece.push(arena.pieces.len() as u32);
         self.fids.push(fid);
-        self.boxes.push(envelope.map_or([f64::NAN; 4], |e| [e.min[0], e.min[1], e.max[0], e.max[1]]));
+        self.boxes
+            .push(envelope.map_or([f64::NAN; 4], |e| [e.min[0], e.min[1], e.max[0], e.max[1]]));
         for (column, code) in self.columns.iter_mut().zip(&self.codes) {
             column.push_code(*code);
         }
@@ -156,11 +188,19 @@ impl SegmentBuilder {
             .iter()
             .enumerate()
             .filter(|(_, b)| !b[0].is_nan())
-            .map(|(slot, [w, s, e, n])| Leaf { aabb: AABB::from_corners([*w, *s], [*e, *n]), slot: slot as u32 })
+            .map(|(slot, [w, s, e, n])| Leaf {
+                aabb: AABB::from_corners([*w, *s], [*e, *n]),
+                slot: slot as u32,
+            })
             .collect();
         let tree = RTree::bulk_load(leaves);
         let boxes = self.boxes.iter().filter(|b| !b[0].is_nan());
-        let extent = boxes.map(|[w, s, e, n]| Envelope { min: [*w, *s], max: [*e, *n] }).reduce(Envelope::union);
+        let extent = boxes
+            .map(|[w, s, e, n]| Envelope {
+                min: [*w, *s],
+                max: [*e, *n],
+            })
+            .reduce(Envelope::union);
         self.fids.shrink_to_fit();
         self.boxes.shrink_to_fit();
         self.arena.first_piece.shrink_to_fit();
@@ -173,7 +213,11 @@ impl SegmentBuilder {
             boxes: self.boxes,
             tree,
             arena: self.arena,
-            columns: self.columns.into_iter().map(ColumnBuilder::finish).collect(),
+            columns: self
+                .columns
+                .into_iter()
+                .map(ColumnBuilder::finish)
+                .collect(),
             extent,
         }))
     }

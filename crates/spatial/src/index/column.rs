@@ -111,18 +111,22 @@ impl ColumnBuilder {
             }
         };
         let dictionary = &self.dictionary;
-        if let Some(code) = self.lookup.find(hash, |code| dictionary.equals(*code, tag, value)) {
+        if let Some(code) = self
+            .lookup
+            .find(hash, |code| dictionary.equals(*code, tag, value))
+        {
             return Ok(*code);
         }
         let code = self.dictionary.push(value)?;
         let (dictionary, hasher) = (&self.dictionary, &self.hasher);
-        self.lookup.insert_unique(hash, code, |code| match dictionary.get(*code) {
-            ValueRef::Text(t) => hasher.hash_one(t.as_bytes()),
-            other => {
-                let (tag, payload) = scalar(other);
-                hasher.hash_one((tag as u8, payload))
-            }
-        });
+        self.lookup
+            .insert_unique(hash, code, |code| match dictionary.get(*code) {
+                ValueRef::Text(t) => hasher.hash_one(t.as_bytes()),
+                other => {
+                    let (tag, payload) = scalar(other);
+                    hasher.hash_one((tag as u8, payload))
+                }
+            });
         Ok(code)
     }
 
@@ -136,7 +140,11 @@ impl ColumnBuilder {
         self.dictionary.shrink();
         let values = || (0..self.dictionary.len() as u32).map(|code| self.dictionary.get(code));
         let haystack = self.searchable.then(|| text::haystack(values()));
-        Column { codes: self.codes, dictionary: self.dictionary, haystack }
+        Column {
+            codes: self.codes,
+            dictionary: self.dictionary,
+            haystack,
+        }
     }
 }
 
@@ -312,6 +320,9 @@ mod tests {
             column.push_code(code);
         }
         let column = column.finish();
-        assert!((0..70_000_u32).all(|s| column.value(column.code(s)) == ValueRef::Integer(i64::from(s) * 7)));
+        assert!(
+            (0..70_000_u32)
+                .all(|s| column.value(column.code(s)) == ValueRef::Integer(i64::from(s) * 7))
+        );
     }
 }

@@ -13,7 +13,8 @@ pub(super) fn fold(text: &str, out: &mut String) {
     let mut only_digits = true;
     for c in text.chars() {
         match c {
-            '\'' | '`' | '\u{b4}' | '\u{2b9}' | '\u{2bc}' | '\u{2018}' | '\u{2019}' | '\u{2032}' | '\u{ff07}' => {}
+            '\'' | '`' | '\u{b4}' | '\u{2b9}' | '\u{2bc}' | '\u{2018}' | '\u{2019}'
+            | '\u{2032}' | '\u{ff07}' => {}
             '\u{300}'..='\u{36f}' => compose(c, out, start),
             c if c.is_alphanumeric() => {
                 only_digits &= c.is_ascii_digit();

@@ -20,9 +20,14 @@ pub(super) struct Merged<'a> {
 impl<'a> Merged<'a> {
     /// Starts behind a key, or at the first feature.
     pub(super) fn new(parts: &'a [Part], after: Option<i64>) -> Self {
-        let mut merged = Self { parts, heads: BinaryHeap::with_capacity(parts.len()) };
+        let mut merged = Self {
+            parts,
+            heads: BinaryHeap::with_capacity(parts.len()),
+        };
         for (index, part) in parts.iter().enumerate() {
-            let first = after.map_or(0, |after| part.segment.fids.partition_point(|fid| *fid <= after));
+            let first = after.map_or(0, |after| {
+                part.segment.fids.partition_point(|fid| *fid <= after)
+            });
             merged.push_from(index, first);
         }
         merged
@@ -32,7 +37,8 @@ impl<'a> Merged<'a> {
         let part = &self.parts[index];
         let slots = slot as u32..part.slots() as u32;
         if let Some(slot) = slots.into_iter().find(|slot| part.is_live(*slot)) {
-            self.heads.push(Reverse((part.segment.fids[slot as usize], index, slot)));
+            self.heads
+                .push(Reverse((part.segment.fids[slot as usize], index, slot)));
         }
     }
 }
@@ -50,7 +56,11 @@ impl Iterator for Merged<'_> {
 
 /// One part of the live features of several parts and of new ones, which none of the parts holds.
 /// `puts` are in ascending order of their keys; `None` when nothing is left.
-pub(super) fn merge(parts: &[Part], puts: &[Put<'_>], searchable: &[bool]) -> Result<Option<Part>, Error> {
+pub(super) fn merge(
+    parts: &[Part],
+    puts: &[Put<'_>],
+    searchable: &[bool],
+) -> Result<Option<Part>, Error> {
     let mut builder = SegmentBuilder::new(searchable);
     // Codes of each part and column in the new segment, found when first met.
     let mut translated: Vec<Vec<Vec<u32>>> = vec![vec![Vec::new(); searchable.len()]; parts.len()];
@@ -58,10 +68,18 @@ pub(super) fn merge(parts: &[Part], puts: &[Put<'_>], searchable: &[bool]) -> Re
     let mut puts = puts.iter().peekable();
     let push_put = |builder: &mut SegmentBuilder, put: &Put<'_>| {
         let geometries = put.geometries.iter().map(model::world::WorldBuf::view);
-        builder.push(put.fid, put.envelope, geometries, put.values.iter().map(ValueRef::from))
+        builder.push(
+            put.fid,
+            put.envelope,
+            geometries,
+            put.values.iter().map(ValueRef::from),
+        )
     };
     for (index, slot) in Merged::new(parts, None) {
-        let hit = Hit { part: &parts[index], slot };
+        let hit = Hit {
+            part: &parts[index],
+            slot,
+        };
         while let Some(put) = puts.next_if(|put| put.fid < hit.fid()) {
             push_put(&mut builder, put)?;
         }
@@ -78,7 +96,12 @@ pub(super) fn merge(parts: &[Part], puts: &[Put<'_>], searchable: &[bool]) -> Re
             codes.push(known[code]);
         }
         let geometries: Vec<_> = hit.geometries().collect();
-        builder.push_codes(hit.fid(), hit.envelope(), geometries.into_iter(), codes.iter().copied())?;
+        builder.push_codes(
+            hit.fid(),
+            hit.envelope(),
+            geometries.into_iter(),
+            codes.iter().copied(),
+        )?;
     }
     for put in puts {
         push_put(&mut builder, put)?;

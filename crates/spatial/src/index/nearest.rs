@@ -29,7 +29,11 @@ impl Snapshot {
         for (part, segment) in self.inner.parts.iter().map(|p| (p, &p.segment)) {
             if segment.tree.size() > 0 {
                 let root = segment.tree.root();
-                queue.push(Candidate { meters: 0.0, part, node: Node::Parent(root.children()) });
+                queue.push(Candidate {
+                    meters: 0.0,
+                    part,
+                    node: Node::Parent(root.children()),
+                });
             }
         }
         let mut found = Vec::new();
@@ -38,17 +42,27 @@ impl Snapshot {
         {
             match node {
                 Node::Feature { slot, .. } => found.push(Hit { part, slot }),
-                Node::Parent(children) => queue.extend(children.iter().filter_map(|child| match child {
-                    RTreeNode::Parent(parent) => {
-                        let node = Node::Parent(parent.children());
-                        Some(Candidate { meters: to(&parent.envelope()) - SLACK, part, node })
-                    }
-                    RTreeNode::Leaf(Leaf { aabb, slot }) if part.is_live(*slot) => {
-                        let fid = part.segment.fids[*slot as usize];
-                        Some(Candidate { meters: to(aabb), part, node: Node::Feature { fid, slot: *slot } })
-                    }
-                    RTreeNode::Leaf(_) => None,
-                })),
+                Node::Parent(children) => {
+                    queue.extend(children.iter().filter_map(|child| match child {
+                        RTreeNode::Parent(parent) => {
+                            let node = Node::Parent(parent.children());
+                            Some(Candidate {
+                                meters: to(&parent.envelope()) - SLACK,
+                                part,
+                                node,
+                            })
+                        }
+                        RTreeNode::Leaf(Leaf { aabb, slot }) if part.is_live(*slot) => {
+                            let fid = part.segment.fids[*slot as usize];
+                            Some(Candidate {
+                                meters: to(aabb),
+                                part,
+                                node: Node::Feature { fid, slot: *slot },
+                            })
+                        }
+                        RTreeNode::Leaf(_) => None,
+                    }))
+                }
             }
         }
         found
@@ -81,7 +95,8 @@ fn meters([lon, lat]: [f64; 2], min: [f64; 2], max: [f64; 2]) -> f64 {
         false if (south - foot).cos() > (north - foot).cos() => south,
         false => north,
     };
-    let h = ((nearest - phi) / 2.0).sin().powi(2) + phi.cos() * nearest.cos() * (dlon / 2.0).sin().powi(2);
+    let h = ((nearest - phi) / 2.0).sin().powi(2)
+        + phi.cos() * nearest.cos() * (dlon / 2.0).sin().powi(2);
     2.0 * RADIUS * h.sqrt().min(1.0).asin()
 }
 
@@ -133,7 +148,13 @@ mod tests {
     use super::*;
 
     fn km(point: [f64; 2], w: f64, s: f64, e: f64, n: f64) -> f64 {
-        distance(point, &Envelope { min: [w, s], max: [e, n] }) / 1000.0
+        distance(
+            point,
+            &Envelope {
+                min: [w, s],
+                max: [e, n],
+            },
+        ) / 1000.0
     }
 
     #[test]
@@ -154,7 +175,9 @@ mod tests {
     fn the_distance_is_the_least_over_the_box() {
         let mut state = 7_u64;
         let mut random = |low: f64, high: f64| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             low + (high - low) * (state >> 11) as f64 / (1_u64 << 53) as f64
         };
         for _ in 0..2_000 {
@@ -170,8 +193,14 @@ mod tests {
                 }
             }
             let found = km(point, w, s, e, n);
-            assert!(found <= least + 1e-6, "{point:?} {w} {s} {e} {n}: {found} {least}");
-            assert!(least <= found + 500.0, "{point:?} {w} {s} {e} {n}: {found} {least}");
+            assert!(
+                found <= least + 1e-6,
+                "{point:?} {w} {s} {e} {n}: {found} {least}"
+            );
+            assert!(
+                least <= found + 500.0,
+                "{point:?} {w} {s} {e} {n}: {found} {least}"
+            );
         }
     }
 }

@@ -67,7 +67,10 @@ impl Piece {
             WorldKind::Lines => 1,
             WorldKind::Polygons => 2,
         };
-        Self { coords, ends: kind << 30 | ends }
+        Self {
+            coords,
+            ends: kind << 30 | ends,
+        }
     }
 
     fn kind(self) -> WorldKind {
@@ -109,7 +112,10 @@ impl Segment {
 
     pub(super) fn envelope(&self, slot: u32) -> Option<Envelope> {
         let [w, s, e, n] = self.boxes[slot as usize];
-        (!w.is_nan()).then_some(Envelope { min: [w, s], max: [e, n] })
+        (!w.is_nan()).then_some(Envelope {
+            min: [w, s],
+            max: [e, n],
+        })
     }
 
     fn memory_bytes(&self) -> usize {
@@ -140,7 +146,12 @@ pub(super) struct Part {
 impl Part {
     pub(super) fn new(segment: Segment) -> Self {
         let extent = OnceLock::from(segment.extent);
-        Self { segment: Arc::new(segment), dead: Tombstones::default(), dead_with_envelope: 0, extent }
+        Self {
+            segment: Arc::new(segment),
+            dead: Tombstones::default(),
+            dead_with_envelope: 0,
+            extent,
+        }
     }
 
     pub(super) fn slots(&self) -> usize {
@@ -168,10 +179,16 @@ impl Part {
     /// Marks a live slot dead.
     pub(super) fn kill(&mut self, slot: u32) {
         self.dead.insert(slot);
-        let Some(gone) = self.segment.envelope(slot) else { return };
+        let Some(gone) = self.segment.envelope(slot) else {
+            return;
+        };
         self.dead_with_envelope += 1;
-        let inside = |all: &Envelope| (0..2).all(|i| all.min[i] < gone.min[i] && gone.max[i] < all.max[i]);
-        let keeps = self.extent.get().is_some_and(|e| e.as_ref().is_some_and(inside));
+        let inside =
+            |all: &Envelope| (0..2).all(|i| all.min[i] < gone.min[i] && gone.max[i] < all.max[i]);
+        let keeps = self
+            .extent
+            .get()
+            .is_some_and(|e| e.as_ref().is_some_and(inside));
         if !keeps {
             self.extent = OnceLock::new();
         }
@@ -180,7 +197,8 @@ impl Part {
     pub(super) fn extent(&self) -> Option<Envelope> {
         *self.extent.get_or_init(|| {
             let live = (0..self.slots() as u32).filter(|slot| self.is_live(*slot));
-            live.filter_map(|slot| self.segment.envelope(slot)).reduce(Envelope::union)
+            live.filter_map(|slot| self.segment.envelope(slot))
+                .reduce(Envelope::union)
         })
     }
 
@@ -188,7 +206,9 @@ impl Part {
     pub(super) fn search(&self, envelope: Envelope) -> impl Iterator<Item = u32> {
         let aabb = AABB::from_corners(envelope.min, envelope.max);
         let found = self.segment.tree.locate_in_envelope_intersecting(&aabb);
-        found.map(|leaf| leaf.slot).filter(|slot| self.is_live(*slot))
+        found
+            .map(|leaf| leaf.slot)
+            .filter(|slot| self.is_live(*slot))
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

@@ -17,7 +17,12 @@ use crate::Error;
 #[derive(Debug, Clone)]
 pub enum Edit {
     /// Adds the feature or replaces the one of this key.
-    Put { fid: i64, envelope: Option<Envelope>, geometries: Vec<WorldBuf>, values: Vec<Value> },
+    Put {
+        fid: i64,
+        envelope: Option<Envelope>,
+        geometries: Vec<WorldBuf>,
+        values: Vec<Value>,
+    },
     /// Takes the feature away; nothing happens when there is none.
     Remove { fid: i64 },
 }
@@ -47,7 +52,13 @@ pub(super) struct Inner {
 impl Snapshot {
     pub(super) fn new(parts: Vec<Part>, searchable: Box<[bool]>) -> Self {
         let len = parts.iter().map(Part::live).sum();
-        Self { inner: Arc::new(Inner { parts, len, searchable }) }
+        Self {
+            inner: Arc::new(Inner {
+                parts,
+                len,
+                searchable,
+            }),
+        }
     }
 
     /// Features, those without geometry included.
@@ -67,15 +78,25 @@ impl Snapshot {
     /// The exact box around all features, longitude/latitude; `None` when none has a geometry.
     /// After a delete at its edge the next call walks over the envelopes once.
     pub fn extent(&self) -> Option<Envelope> {
-        self.inner.parts.iter().filter_map(Part::extent).reduce(Envelope::union)
+        self.inner
+            .parts
+            .iter()
+            .filter_map(Part::extent)
+            .reduce(Envelope::union)
     }
 
     /// Features whose envelope intersects the box, ends inclusive, in no order. A reversed box or one
     /// with NaN holds nothing.
     pub fn search<'a>(&'a self, envelope: &Envelope) -> impl Iterator<Item = Hit<'a>> + use<'a> {
         let envelope = *envelope;
-        let parts: &[Part] = if is_box(&envelope) { &self.inner.parts } else { &[] };
-        parts.iter().flat_map(move |part| part.search(envelope).map(move |slot| Hit { part, slot }))
+        let parts: &[Part] = if is_box(&envelope) {
+            &self.inner.parts
+        } else {
+            &[]
+        };
+        parts
+            .iter()
+            .flat_map(move |part| part.search(envelope).map(move |slot| Hit { part, slot }))
     }
 
     /// As [`Self::search`] with a query box; a feature on both sides of the antimeridian comes once.
@@ -83,9 +104,16 @@ impl Snapshot {
         let mut boxes = bbox.envelopes();
         let first = boxes.next();
         let second = boxes.next();
-        let again = move |hit: &Hit<'_>| hit.envelope().zip(first).is_some_and(|(e, first)| e.intersects(&first));
+        let again = move |hit: &Hit<'_>| {
+            hit.envelope()
+                .zip(first)
+                .is_some_and(|(e, first)| e.intersects(&first))
+        };
         let in_first = first.into_iter().flat_map(|e| self.search(&e));
-        let in_second = second.into_iter().flat_map(|e| self.search(&e)).filter(move |hit| !again(hit));
+        let in_second = second
+            .into_iter()
+            .flat_map(|e| self.search(&e))
+            .filter(move |hit| !again(hit));
         in_first.chain(in_second)
     }
 
@@ -112,7 +140,12 @@ impl Snapshot {
     }
 
     pub fn get(&self, fid: i64) -> Option<Hit<'_>> {
-        self.inner.parts.iter().find_map(|part| Some(Hit { part, slot: part.find(fid)? }))
+        self.inner.parts.iter().find_map(|part| {
+            Some(Hit {
+                part,
+                slot: part.find(fid)?,
+            })
+        })
     }
 
     /// All features in ascending order of their keys.
@@ -123,12 +156,18 @@ impl Snapshot {
     /// Features whose key is greater, in ascending order; all of them for `None`.
     pub fn iter_after(&self, fid: Option<i64>) -> impl Iterator<Item = Hit<'_>> {
         let parts = &self.inner.parts;
-        Merged::new(parts, fid).map(|(index, slot)| Hit { part: &parts[index], slot })
+        Merged::new(parts, fid).map(|(index, slot)| Hit {
+            part: &parts[index],
+            slot,
+        })
     }
 
     /// The next `n` keys after one, ascending.
     pub fn fids_after(&self, fid: i64, n: usize) -> Vec<i64> {
-        self.iter_after(Some(fid)).take(n).map(|hit| hit.fid()).collect()
+        self.iter_after(Some(fid))
+            .take(n)
+            .map(|hit| hit.fid())
+            .collect()
     }
 
     /// The next snapshot. Of several edits of one feature the last one counts.
@@ -146,15 +185,31 @@ impl Snapshot {
         for edit in edits {
             match edit {
                 Edit::Remove { fid } => last.insert(*fid, None),
-                Edit::Put { fid, envelope, geometries, values } => {
+                Edit::Put {
+                    fid,
+                    envelope,
+                    geometries,
+                    values,
+                } => {
                     check(*fid, *envelope, values.len(), self.columns())?;
-                    last.insert(*fid, Some(Put { fid: *fid, envelope: *envelope, geometries, values }))
+                    last.insert(
+                        *fid,
+                        Some(Put {
+                            fid: *fid,
+                            envelope: *envelope,
+                            geometries,
+                            values,
+                        }),
+                    )
                 }
             };
         }
         let mut parts = self.inner.parts.clone();
         for fid in last.keys() {
-            if let Some((part, slot)) = parts.iter_mut().find_map(|p| p.find(*fid).map(|slot| (p, slot))) {
+            if let Some((part, slot)) = parts
+                .iter_mut()
+                .find_map(|p| p.find(*fid).map(|slot| (p, slot)))
+            {
                 part.kill(slot);
             }
         }

@@ -22,16 +22,22 @@ impl Snapshot {
     /// When more than `limit` features share a rank, the first ones by dictionary order are taken.
     pub fn search_text(&self, query: &str, columns: &[usize], limit: usize) -> Vec<TextHit<'_>> {
         let needles = needles(query);
+        let mut fields = Vec::new();
+        for needle in &needles {
+            for part in &self.inner.parts {
+                let columns = columns.iter().filter(|c| **c < self.columns());
+                fields.extend(columns.filter_map(|column| Field::new(part, *column, needle)));
+            }
+        }
         let mut found: Vec<(Rank, &str, TextHit<'_>)> = Vec::new();
         let mut seen = HashSet::new();
         for rank in [Rank::Equal, Rank::Prefix, Rank::Word, Rank::Inside] {
-            for needle in &needles {
-                for part in &self.inner.parts {
-                    for column in columns.iter().copied().filter(|c| *c < self.columns()) {
-                        let hits = hits(part, column, rank, needle, limit, &seen);
-                        found.extend(hits.map(|(text, hit)| (rank, text, hit)));
-                    }
-                }
+            for field in &fields {
+                found.extend(
+                    field
+                        .hits(rank, limit, &seen)
+                        .map(|(text, hit)| (rank, text, hit)),
+                );
             }
             found.sort_by(|(a, a_text, a_hit), (b, b_text, b_hit)| {
                 (a, a_text, a_hit.hit.fid()).cmp(&(b, b_text, b_hit.hit.fid()))
@@ -69,44 +75,126 @@ fn needles(query: &str) -> Vec<String> {
     needles
 }
 
-/// At most `limit` hits of a column that are not yet known, with the text that matched.
-fn hits<'a>(
+/// Codes that are ranked at once; a needle with more is rather looked for rank by rank, which ends early.
+const MAX_RANKED: usize = 4_096;
+
+/// A column of a part in which a needle is looked for.
+struct Field<'a, 'n> {
     part: &'a Part,
     column: usize,
-    rank: Rank,
-    needle: &str,
-    limit: usize,
-    seen: &HashSet<i64>,
-) -> impl Iterator<Item = (&'a str, TextHit<'a>)> {
-    let mut out = Vec::new();
-    if let Some(haystack) = part.segment.columns[column].haystack() {
-        let pattern = match rank {
-            Rank::Equal => format!("\n{needle}\n"),
-            Rank::Prefix => format!("\n{needle}"),
-            Rank::Word => format!(" {needle}"),
-            Rank::Inside => needle.to_owned(),
-        };
-        let mut codes = haystack.find(&pattern);
-        // Codes are looked up in the rows in growing batches: a code may have no live row, or thousands.
-        let mut batch = limit.max(16);
-        loop {
-            let taken: Vec<u32> = codes.by_ref().take(batch).collect();
-            rows(part, column, &taken, limit, seen, &mut out);
-            if taken.len() < batch || out.len() >= limit {
-                break;
+    haystack: &'a Haystack,
+    needle: &'n str,
+    /// All codes with the needle, where they are few.
+    ranked: Option<Vec<(Rank, u32)>>,
+}
+
+impl<'a, 'n> Field<'a, 'n> {
+    /// `None` when the column is not searchable or has no such text.
+    fn new(part: &'a Part, column: usize, needle: &'n str) -> Option<Self> {
+        let haystack = part.segment.columns[column].haystack()?;
+        let codes: Vec<u32> = haystack.find(needle).take(MAX_RANKED + 1).collect();
+        if codes.is_empty() {
+            return None;
+        }
+        let few = codes.len() <= MAX_RANKED;
+        let ranked = few.then(|| {
+            codes
+                .iter()
+                .map(|c| (Rank::of(haystack.text(*c), needle), *c))
+                .collect()
+        });
+        Some(Self {
+            part,
+            column,
+            haystack,
+            needle,
+            ranked,
+        })
+    }
+
+    /// At most `limit` hits of a rank that are not yet known, with the text that matched.
+    fn hits(
+        &self,
+        rank: Rank,
+        limit: usize,
+        seen: &HashSet<i64>,
+    ) -> impl Iterator<Item = (&'a str, TextHit<'a>)> {
+        let (part, column, haystack) = (self.part, self.column, self.haystack);
+        let mut out = Vec::new();
+        match &self.ranked {
+            Some(ranked) => {
+                let codes: Vec<u32> = ranked
+                    .iter()
+                    .filter(|(r, _)| *r == rank)
+                    .map(|(_, code)| *code)
+                    .collect();
+                rows(part, column, &codes, limit, seen, &mut out);
             }
-            batch *= 4;
+            None => {
+                let mut codes = haystack.find(&rank.pattern(self.needle));
+                // Codes are looked up in the rows in growing batches: a code may have no live row, or thousands.
+                let mut batch = limit.max(16);
+                loop {
+                    let taken: Vec<u32> = codes.by_ref().take(batch).collect();
+                    rows(part, column, &taken, limit, seen, &mut out);
+                    if taken.len() < batch || out.len() >= limit {
+                        break;
+                    }
+                    batch = batch.saturating_mul(4);
+                }
+            }
+        }
+        let prefix = rank <= Rank::Prefix;
+        out.into_iter().map(move |(code, slot)| {
+            (
+                haystack.text(code),
+                TextHit {
+                    hit: Hit { part, slot },
+                    column,
+                    prefix,
+                },
+            )
+        })
+    }
+}
+
+impl Rank {
+    /// What a text of this rank, or of a better one, contains between its line feeds.
+    fn pattern(self, needle: &str) -> String {
+        match self {
+            Self::Equal => format!("\n{needle}\n"),
+            Self::Prefix => format!("\n{needle}"),
+            Self::Word => format!(" {needle}"),
+            Self::Inside => needle.to_owned(),
         }
     }
-    out.into_iter().map(move |(code, slot)| {
-        let text = part.segment.columns[column].haystack().map_or("", |h| h.text(code));
-        (text, TextHit { hit: Hit { part, slot }, column, prefix: rank <= Rank::Prefix })
-    })
+
+    /// The rank of a text that contains the needle.
+    fn of(text: &str, needle: &str) -> Self {
+        if text == needle {
+            Self::Equal
+        } else if text.starts_with(needle) {
+            Self::Prefix
+        } else if text.contains(&Self::Word.pattern(needle)) {
+            Self::Word
+        } else {
+            Self::Inside
+        }
+    }
 }
 
 /// Live slots with one of the codes, which ascend; at most `limit` for each code, and those of lower codes first.
-fn rows(part: &Part, column: usize, codes: &[u32], limit: usize, seen: &HashSet<i64>, out: &mut Vec<(u32, u32)>) {
-    let (Some(first), Some(last)) = (codes.first(), codes.last()) else { return };
+fn rows(
+    part: &Part,
+    column: usize,
+    codes: &[u32],
+    limit: usize,
+    seen: &HashSet<i64>,
+    out: &mut Vec<(u32, u32)>,
+) {
+    let (Some(first), Some(last)) = (codes.first(), codes.last()) else {
+        return;
+    };
     let all = part.segment.columns[column].codes();
     // A bit for each code from the first to the last one.
     let mut wanted = vec![0_u64; ((last - first) / 64 + 1) as usize];
@@ -116,7 +204,9 @@ fn rows(part: &Part, column: usize, codes: &[u32], limit: usize, seen: &HashSet<
     let start = out.len();
     for slot in 0..part.slots() {
         let code = all.get(slot);
-        let Some(offset) = code.checked_sub(*first).filter(|_| code <= *last) else { continue };
+        let Some(offset) = code.checked_sub(*first).filter(|_| code <= *last) else {
+            continue;
+        };
         let slot = slot as u32;
         if wanted[(offset / 64) as usize] >> (offset % 64) & 1 == 1
             && part.is_live(slot)
@@ -168,23 +258,32 @@ pub(super) fn haystack<'a>(values: impl Iterator<Item = ValueRef<'a>>) -> Haysta
 
 impl Haystack {
     /// Codes whose text holds the pattern, ascending, each once.
-    fn find(&self, pattern: &str) -> impl Iterator<Item = u32> {
+    fn find<'a>(&'a self, pattern: &str) -> impl Iterator<Item = u32> + use<'a> {
         let finder = Finder::new(pattern.as_bytes()).into_owned();
         let mut from = 0;
         std::iter::from_fn(move || {
             let at = from + finder.find(self.text.as_bytes().get(from..)?)?;
             // A pattern that begins with a line feed begins in the text behind it.
             let inside = at + usize::from(self.text.as_bytes()[at] == b'\n');
-            let code = self.starts.partition_point(|start| *start as usize <= inside) - 1;
+            let code = self
+                .starts
+                .partition_point(|start| *start as usize <= inside)
+                - 1;
             // On with the line feed before the next text.
-            from = self.starts.get(code + 1).map_or(self.text.len(), |next| *next as usize - 1);
+            from = self
+                .starts
+                .get(code + 1)
+                .map_or(self.text.len(), |next| *next as usize - 1);
             Some(code as u32)
         })
     }
 
     fn text(&self, code: u32) -> &str {
         let start = self.starts[code as usize] as usize;
-        let end = self.starts.get(code as usize + 1).map_or(self.text.len(), |next| *next as usize);
+        let end = self
+            .starts
+            .get(code as usize + 1)
+            .map_or(self.text.len(), |next| *next as usize);
         &self.text[start..end - 1]
     }
 

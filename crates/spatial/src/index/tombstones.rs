@@ -15,7 +15,10 @@ pub(super) struct Tombstones {
 
 impl Tombstones {
     pub(super) fn contains(&self, slot: u32) -> bool {
-        let block = self.blocks.get((slot / SLOTS) as usize).and_then(Option::as_ref);
+        let block = self
+            .blocks
+            .get((slot / SLOTS) as usize)
+            .and_then(Option::as_ref);
         block.is_some_and(|words| words[(slot % SLOTS / 64) as usize] >> (slot % 64) & 1 == 1)
     }
 

@@ -5,9 +5,9 @@
 //! multi-part geometry is swept in O(n log n).
 
 mod coverage;
-mod rings;
-mod ring;
 mod repair;
+mod ring;
+mod rings;
 mod segment;
 mod status;
 mod sweep;
@@ -116,22 +116,34 @@ pub fn check(geometry: &Geometry<f64>) -> Vec<Defect> {
 fn add(geometry: &Geometry<f64>, part: usize, defects: &mut Vec<Defect>) {
     match geometry {
         Geometry::Point(p) => points(std::iter::once(p.0), part, defects),
-        Geometry::MultiPoint(m) => m.iter().enumerate().for_each(|(i, p)| points(std::iter::once(p.0), i, defects)),
+        Geometry::MultiPoint(m) => m
+            .iter()
+            .enumerate()
+            .for_each(|(i, p)| points(std::iter::once(p.0), i, defects)),
         Geometry::Line(l) => line(&[l.start, l.end], part, defects),
         Geometry::LineString(l) => line(&l.0, part, defects),
-        Geometry::MultiLineString(m) => m.iter().enumerate().for_each(|(i, l)| line(&l.0, i, defects)),
+        Geometry::MultiLineString(m) => m
+            .iter()
+            .enumerate()
+            .for_each(|(i, l)| line(&l.0, i, defects)),
         Geometry::Polygon(p) => polygons(std::slice::from_ref(p), part, defects),
         Geometry::MultiPolygon(m) => polygons(&m.0, 0, defects),
         Geometry::Rect(r) => polygons(&[r.to_polygon()], part, defects),
         Geometry::Triangle(t) => polygons(&[t.to_polygon()], part, defects),
-        Geometry::GeometryCollection(c) => c.iter().enumerate().for_each(|(i, g)| add(g, i, defects)),
+        Geometry::GeometryCollection(c) => {
+            c.iter().enumerate().for_each(|(i, g)| add(g, i, defects))
+        }
     }
 }
 
 fn points(coords: impl Iterator<Item = Coord<f64>>, part: usize, defects: &mut Vec<Defect>) {
     let mut coords = coords;
     if let Some(c) = coords.find(|c| !c.x.is_finite() || !c.y.is_finite()) {
-        defects.push(Defect { kind: DefectKind::NotFinite, location: [c.x, c.y], part });
+        defects.push(Defect {
+            kind: DefectKind::NotFinite,
+            location: [c.x, c.y],
+            part,
+        });
     }
 }
 
@@ -140,7 +152,11 @@ fn line(coords: &[Coord<f64>], part: usize, defects: &mut Vec<Defect>) {
     let before = defects.len();
     points(coords.iter().copied(), part, defects);
     if before == defects.len() && coords.iter().all(|c| c == first) {
-        defects.push(Defect { kind: DefectKind::TooFewPoints, location: [first.x, first.y], part });
+        defects.push(Defect {
+            kind: DefectKind::TooFewPoints,
+            location: [first.x, first.y],
+            part,
+        });
     }
 }
 
@@ -152,13 +168,20 @@ fn polygons(polygons: &[Polygon<f64>], first: usize, defects: &mut Vec<Defect>) 
         && plain(only.exterior())
     {
         let found = ring::check(&only.exterior().0);
-        defects.extend(found.map(|(kind, at)| Defect { kind, location: [at.x, at.y], part: first }));
+        defects.extend(found.map(|(kind, at)| Defect {
+            kind,
+            location: [at.x, at.y],
+            part: first,
+        }));
         return;
     }
     let before = defects.len();
     let rings = Rings::new(polygons, first, defects);
     // Neither order nor nesting is defined over NaN.
-    if defects[before..].iter().all(|d| d.kind != DefectKind::NotFinite) {
+    if defects[before..]
+        .iter()
+        .all(|d| d.kind != DefectKind::NotFinite)
+    {
         sweep::check(&rings, defects);
     }
 }
@@ -168,5 +191,7 @@ fn plain(ring: &LineString<f64>) -> bool {
     let points = &ring.0;
     points.len() >= 4
         && points.first() == points.last()
-        && points.windows(2).all(|w| w[0] != w[1] && w[0].x.is_finite() && w[0].y.is_finite())
+        && points
+            .windows(2)
+            .all(|w| w[0] != w[1] && w[0].x.is_finite() && w[0].y.is_finite())
 }

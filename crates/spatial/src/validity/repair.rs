@@ -36,9 +36,14 @@ pub fn repair(geometry: &Geometry<f64>) -> Option<Geometry<f64>> {
 }
 
 fn polygons(given: &[Polygon<f64>]) -> Option<MultiPolygon<f64>> {
-    let all = given.iter().flat_map(|p| std::iter::once(p.exterior()).chain(p.interiors()));
+    let all = given
+        .iter()
+        .flat_map(|p| std::iter::once(p.exterior()).chain(p.interiors()));
     let mut vertices: Vec<Coord<f64>> = all.flat_map(|ring| ring.0.iter().copied()).collect();
-    if vertices.iter().any(|c| !c.x.is_finite() || !c.y.is_finite()) {
+    if vertices
+        .iter()
+        .any(|c| !c.x.is_finite() || !c.y.is_finite())
+    {
         return None;
     }
     vertices.sort_unstable_by(|a, b| order(*a, *b));
@@ -47,7 +52,9 @@ fn polygons(given: &[Polygon<f64>]) -> Option<MultiPolygon<f64>> {
     let tolerance = tolerance(&vertices);
     let snapped = snap(&exact, &vertices, tolerance);
     // Where moving a vertex back made an edge touch another one, the overlay's own vertices are taken.
-    [snapped, exact].into_iter().find(|m| !m.0.is_empty() && check(&Geometry::MultiPolygon(m.clone())).is_empty())
+    [snapped, exact]
+        .into_iter()
+        .find(|m| !m.0.is_empty() && check(&Geometry::MultiPolygon(m.clone())).is_empty())
 }
 
 fn overlay(given: &[Polygon<f64>]) -> MultiPolygon<f64> {
@@ -56,7 +63,10 @@ fn overlay(given: &[Polygon<f64>]) -> MultiPolygon<f64> {
         .iter()
         .map(|polygon| {
             let shell = Polygon::new(polygon.exterior().clone(), Vec::new());
-            let holes = polygon.interiors().iter().map(|hole| Polygon::new(hole.clone(), Vec::new()));
+            let holes = polygon
+                .interiors()
+                .iter()
+                .map(|hole| Polygon::new(hole.clone(), Vec::new()));
             if polygon.interiors().len() > MAX_SINGLE_HOLES {
                 return shell.difference(&MultiPolygon(holes.collect()));
             }
@@ -66,7 +76,10 @@ fn overlay(given: &[Polygon<f64>]) -> MultiPolygon<f64> {
     match <[MultiPolygon<f64>; 1]>::try_from(parts) {
         Ok([only]) => only,
         Err(parts) => {
-            let parts: Vec<_> = parts.into_iter().map(|part| part.orient(Direction::Default)).collect();
+            let parts: Vec<_> = parts
+                .into_iter()
+                .map(|part| part.orient(Direction::Default))
+                .collect();
             unary_union(&parts)
         }
     }
@@ -76,7 +89,9 @@ fn overlay(given: &[Polygon<f64>]) -> MultiPolygon<f64> {
 fn tolerance(vertices: &[Coord<f64>]) -> f64 {
     let span = |axis: fn(&Coord<f64>) -> f64| {
         let values = vertices.iter().map(axis);
-        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| {
+            (l.min(v), h.max(v))
+        });
         high - low
     };
     span(|c| c.x).max(span(|c| c.y)) / f64::from(1 << 29)
@@ -90,6 +105,9 @@ fn snap(made: &MultiPolygon<f64>, given: &[Coord<f64>], tolerance: f64) -> Multi
         let near = given[first..].iter().take_while(|g| g.x <= c.x + tolerance);
         let distance = |g: &Coord<f64>| (g.x - c.x).abs().max((g.y - c.y).abs());
         let nearest = near.min_by(|a, b| distance(a).total_cmp(&distance(b)));
-        nearest.filter(|g| distance(g) <= tolerance).copied().unwrap_or(c)
+        nearest
+            .filter(|g| distance(g) <= tolerance)
+            .copied()
+            .unwrap_or(c)
     })
 }

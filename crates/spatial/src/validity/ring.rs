@@ -49,5 +49,9 @@ pub(super) fn check(closed: &[Coord<f64>]) -> Option<(DefectKind, Coord<f64>)> {
 /// The kind of a ring with edges along each other.
 fn overlap(ring: &[Coord<f64>]) -> DefectKind {
     let flat = ring.iter().all(|p| side(ring[0], ring[1], *p).is_eq());
-    if flat { DefectKind::ZeroArea } else { DefectKind::SelfIntersection }
+    if flat {
+        DefectKind::ZeroArea
+    } else {
+        DefectKind::SelfIntersection
+    }
 }

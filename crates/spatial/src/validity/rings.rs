@@ -26,8 +26,16 @@ pub(super) struct Ring {
 
 impl Rings {
     /// Rings that are none are named in `defects` and left out.
-    pub(super) fn new(polygons: &[Polygon<f64>], first_part: usize, defects: &mut Vec<Defect>) -> Self {
-        let mut rings = Self { points: Vec::new(), ring_of: Vec::new(), rings: Vec::new() };
+    pub(super) fn new(
+        polygons: &[Polygon<f64>],
+        first_part: usize,
+        defects: &mut Vec<Defect>,
+    ) -> Self {
+        let mut rings = Self {
+            points: Vec::new(),
+            ring_of: Vec::new(),
+            rings: Vec::new(),
+        };
         for (i, polygon) in polygons.iter().enumerate() {
             let part = first_part + i;
             let shell = rings.rings.len() as u32;
@@ -40,11 +48,21 @@ impl Rings {
         rings
     }
 
-    fn push(&mut self, ring: &LineString<f64>, part: usize, shell: u32, defects: &mut Vec<Defect>) -> bool {
+    fn push(
+        &mut self,
+        ring: &LineString<f64>,
+        part: usize,
+        shell: u32,
+        defects: &mut Vec<Defect>,
+    ) -> bool {
         let start = self.points.len();
         for c in &ring.0 {
             if !c.x.is_finite() || !c.y.is_finite() {
-                defects.push(Defect { kind: DefectKind::NotFinite, location: [c.x, c.y], part });
+                defects.push(Defect {
+                    kind: DefectKind::NotFinite,
+                    location: [c.x, c.y],
+                    part,
+                });
                 self.points.truncate(start);
                 return false;
             }
@@ -52,19 +70,30 @@ impl Rings {
                 self.points.push(*c);
             }
         }
-        while self.points.len() > start + 1 && self.points[start] == self.points[self.points.len() - 1] {
+        while self.points.len() > start + 1
+            && self.points[start] == self.points[self.points.len() - 1]
+        {
             self.points.pop();
         }
         if self.points.len() < start + 3 {
             if let Some(c) = ring.0.first() {
-                defects.push(Defect { kind: DefectKind::TooFewPoints, location: [c.x, c.y], part });
+                defects.push(Defect {
+                    kind: DefectKind::TooFewPoints,
+                    location: [c.x, c.y],
+                    part,
+                });
             }
             self.points.truncate(start);
             return false;
         }
         let number = self.rings.len() as u32;
         self.ring_of.resize(self.points.len(), number);
-        self.rings.push(Ring { start: start as u32, end: self.points.len() as u32, part, shell });
+        self.rings.push(Ring {
+            start: start as u32,
+            end: self.points.len() as u32,
+            part,
+            shell,
+        });
         true
     }
 
@@ -78,12 +107,20 @@ impl Rings {
 
     pub(super) fn next(&self, vertex: u32) -> u32 {
         let ring = &self.rings[self.ring(vertex) as usize];
-        if vertex + 1 == ring.end { ring.start } else { vertex + 1 }
+        if vertex + 1 == ring.end {
+            ring.start
+        } else {
+            vertex + 1
+        }
     }
 
     pub(super) fn previous(&self, vertex: u32) -> u32 {
         let ring = &self.rings[self.ring(vertex) as usize];
-        if vertex == ring.start { ring.end - 1 } else { vertex - 1 }
+        if vertex == ring.start {
+            ring.end - 1
+        } else {
+            vertex - 1
+        }
     }
 
     /// The ends of an edge from left to right.
@@ -104,7 +141,9 @@ impl Rings {
 
     pub(super) fn is_flat(&self, ring: u32) -> bool {
         let points = self.of(ring);
-        points.iter().all(|p| side(points[0], points[1], *p).is_eq())
+        points
+            .iter()
+            .all(|p| side(points[0], points[1], *p).is_eq())
     }
 
     /// Whether two rings have the same points, from any start and in any direction.

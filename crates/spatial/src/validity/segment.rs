@@ -18,7 +18,9 @@ pub(super) fn side(a: Point, b: Point, p: Point) -> Ordering {
 
 /// From left to right, then from below. For finite coordinates.
 pub(super) fn order(a: Point, b: Point) -> Ordering {
-    a.x.partial_cmp(&b.x).unwrap_or(Ordering::Equal).then(a.y.partial_cmp(&b.y).unwrap_or(Ordering::Equal))
+    a.x.partial_cmp(&b.x)
+        .unwrap_or(Ordering::Equal)
+        .then(a.y.partial_cmp(&b.y).unwrap_or(Ordering::Equal))
 }
 
 /// What two segments have in common.
@@ -35,7 +37,8 @@ pub(super) enum Meeting {
 
 /// Segments `a` and `b`, neither of them a point.
 pub(super) fn meet(a: [Point; 2], b: [Point; 2]) -> Meeting {
-    let apart = |a0: f64, a1: f64, b0: f64, b1: f64| a0.max(a1) < b0.min(b1) || b0.max(b1) < a0.min(a1);
+    let apart =
+        |a0: f64, a1: f64, b0: f64, b1: f64| a0.max(a1) < b0.min(b1) || b0.max(b1) < a0.min(a1);
     if apart(a[0].x, a[1].x, b[0].x, b[1].x) || apart(a[0].y, a[1].y, b[0].y, b[1].y) {
         return Meeting::Nothing;
     }
@@ -63,8 +66,16 @@ pub(super) fn meet(a: [Point; 2], b: [Point; 2]) -> Meeting {
 fn along(a: [Point; 2], b: [Point; 2]) -> Meeting {
     let sorted = |[p, q]: [Point; 2]| if order(p, q).is_le() { [p, q] } else { [q, p] };
     let (a, b) = (sorted(a), sorted(b));
-    let start = if order(a[0], b[0]).is_ge() { a[0] } else { b[0] };
-    let end = if order(a[1], b[1]).is_le() { a[1] } else { b[1] };
+    let start = if order(a[0], b[0]).is_ge() {
+        a[0]
+    } else {
+        b[0]
+    };
+    let end = if order(a[1], b[1]).is_le() {
+        a[1]
+    } else {
+        b[1]
+    };
     match order(start, end) {
         Ordering::Less => Meeting::Overlap(start),
         Ordering::Equal => Meeting::Touch(start),
@@ -77,6 +88,13 @@ fn crossing(a: [Point; 2], b: [Point; 2]) -> Point {
     let (d, e) = (a[1] - a[0], b[1] - b[0]);
     let w = b[0] - a[0];
     let t = (w.x * e.y - w.y * e.x) / (d.x * e.y - d.y * e.x);
-    let t = if t.is_finite() { t.clamp(0.0, 1.0) } else { 0.5 };
-    Coord { x: a[0].x + d.x * t, y: a[0].y + d.y * t }
+    let t = if t.is_finite() {
+        t.clamp(0.0, 1.0)
+    } else {
+        0.5
+    };
+    Coord {
+        x: a[0].x + d.x * t,
+        y: a[0].y + d.y * t,
+    }
 }

@@ -31,7 +31,10 @@ impl Status {
         let mut current = block;
         let mut from = at;
         while let Some(edges) = self.blocks.get_mut(current) {
-            let on = edges[from..].iter().take_while(|edge| side(**edge).is_eq()).count();
+            let on = edges[from..]
+                .iter()
+                .take_while(|edge| side(**edge).is_eq())
+                .count();
             let to_the_end = from + on == edges.len();
             taken.extend(edges.drain(from..from + on));
             if !to_the_end {
@@ -39,7 +42,10 @@ impl Status {
             }
             (current, from) = (current + 1, 0);
         }
-        if self.blocks[block..self.blocks.len().min(current + 1)].iter().any(Vec::is_empty) {
+        if self.blocks[block..self.blocks.len().min(current + 1)]
+            .iter()
+            .any(Vec::is_empty)
+        {
             // A block that is taken whole was taken from its start, so that the place moves to the next one's start.
             self.blocks.retain(|edges| !edges.is_empty());
         }
@@ -52,7 +58,10 @@ impl Status {
         {
             return Some(block[place.at - 1]);
         }
-        self.blocks[..place.block.min(self.blocks.len())].last()?.last().copied()
+        self.blocks[..place.block.min(self.blocks.len())]
+            .last()?
+            .last()
+            .copied()
     }
 
     pub(super) fn above(&self, place: Place) -> Option<u32> {

@@ -85,7 +85,11 @@ impl Sweep<'_> {
 
     fn visit(&mut self, here: Point, group: &[u32], event: &mut Event) -> Result<(), Defect> {
         let rings = self.rings;
-        let Event { taken, onward, passes } = event;
+        let Event {
+            taken,
+            onward,
+            passes,
+        } = event;
         taken.clear();
         onward.clear();
         passes.clear();
@@ -99,14 +103,22 @@ impl Sweep<'_> {
         for vertex in group {
             let (previous, next) = (rings.previous(*vertex), rings.next(*vertex));
             let (from, to) = (rings.point(previous), rings.point(next));
-            passes.push(Pass { ring: rings.ring(*vertex), from, to });
+            passes.push(Pass {
+                ring: rings.ring(*vertex),
+                from,
+                to,
+            });
             onward.extend(order(from, here).is_gt().then_some(previous));
             onward.extend(order(to, here).is_gt().then_some(*vertex));
         }
         for edge in taken.iter().filter(|edge| rings.edge(**edge)[1] != here) {
             // The point lies inside this edge.
             let (from, to) = (rings.point(*edge), rings.point(rings.next(*edge)));
-            passes.push(Pass { ring: rings.ring(*edge), from, to });
+            passes.push(Pass {
+                ring: rings.ring(*edge),
+                from,
+                to,
+            });
             onward.push(*edge);
         }
         if onward.len() > 1 {
@@ -132,7 +144,9 @@ impl Sweep<'_> {
     /// # Errors
     /// When two edges that have become neighbours cross.
     fn neighbours(&self, a: Option<u32>, b: Option<u32>) -> Result<(), Defect> {
-        let (Some(a), Some(b)) = (a, b) else { return Ok(()) };
+        let (Some(a), Some(b)) = (a, b) else {
+            return Ok(());
+        };
         let edges = [self.rings.edge(a), self.rings.edge(b)];
         match meet(edges[0], edges[1]) {
             Meeting::Crossing(at) => Err(self.crossed(self.rings.ring(a), self.rings.ring(b), at)),
@@ -146,15 +160,21 @@ impl Sweep<'_> {
     /// # Errors
     /// When they run along each other, cross, or are of the same ring.
     fn node(&mut self, here: Point, passes: &[Pass]) -> Result<(), Defect> {
-        let mut ends: Vec<(Point, usize)> =
-            passes.iter().enumerate().flat_map(|(i, pass)| [(pass.from, i), (pass.to, i)]).collect();
+        let mut ends: Vec<(Point, usize)> = passes
+            .iter()
+            .enumerate()
+            .flat_map(|(i, pass)| [(pass.from, i), (pass.to, i)])
+            .collect();
         // Around the point, from straight below: first what lies to its right, from below to above, then the left.
         let around = |a: Point, b: Point| {
             let is_left = |p: Point| order(p, here).is_lt();
             is_left(a).cmp(&is_left(b)).then_with(|| side(here, b, a))
         };
         ends.sort_unstable_by(|a, b| around(a.0, b.0));
-        if let Some(pair) = ends.windows(2).find(|pair| around(pair[0].0, pair[1].0).is_eq()) {
+        if let Some(pair) = ends
+            .windows(2)
+            .find(|pair| around(pair[0].0, pair[1].0).is_eq())
+        {
             return Err(self.overlapped(passes[pair[0].1].ring, passes[pair[1].1].ring, here));
         }
         let mut rings: Vec<u32> = passes.iter().map(|pass| pass.ring).collect();
@@ -209,7 +229,8 @@ impl Sweep<'_> {
     /// Learns the direction and the container of the rings whose first vertex is here.
     fn begin_rings(&mut self, here: Point, group: &[u32], onward: &[u32], below: Option<u32>) {
         let rings = self.rings;
-        let is_new = |sweep: &Self, edge: u32| sweep.counter_clockwise[rings.ring(edge) as usize].is_none();
+        let is_new =
+            |sweep: &Self, edge: u32| sweep.counter_clockwise[rings.ring(edge) as usize].is_none();
         if !group.iter().any(|vertex| is_new(self, *vertex)) {
             return;
         }
@@ -223,8 +244,13 @@ impl Sweep<'_> {
             let under = if i > 0 { Some(onward[i - 1]) } else { below };
             self.container[ring as usize] = under.and_then(|edge| {
                 let of = rings.ring(edge);
-                let inside_above = self.counter_clockwise[of as usize] == Some(rings.runs_right(edge));
-                if inside_above { Some(of) } else { self.container[of as usize] }
+                let inside_above =
+                    self.counter_clockwise[of as usize] == Some(rings.runs_right(edge));
+                if inside_above {
+                    Some(of)
+                } else {
+                    self.container[of as usize]
+                }
             });
         }
     }
@@ -249,12 +275,20 @@ impl Sweep<'_> {
     }
 
     fn defect(&self, kind: DefectKind, at: Point, ring: u32) -> Defect {
-        Defect { kind, location: [at.x, at.y], part: self.rings.rings[ring as usize].part }
+        Defect {
+            kind,
+            location: [at.x, at.y],
+            part: self.rings.rings[ring as usize].part,
+        }
     }
 
     fn crossed(&self, a: u32, b: u32, at: Point) -> Defect {
         let same_part = self.rings.rings[a as usize].part == self.rings.rings[b as usize].part;
-        let kind = if same_part { DefectKind::SelfIntersection } else { DefectKind::OverlappingParts };
+        let kind = if same_part {
+            DefectKind::SelfIntersection
+        } else {
+            DefectKind::OverlappingParts
+        };
         self.defect(kind, at, a.max(b))
     }
 

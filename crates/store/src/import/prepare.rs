@@ -4,6 +4,8 @@ use formats::{Record, Rejection};
 use geo_types::Geometry;
 use model::{Collection, Envelope, Message, PropertyType, SourceFeature, SourceId, Value};
 
+use spatial::validity::Defect;
+
 use super::report::InvalidGeometry;
 use super::{ImportJob, SourceHead};
 use crate::{Error, row};
@@ -185,6 +187,9 @@ impl Preparer {
 
     fn geometry(&mut self, record: u64, mut wkb: Vec<u8>) -> Result<Vec<u8>, Message> {
         let mut header = formats::wkb::check(&wkb).map_err(|e| e.message().clone())?;
+        if header.empty {
+            self.batch.without_geometry += 1;
+        }
         if let Some(envelope) = header.envelope {
             if self.collection.storage_crs.is_wgs84() && !in_degrees(&envelope) {
                 self.batch.out_of_range += 1;
@@ -252,14 +257,14 @@ impl Preparer {
                 .with("y", y));
         }
         self.batch.invalid_features += 1;
-        // Each invalid part is named once, by the first defect found in it.
-        let mut named = None;
-        for defect in &defects {
-            if named != Some(defect.part) {
-                named = Some(defect.part);
-                let (kind, location) = (defect.kind, defect.location);
-                self.batch.invalid.push(InvalidGeometry { record, part: defect.part, kind, location });
-            }
+        for (part, defect) in defects_by_part(geometry, first) {
+            let (kind, location) = (defect.kind, defect.location);
+            self.batch.invalid.push(InvalidGeometry {
+                record,
+                part,
+                kind,
+                location,
+            });
         }
         if !self.repair {
             return Ok(None);
@@ -268,6 +273,22 @@ impl Preparer {
         self.batch.repaired += u64::from(repaired.is_some());
         Ok(repaired)
     }
+}
+
+/// The first defect of each invalid polygon of a multi-part geometry; where each is valid by itself, the defect between them.
+fn defects_by_part(geometry: &Geometry<f64>, whole: &Defect) -> Vec<(usize, Defect)> {
+    let Geometry::MultiPolygon(polygons) = geometry else {
+        return vec![(whole.part, whole.clone())];
+    };
+    let mut parts = Vec::new();
+    for (part, polygon) in polygons.iter().enumerate() {
+        let defects = spatial::validity::check(&Geometry::Polygon(polygon.clone()));
+        parts.extend(defects.into_iter().next().map(|defect| (part, defect)));
+    }
+    if parts.is_empty() {
+        parts.push((whole.part, whole.clone()));
+    }
+    parts
 }
 
 fn in_degrees(envelope: &Envelope) -> bool {

@@ -116,7 +116,7 @@ pub(crate) async fn open(folder: &Path, access: Access) -> Result<Opened, Error>
         let mode: String = sqlx::query_scalar("PRAGMA journal_mode = WAL")
             .fetch_one(&mut connection)
             .await?;
-        assert_pragmas(&mut connection, &mode, access).await?;
+        assert_pragmas(&mut connection, &mode, Role::Writer).await?;
         writer = Some(Writer {
             connection: Some(connection),
         });
@@ -156,11 +156,15 @@ async fn reader_pool(
                 let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
                     .fetch_one(&mut *connection)
                     .await?;
-                assert_pragmas(connection, &mode, Access::Read)
+                let role = match access {
+                    Access::Write => Role::Reader,
+                    Access::Read => Role::Guest,
+                };
+                assert_pragmas(connection, &mode, role)
                     .await
-                    .map_err(|e| match (e, access) {
-                        (Error::Database(e), _) => e,
-                        (other, _) => sqlx::Error::Configuration(other.to_string().into()),
+                    .map_err(|e| match e {
+                        Error::Database(e) => e,
+                        other => sqlx::Error::Configuration(other.to_string().into()),
                     })
             })
         })
@@ -168,19 +172,30 @@ async fn reader_pool(
         .await
 }
 
+/// What a connection is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Role {
+    Writer,
+    /// Beside the writer, in its process.
+    Reader,
+    /// Of a process that only reads: it takes the file as it is, so a copy in another journal mode can be read too.
+    Guest,
+}
+
 /// # Errors
-/// When a connection is not in WAL mode, or a writing one does not synchronise fully: it would acknowledge
-/// writes that a power cut takes away.
+/// When a connection of the writing process is not in WAL mode, or the writing one does not synchronise fully: it
+/// would acknowledge writes that a power cut takes away.
 async fn assert_pragmas(
     connection: &mut SqliteConnection,
     mode: &str,
-    access: Access,
+    role: Role,
 ) -> Result<(), Error> {
     let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous")
         .fetch_one(&mut *connection)
         .await?;
     let full = 2;
-    if !mode.eq_ignore_ascii_case("wal") || (access == Access::Write && synchronous != full) {
+    let wal = role == Role::Guest || mode.eq_ignore_ascii_case("wal");
+    if !wal || (role == Role::Writer && synchronous != full) {
         return Err(Error::Refused(
             Message::new("store.pragmas")
                 .with("mode", mode)

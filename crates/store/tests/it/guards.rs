@@ -69,6 +69,20 @@ async fn a_second_writer_is_refused_while_readers_may_come() {
 }
 
 #[tokio::test]
+async fn a_copy_in_another_journal_mode_can_be_read() {
+    let fixture = Fixture::with_parcels().await;
+    let copy = tempfile::tempdir().unwrap();
+    let path = copy.path().join(store::FILE_NAME);
+    sqlite(
+        &fixture.store.file(),
+        &format!("VACUUM INTO '{}'", path.display()),
+    );
+    let reader = Store::open(copy.path(), Access::Read).await.unwrap();
+    assert_eq!(reader.summaries().await.unwrap()[0].features, 3);
+    assert!(reader.check(true).await.unwrap().is_clean());
+}
+
+#[tokio::test]
 async fn reading_where_there_is_no_store_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let error = Store::open(folder.path(), Access::Read)

@@ -20,7 +20,12 @@ async fn geometry_is_kept_bit_for_bit() {
         (report.read, report.stored, report.rejected),
         (13_116, 13_116, 0)
     );
-    assert_eq!((report.invalid, report.invalid_geometries.len()), (37, 38), "{:?}", report.invalid_kinds);
+    assert_eq!(
+        (report.invalid, report.invalid_geometries.len()),
+        (37, 38),
+        "{:?}",
+        report.invalid_kinds
+    );
     // The WKB follows an envelope of 4 doubles: 8 bytes of header and 32 of envelope.
     let wkb = "SELECT count(*), sum(length(g)) FROM (SELECT substr(geom, 41) AS g FROM parcels)";
     let theirs = sqlite(sample.as_ref(), wkb);

@@ -50,12 +50,16 @@ pub(super) fn nested(rings: &[Ring<'_>], touches: &[Touch]) -> Result<(), Defect
     let mut order: Vec<usize> = (0..rings.len()).collect();
     order.sort_unstable_by_key(|&r| (boxes[r][0][0], -boxes[r][1][0]));
     let mut open: Vec<usize> = Vec::new();
-    for group in order.chunk_by(|&r, &s| (boxes[r][0][0], boxes[r][1][0]) == (boxes[s][0][0], boxes[s][1][0])) {
+    for group in order
+        .chunk_by(|&r, &s| (boxes[r][0][0], boxes[r][1][0]) == (boxes[s][0][0], boxes[s][1][0]))
+    {
         open.retain(|&s| boxes[s][1][0] >= boxes[group[0]][0][0]);
         open.extend(group);
         for &r in group {
             let around = |s: &usize| {
-                let covers = (0..2).all(|k| boxes[*s][0][k] <= boxes[r][0][k] && boxes[r][1][k] <= boxes[*s][1][k]);
+                let covers = (0..2).all(|k| {
+                    boxes[*s][0][k] <= boxes[r][0][k] && boxes[r][1][k] <= boxes[*s][1][k]
+                });
                 *s != r && covers && lies_in(rings, touches, r, *s)
             };
             let around: Vec<usize> = open.iter().copied().filter(around).collect();
@@ -72,11 +76,19 @@ fn placed_well(rings: &[Ring<'_>], r: usize, shell: usize, around: &[usize]) -> 
     if ring.interior {
         let sibling = |s: &&usize| rings[**s].interior && rings[**s].polygon == ring.polygon;
         let misplaced = !around.contains(&shell) || around.iter().any(|s| sibling(&s));
-        return if misplaced { Err(Defect::HoleMisplaced(at)) } else { Ok(()) };
+        return if misplaced {
+            Err(Defect::HoleMisplaced(at))
+        } else {
+            Ok(())
+        };
     }
     // How many exteriors less holes of each other polygon are around an exterior.
     let mut depths: HashMap<usize, i32> = HashMap::new();
-    for s in around.iter().map(|&s| &rings[s]).filter(|s| s.polygon != ring.polygon) {
+    for s in around
+        .iter()
+        .map(|&s| &rings[s])
+        .filter(|s| s.polygon != ring.polygon)
+    {
         *depths.entry(s.polygon).or_default() += if s.interior { -1 } else { 1 };
     }
     match depths.values().any(|d| *d != 0) {

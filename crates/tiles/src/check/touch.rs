@@ -51,12 +51,18 @@ fn edges(rings: &[Ring<'_>]) -> Vec<Edge> {
     let mut edges = Vec::new();
     for (number, ring) in rings.iter().enumerate() {
         let next = ring.points.iter().skip(1).chain(ring.points.first());
-        edges.extend(ring.points.iter().zip(next).enumerate().map(|(at, (&a, &b))| Edge {
-            a,
-            b,
-            ring: number,
-            at,
-        }));
+        edges.extend(
+            ring.points
+                .iter()
+                .zip(next)
+                .enumerate()
+                .map(|(at, (&a, &b))| Edge {
+                    a,
+                    b,
+                    ring: number,
+                    at,
+                }),
+        );
     }
     edges
 }

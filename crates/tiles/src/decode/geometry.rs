@@ -57,7 +57,7 @@ impl Commands<'_> {
         }
     }
 
-    /// MoveTo 1, then LineTo of at least `least`.
+    /// One `MoveTo`, then at least `least` times `LineTo`.
     fn path(&mut self, least: u32) -> Result<Vec<[i32; 2]>, DecodeError> {
         let mut path = Vec::new();
         if self.command(MOVE_TO)? != 1 {

@@ -6,14 +6,20 @@ use super::{Feature, Geometry, Layer, Tile, Value};
 
 impl fmt::Display for Tile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.layers.iter().try_for_each(|layer| write!(f, "{layer}"))
+        self.layers
+            .iter()
+            .try_for_each(|layer| write!(f, "{layer}"))
     }
 }
 
 /// A line for the layer, and one for each feature.
 impl fmt::Display for Layer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "layer {} v{} extent {}", self.name, self.version, self.extent)?;
+        writeln!(
+            f,
+            "layer {} v{} extent {}",
+            self.name, self.version, self.extent
+        )?;
         for feature in &self.features {
             match feature.id {
                 Some(id) => write!(f, "  {id}")?,
@@ -29,7 +35,10 @@ impl fmt::Display for Layer {
 impl Layer {
     fn tags(&self, feature: &Feature, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (key, value) in &feature.tags {
-            match (self.keys.get(*key as usize), self.values.get(*value as usize)) {
+            match (
+                self.keys.get(*key as usize),
+                self.values.get(*value as usize),
+            ) {
                 (Some(key), Some(value)) => write!(f, " {key}={value}")?,
                 _ => write!(f, " ?=?")?,
             }
@@ -64,7 +73,11 @@ impl fmt::Display for Geometry {
                 path(points, f)
             }
             Self::Lines(paths) | Self::Rings(paths) => {
-                f.write_str(if matches!(self, Self::Lines(_)) { "lines" } else { "rings" })?;
+                f.write_str(if matches!(self, Self::Lines(_)) {
+                    "lines"
+                } else {
+                    "rings"
+                })?;
                 paths.iter().try_for_each(|p| {
                     f.write_str(" ")?;
                     path(p, f)

@@ -13,46 +13,67 @@ pub(crate) type Steps = [i32; 2];
 /// An edge with the inside on its right (y down: exteriors come out with a positive area).
 type Directed = [Point; 2];
 
-/// Counts the steps of rings along each edge. Edges walked equally often both ways separate nothing.
+/// The steps of rings along edges.
 #[derive(Debug, Default)]
-pub(crate) struct Edges(HashMap<EdgeKey, Steps>);
+pub(crate) struct Edges(Vec<(EdgeKey, Steps)>);
 
 impl Edges {
     pub(crate) fn walk(&mut self, ring: &[Point], interior: bool) {
-        for (&a, &b) in ring.iter().zip(ring.iter().cycle().skip(1)) {
+        let next = ring.iter().skip(1).chain(ring.first());
+        for (&a, &b) in ring.iter().zip(next) {
             self.step(a, b, interior);
         }
     }
 
     pub(crate) fn step(&mut self, a: Point, b: Point, interior: bool) {
         if a != b {
-            let steps = self.0.entry(key(a, b)).or_default();
-            steps[usize::from(interior)] += if a < b { 1 } else { -1 };
+            let mut steps = [0; 2];
+            steps[usize::from(interior)] = if a < b { 1 } else { -1 };
+            self.0.push((key(a, b), steps));
         }
+    }
+
+    /// Each edge once, by the western end; those from one point from north to south. Edges that are walked
+    /// equally often both ways separate nothing and are left out.
+    fn merged(mut self) -> Vec<(EdgeKey, Steps)> {
+        self.0.sort_unstable_by(|([a, b], _), ([c, d], _)| {
+            a.cmp(c)
+                .then_with(|| 0.cmp(&cross(*a, *b, *d)))
+                .then_with(|| b.cmp(d))
+        });
+        self.0.dedup_by(|(edge, steps), (kept, sum)| {
+            let same = edge == kept;
+            if same {
+                *sum = [sum[0] + steps[0], sum[1] + steps[1]];
+            }
+            same
+        });
+        self.0.retain(|(_, steps)| *steps != [0, 0]);
+        self.0
     }
 
     /// The edges between inside and outside, sorted.
     pub(crate) fn boundary(self, is_inside: impl Fn(Steps) -> bool) -> Vec<Directed> {
-        let mut edges: Vec<(EdgeKey, Steps)> = self.0.into_iter().filter(|(_, s)| *s != [0, 0]).collect();
-        // By the western end; edges from one point come from north to south.
-        edges.sort_unstable_by(|([a, b], _), ([c, d], _)| {
-            a.cmp(c).then_with(|| 0.cmp(&cross(*a, *b, *d)).then_with(|| b.cmp(d)))
-        });
+        let edges = self.merged();
         let mut points: Vec<Point> = edges.iter().flat_map(|(edge, _)| *edge).collect();
         points.sort_unstable();
         points.dedup();
         let mut boundary = Vec::new();
         // From north to south, with the winding south of each.
         let mut active: Vec<(EdgeKey, Steps)> = Vec::new();
+        let mut begun: Vec<(EdgeKey, Steps)> = Vec::new();
         let mut rest = &edges[..];
         for point in points {
             let from = active.partition_point(|([a, b], _)| cross(*a, *b, point) > 0);
-            let ending = active[from..].iter().take_while(|([_, b], _)| *b == point).count();
+            let ending = active[from..]
+                .iter()
+                .take_while(|([_, b], _)| *b == point)
+                .count();
             let starting = rest.iter().take_while(|([a, _], _)| *a == point).count();
             let (now, later) = rest.split_at(starting);
             rest = later;
             let mut north = from.checked_sub(1).map_or([0, 0], |i| active[i].1);
-            let begun = now.iter().map(|&([a, b], steps)| {
+            begun.extend(now.iter().map(|&([a, b], steps)| {
                 let south = [north[0] + steps[0], north[1] + steps[1]];
                 match (is_inside(north), is_inside(south)) {
                     (false, true) => boundary.push([a, b]),
@@ -61,9 +82,8 @@ impl Edges {
                 }
                 north = south;
                 ([a, b], south)
-            });
-            let begun: Vec<_> = begun.collect();
-            active.splice(from..from + ending, begun);
+            }));
+            active.splice(from..from + ending, begun.drain(..));
         }
         boundary.sort_unstable();
         boundary
@@ -84,7 +104,10 @@ pub(crate) fn polygons(boundary: &[Directed]) -> Vec<Vec<Vec<Point>>> {
             polygons.push(shells.into_iter().chain(holes).collect());
         }
     }
-    let shells: Vec<(i64, [Point; 2])> = polygons.iter().map(|p| (area2(&p[0]), bounds(&p[0]))).collect();
+    let shells: Vec<(i64, [Point; 2])> = polygons
+        .iter()
+        .map(|p| (area2(&p[0]), bounds(&p[0])))
+        .collect();
     for holes in loose {
         // Larger than all holes of the walk together: what lies in one of them, and may touch it, is smaller.
         let area: i64 = holes.iter().map(|h| -area2(h)).sum();
@@ -119,9 +142,12 @@ fn walks(boundary: &[Directed]) -> Vec<Vec<Point>> {
             walk.push(a);
             let first = boundary.partition_point(|e| e[0] < b);
             let count = boundary[first..].iter().take_while(|e| e[0] == b).count();
+            // Of several, the one that bounds the same wedge of the inside: the first to the left.
             let next = (first..first + count).min_by(|&e, &f| {
                 let to = |i: usize| boundary[i][1];
-                turn(b, a, to(e)).cmp(&turn(b, a, to(f))).then_with(|| cross(b, to(e), to(f)).cmp(&0))
+                turn(b, a, to(e))
+                    .cmp(&turn(b, a, to(f)))
+                    .then_with(|| cross(b, to(e), to(f)).cmp(&0))
             });
             match next {
                 Some(next) => at = next,
@@ -146,6 +172,11 @@ fn turn(p: Point, from: Point, to: Point) -> u8 {
 
 /// Cuts a closed walk where it comes by the same point again.
 fn split(walk: Vec<Point>) -> Vec<Vec<Point>> {
+    let mut sorted = walk.clone();
+    sorted.sort_unstable();
+    if sorted.windows(2).all(|w| w[0] != w[1]) {
+        return vec![walk];
+    }
     let mut rings = Vec::new();
     let mut open: Vec<Point> = Vec::with_capacity(walk.len());
     let mut place: HashMap<Point, usize> = HashMap::with_capacity(walk.len());
@@ -187,7 +218,9 @@ mod tests {
 
     fn arranged(rings: &[(bool, &[Point])]) -> Vec<Vec<Vec<Point>>> {
         let mut edges = Edges::default();
-        rings.iter().for_each(|(interior, ring)| edges.walk(ring, *interior));
+        rings
+            .iter()
+            .for_each(|(interior, ring)| edges.walk(ring, *interior));
         polygons(&edges.boundary(|[shell, hole]| shell != 0 && hole == 0))
     }
 
@@ -214,7 +247,14 @@ mod tests {
 
     #[test]
     fn a_hole_goes_to_the_innermost_exterior_around_it() {
-        let square = |at: i32, size: i32| [[at, at], [at + size, at], [at + size, at + size], [at, at + size]];
+        let square = |at: i32, size: i32| {
+            [
+                [at, at],
+                [at + size, at],
+                [at + size, at + size],
+                [at, at + size],
+            ]
+        };
         let (a, b, c, d) = (square(0, 40), square(5, 30), square(10, 20), square(15, 10));
         let all = arranged(&[(false, &a), (true, &b)]);
         assert_eq!(all.iter().map(Vec::len).collect::<Vec<_>>(), [2]);
@@ -224,7 +264,10 @@ mod tests {
         }
         // Alternating: inside where the count of rings around is odd.
         let all = polygons(&edges.boundary(|[shell, hole]| (shell + hole) % 2 != 0));
-        let areas: Vec<Vec<i64>> = all.iter().map(|p| p.iter().map(|r| area2(r)).collect()).collect();
+        let areas: Vec<Vec<i64>> = all
+            .iter()
+            .map(|p| p.iter().map(|r| area2(r)).collect())
+            .collect();
         assert_eq!(areas, [[3200, -1800], [800, -200]]);
     }
 }

@@ -36,7 +36,9 @@ impl Buckets {
         // About two edges a cell.
         let wanted = (edges.len() as u64 / 2).isqrt().clamp(1, MAX_CELLS as u64);
         let longest = u64::try_from(size[0].max(size[1])).unwrap_or(1);
-        let mut shift = (longest.div_ceil(wanted)).next_power_of_two().trailing_zeros();
+        let mut shift = (longest.div_ceil(wanted))
+            .next_power_of_two()
+            .trailing_zeros();
         loop {
             let cells = |k: usize| usize::try_from((size[k] - 1) >> shift).unwrap_or(0) + 1;
             let mut buckets = Self {
@@ -55,7 +57,9 @@ impl Buckets {
 
     /// The edges of each cell. Two edges that meet are together in some cell, maybe in several.
     pub(crate) fn cells(&self) -> impl Iterator<Item = &[u32]> {
-        self.starts.windows(2).map(|w| &self.items[w[0] as usize..w[1] as usize])
+        self.starts
+            .windows(2)
+            .map(|w| &self.items[w[0] as usize..w[1] as usize])
     }
 
     /// The edges that may come within a pixel of a point in the box around all edges.
@@ -67,7 +71,10 @@ impl Buckets {
     /// The edges that may come over a point on the way north from it, each once.
     pub(crate) fn north_of(&self, p: Point) -> Vec<u32> {
         let [column, row] = self.cell(p);
-        let mut all: Vec<u32> = (0..=row).flat_map(|row| self.list(column, row)).copied().collect();
+        let mut all: Vec<u32> = (0..=row)
+            .flat_map(|row| self.list(column, row))
+            .copied()
+            .collect();
         all.sort_unstable();
         all.dedup();
         all
@@ -127,8 +134,18 @@ impl Buckets {
         let local = |p: Point| [0, 1].map(|k| i64::from(p[k]) - i64::from(self.low[k]));
         let (a, b) = (local(a), local(b));
         let (a, b) = if a[1] <= b[1] { (a, b) } else { (b, a) };
-        let (first, last) = (clamp((a[1] - 1) >> self.shift, rows), clamp((b[1] + 1) >> self.shift, rows));
+        let (first, last) = (
+            clamp((a[1] - 1) >> self.shift, rows),
+            clamp((b[1] + 1) >> self.shift, rows),
+        );
         let (west, east) = (a[0].min(b[0]) - 1, a[0].max(b[0]) + 1);
+        let (from, to) = (
+            clamp(west >> self.shift, self.columns),
+            clamp(east >> self.shift, self.columns),
+        );
+        if first == last && from == to {
+            return f(&mut self.starts, first * self.columns + from);
+        }
         let steep = b[1] - a[1];
         for row in first..=last {
             // Where the edge is while it passes this row, a pixel more on each side for the rounding.
@@ -141,7 +158,10 @@ impl Buckets {
                 let (p, q) = (x(top), x(bottom));
                 (p.min(q) - 2, p.max(q) + 2)
             };
-            let (from, to) = (clamp(from.max(west) >> self.shift, self.columns), clamp(to.min(east) >> self.shift, self.columns));
+            let (from, to) = (
+                clamp(from.max(west) >> self.shift, self.columns),
+                clamp(to.min(east) >> self.shift, self.columns),
+            );
             for column in from..=to {
                 f(&mut self.starts, row * self.columns + column);
             }
@@ -154,7 +174,9 @@ mod tests {
     use super::*;
 
     fn random(seed: &mut u64, n: i32) -> i32 {
-        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        *seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
         i32::try_from((*seed >> 33) % u64::try_from(n).unwrap()).unwrap()
     }
 
@@ -186,7 +208,9 @@ mod tests {
 
     #[test]
     fn long_edges_do_not_fill_the_memory() {
-        let edges: Vec<[Point; 2]> = (0..20_000).map(|i| [[i % 4096, 0], [4096 - i % 4096, 4096]]).collect();
+        let edges: Vec<[Point; 2]> = (0..20_000)
+            .map(|i| [[i % 4096, 0], [4096 - i % 4096, 4096]])
+            .collect();
         let buckets = Buckets::new(&edges);
         assert!(buckets.items.len() <= edges.len() * MAX_SHARE);
         assert_eq!(Buckets::new(&[]).at([0, 0]), [0; 0]);

@@ -81,8 +81,14 @@ pub(crate) fn area2(ring: &[Point]) -> i64 {
 
 /// On which side of the line from `a` to `b` the point `c` is: 0 on the line.
 pub(crate) fn cross(a: Point, b: Point, c: Point) -> i64 {
-    let [abx, aby] = [i64::from(b[0]) - i64::from(a[0]), i64::from(b[1]) - i64::from(a[1])];
-    let [acx, acy] = [i64::from(c[0]) - i64::from(a[0]), i64::from(c[1]) - i64::from(a[1])];
+    let [abx, aby] = [
+        i64::from(b[0]) - i64::from(a[0]),
+        i64::from(b[1]) - i64::from(a[1]),
+    ];
+    let [acx, acy] = [
+        i64::from(c[0]) - i64::from(a[0]),
+        i64::from(c[1]) - i64::from(a[1]),
+    ];
     abx * acy - aby * acx
 }
 

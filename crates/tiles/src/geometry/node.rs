@@ -28,11 +28,7 @@ pub(crate) fn key(a: Point, b: Point) -> EdgeKey {
 /// # Errors
 /// [`TooTangled`] past [`MAX_STEPS`].
 pub(crate) fn nodes(coords: &[Point], parts: &[Part]) -> Result<Vec<(EdgeKey, Point)>, TooTangled> {
-    let mut edges: Vec<EdgeKey> = Vec::new();
-    for part in parts {
-        let ring = part.of(coords);
-        edges.extend(ring.iter().zip(ring.iter().cycle().skip(1)).map(|(&a, &b)| key(a, b)));
-    }
+    let mut edges: Vec<EdgeKey> = edges(coords, parts).collect();
     edges.sort_unstable();
     edges.dedup();
     let buckets = Buckets::new(&edges);
@@ -45,10 +41,9 @@ pub(crate) fn nodes(coords: &[Point], parts: &[Part]) -> Result<Vec<(EdgeKey, Po
         }
         for (i, &e) in cell.iter().enumerate() {
             let [a, b] = edges[e as usize];
-            let (low, high) = (a[1].min(b[1]), a[1].max(b[1]));
             for &f in &cell[..i] {
                 let [c, d] = edges[f as usize];
-                if d[0] >= a[0] && c[0] <= b[0] && c[1].max(d[1]) >= low && c[1].min(d[1]) <= high {
+                if boxes_meet([a, b], [c, d]) {
                     hot.extend(crossing(a, b, c, d));
                 }
             }
@@ -65,15 +60,75 @@ pub(crate) fn nodes(coords: &[Point], parts: &[Part]) -> Result<Vec<(EdgeKey, Po
         }
         for &e in near {
             let [a, b] = edges[e as usize];
-            // The lesser end is the western one.
-            let in_box = a[0] <= p[0] && p[0] <= b[0] && a[1].min(b[1]) <= p[1] && p[1] <= a[1].max(b[1]);
-            if in_box && p != a && p != b && passes_through(a, b, p) {
+            if in_box([a, b], p) && p != a && p != b && passes_through(a, b, p) {
                 found.push(([a, b], p));
             }
         }
     }
     found.sort_unstable();
     Ok(found)
+}
+
+/// As [`nodes`], where only `fresh` edges can have come near others. Quick for few of them in a large
+/// feature: compares each with all edges.
+pub(crate) fn nodes_near(
+    coords: &[Point],
+    parts: &[Part],
+    fresh: &[EdgeKey],
+) -> Vec<(EdgeKey, Point)> {
+    let mut hot: Vec<Point> = fresh.iter().flatten().copied().collect();
+    for [c, d] in edges(coords, parts) {
+        for &[a, b] in fresh.iter().filter(|f| boxes_meet(**f, [c, d])) {
+            hot.extend(crossing(a, b, c, d));
+            // An old vertex that a fresh edge passes.
+            hot.extend([c, d].iter().filter(|p| in_box([a, b], **p)));
+        }
+    }
+    hot.sort_unstable();
+    hot.dedup();
+    let mut found = Vec::new();
+    let (low, high) =
+        fresh
+            .iter()
+            .flatten()
+            .fold(([i32::MAX; 2], [i32::MIN; 2]), |(low, high), p| {
+                (
+                    [low[0].min(p[0]), low[1].min(p[1])],
+                    [high[0].max(p[0]), high[1].max(p[1])],
+                )
+            });
+    for edge in edges(coords, parts).filter(|&[a, b]| {
+        a[0] <= high[0] && b[0] >= low[0] && a[1].min(b[1]) <= high[1] && a[1].max(b[1]) >= low[1]
+    }) {
+        let [a, b] = edge;
+        let near = hot
+            .iter()
+            .filter(|p| in_box(edge, **p) && **p != a && **p != b && passes_through(a, b, **p));
+        found.extend(near.map(|p| (edge, *p)));
+    }
+    found.sort_unstable();
+    found.dedup();
+    found
+}
+
+fn edges(coords: &[Point], parts: &[Part]) -> impl Iterator<Item = EdgeKey> {
+    parts.iter().flat_map(|part| {
+        let ring = part.of(coords);
+        let next = ring.iter().skip(1).chain(ring.first());
+        ring.iter().zip(next).map(|(&a, &b)| key(a, b))
+    })
+}
+
+/// The lesser end is the western one.
+fn in_box([a, b]: EdgeKey, p: Point) -> bool {
+    a[0] <= p[0] && p[0] <= b[0] && a[1].min(b[1]) <= p[1] && p[1] <= a[1].max(b[1])
+}
+
+fn boxes_meet([a, b]: EdgeKey, [c, d]: EdgeKey) -> bool {
+    d[0] >= a[0]
+        && c[0] <= b[0]
+        && c[1].max(d[1]) >= a[1].min(b[1])
+        && c[1].min(d[1]) <= a[1].max(b[1])
 }
 
 /// The rounded point where two segments cross between their ends.
@@ -84,7 +139,11 @@ fn crossing(a: Point, b: Point, c: Point, d: Point) -> Option<Point> {
         return None;
     }
     // From `a`, the share to_a / (to_a - to_b) of the way.
-    let (num, den) = if to_a > to_b { (to_a, to_a - to_b) } else { (-to_a, to_b - to_a) };
+    let (num, den) = if to_a > to_b {
+        (to_a, to_a - to_b)
+    } else {
+        (-to_a, to_b - to_a)
+    };
     let at = |k: usize| {
         let way = i64::from(b[k]) - i64::from(a[k]);
         // Tile pixels: 2^13 times an area below 2^27 stays far below 2^63.
@@ -97,12 +156,23 @@ fn crossing(a: Point, b: Point, c: Point, d: Point) -> Option<Point> {
 /// Whether a segment has a point in the pixel `[p - 1/2, p + 1/2)` in both axes.
 fn passes_through(a: Point, b: Point, p: Point) -> bool {
     // In half pixels, along t from 0 to 1 as fractions of a positive denominator.
-    let mut low = Bound { num: 0, den: 1, open: false };
-    let mut high = Bound { num: 1, den: 1, open: false };
+    let mut low = Bound {
+        num: 0,
+        den: 1,
+        open: false,
+    };
+    let mut high = Bound {
+        num: 1,
+        den: 1,
+        open: false,
+    };
     for k in 0..2 {
         let start = 2 * i64::from(a[k]);
         let way = 2 * (i64::from(b[k]) - i64::from(a[k]));
-        let (from, to) = (2 * i64::from(p[k]) - 1 - start, 2 * i64::from(p[k]) + 1 - start);
+        let (from, to) = (
+            2 * i64::from(p[k]) - 1 - start,
+            2 * i64::from(p[k]) + 1 - start,
+        );
         if way == 0 {
             if from > 0 || to <= 0 {
                 return false;
@@ -110,9 +180,31 @@ fn passes_through(a: Point, b: Point, p: Point) -> bool {
             continue;
         }
         let (enter, leave) = if way > 0 {
-            (Bound { num: from, den: way, open: false }, Bound { num: to, den: way, open: true })
+            (
+                Bound {
+                    num: from,
+                    den: way,
+                    open: false,
+                },
+                Bound {
+                    num: to,
+                    den: way,
+                    open: true,
+                },
+            )
         } else {
-            (Bound { num: -to, den: -way, open: true }, Bound { num: -from, den: -way, open: false })
+            (
+                Bound {
+                    num: -to,
+                    den: -way,
+                    open: true,
+                },
+                Bound {
+                    num: -from,
+                    den: -way,
+                    open: false,
+                },
+            )
         };
         low = low.tighter(enter, std::cmp::Ordering::Greater);
         high = high.tighter(leave, std::cmp::Ordering::Less);
@@ -136,7 +228,10 @@ impl Bound {
     /// The one that lies on the given side of the other; of equal ones the open one.
     fn tighter(self, other: Self, side: std::cmp::Ordering) -> Self {
         match (other.num * self.den).cmp(&(self.num * other.den)) {
-            std::cmp::Ordering::Equal => Self { open: self.open || other.open, ..self },
+            std::cmp::Ordering::Equal => Self {
+                open: self.open || other.open,
+                ..self
+            },
             order if order == side => other,
             _ => self,
         }

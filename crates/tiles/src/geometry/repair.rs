@@ -5,8 +5,8 @@
 //! up to one, whatever the snapping did, and so at least one of them is not zero.
 
 use super::arrange::{self, Edges};
-use super::node::{self, TooTangled};
-use super::{Part, Parts, Point, unspike};
+use super::node::{self, EdgeKey, TooTangled};
+use super::{Part, Parts, Point, area2, unspike};
 use crate::check;
 
 /// Times that vertices may be inserted before a feature is given up. One suffices by the theorem of snap
@@ -19,12 +19,32 @@ pub(crate) type Polygons = Vec<Vec<Vec<Point>>>;
 /// The polygons as valid ones, empty when nothing has an area; `None` when they cannot be made valid.
 /// With [`Noding::Done`] edges must meet only at their ends.
 pub(crate) fn repair(coords: &[Point], parts: &[Part], noding: Noding) -> Option<Polygons> {
+    let as_it_is = directed(coords, parts);
+    if check::polygons(&as_it_is).is_ok() {
+        // Rings that only touch.
+        return Some(as_it_is);
+    }
     let polygons = match noding {
         Noding::Done => arranged(coords, parts),
         Noding::Due => arranged_after_noding(coords, parts)?,
     };
     // Keeps a mistake in this module from readers.
     check::polygons(&polygons).is_ok().then_some(polygons)
+}
+
+/// The rings as they are, each in the direction that MVT wants.
+fn directed(coords: &[Point], parts: &[Part]) -> Polygons {
+    let ring = |part: &Part| {
+        let mut ring = part.of(coords).to_vec();
+        if (area2(&ring) < 0) != part.interior {
+            ring.reverse();
+        }
+        ring
+    };
+    let groups = parts.chunk_by(|_, next| next.interior);
+    groups
+        .map(|group| group.iter().map(ring).collect())
+        .collect()
 }
 
 /// Whether [`node::nodes`] has nothing more to ask for.
@@ -80,14 +100,21 @@ fn noded(coords: &[Point], parts: &[Part]) -> Option<Parts> {
         parts: parts.to_vec(),
     };
     for _ in 0..ROUNDS {
-        let nodes = node::nodes(&rings.coords, &rings.parts).map_err(|TooTangled| ()).ok()?;
+        let nodes = node::nodes(&rings.coords, &rings.parts)
+            .map_err(|TooTangled| ())
+            .ok()?;
         if nodes.is_empty() {
             return Some(rings);
         }
         let mut bent = Parts::default();
         for part in &rings.parts {
             let start = bent.coords.len();
-            insert(part.of(&rings.coords), &nodes, &mut bent.coords);
+            insert(
+                part.of(&rings.coords),
+                &nodes,
+                &mut bent.coords,
+                &mut Vec::new(),
+            );
             unspike(&mut bent.coords, start);
             // An exterior without vertices still has its holes behind it.
             bent.close(start, part.interior);
@@ -97,14 +124,30 @@ fn noded(coords: &[Point], parts: &[Part]) -> Option<Parts> {
     None
 }
 
-/// Appends a ring with the vertices that `nodes` (sorted by edge) has for its edges.
-pub(crate) fn insert(ring: &[Point], nodes: &[(node::EdgeKey, Point)], out: &mut Vec<Point>) {
-    for (&a, &b) in ring.iter().zip(ring.iter().cycle().skip(1)) {
+/// Appends a ring with the vertices that `nodes` (sorted by edge) has for its edges; `fresh` gets the edges which
+/// that makes.
+pub(crate) fn insert(
+    ring: &[Point],
+    nodes: &[(EdgeKey, Point)],
+    out: &mut Vec<Point>,
+    fresh: &mut Vec<EdgeKey>,
+) {
+    let next = ring.iter().skip(1).chain(ring.first());
+    for (&a, &b) in ring.iter().zip(next) {
         out.push(a);
         let edge = node::key(a, b);
         let first = nodes.partition_point(|(e, _)| *e < edge);
         let from = out.len();
-        out.extend(nodes[first..].iter().take_while(|(e, _)| *e == edge).map(|(_, p)| *p));
-        node::along(a, b, &mut out[from..]);
+        out.extend(
+            nodes[first..]
+                .iter()
+                .take_while(|(e, _)| *e == edge)
+                .map(|(_, p)| *p),
+        );
+        if out.len() > from {
+            node::along(a, b, &mut out[from..]);
+            fresh.extend(out[from - 1..].windows(2).map(|w| node::key(w[0], w[1])));
+            fresh.extend(out.last().map(|&last| node::key(last, b)));
+        }
     }
 }

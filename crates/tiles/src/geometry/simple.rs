@@ -132,7 +132,10 @@ impl<'a> Crowd<'a> {
             return false;
         }
         let clash = |cell: &[u32]| {
-            let mut pairs = cell.iter().enumerate().flat_map(|(i, &e)| cell[..i].iter().map(move |&f| (e, f)));
+            let mut pairs = cell
+                .iter()
+                .enumerate()
+                .flat_map(|(i, &e)| cell[..i].iter().map(move |&f| (e, f)));
             pairs.any(|(e, f)| self.clash(e as usize, f as usize))
         };
         if self.buckets.cells().any(clash) {
@@ -141,7 +144,13 @@ impl<'a> Crowd<'a> {
         if self.parts.len() == 1 {
             return true;
         }
-        let weight = |part: &Part| if (area2(part.of(self.coords)) > 0) == part.interior { -1 } else { 1 };
+        let weight = |part: &Part| {
+            if (area2(part.of(self.coords)) > 0) == part.interior {
+                -1
+            } else {
+                1
+            }
+        };
         let weights: Vec<i32> = self.parts.iter().map(weight).collect();
         (0..self.parts.len()).all(|ring| self.placed_well(ring, &weights))
     }
@@ -154,7 +163,13 @@ impl<'a> Crowd<'a> {
         let ((e_ring, e_at), (f_ring, f_at)) = (self.owners[e], self.owners[f]);
         if e_ring == f_ring {
             let part = self.parts[e_ring as usize];
-            let after = |at: u32| if at + 1 == part.end { part.start } else { at + 1 };
+            let after = |at: u32| {
+                if at + 1 == part.end {
+                    part.start
+                } else {
+                    at + 1
+                }
+            };
             if after(e_at) == f_at {
                 return folds(a, b, d);
             }
@@ -171,7 +186,10 @@ impl<'a> Crowd<'a> {
     fn placed_well(&self, ring: usize, weights: &[i32]) -> bool {
         let part = self.parts[ring];
         let start = self.coords[part.start as usize];
-        let shell = self.parts[..ring].iter().rposition(|p| !p.interior).filter(|_| part.interior);
+        let shell = self.parts[..ring]
+            .iter()
+            .rposition(|p| !p.interior)
+            .filter(|_| part.interior);
         let (mut depth, mut in_shell) = (0, false);
         for edge in self.buckets.north_of(start) {
             let owner = self.owners[edge as usize].0 as usize;
@@ -183,7 +201,11 @@ impl<'a> Crowd<'a> {
                 continue;
             }
             in_shell ^= Some(owner) == shell;
-            depth += if eastward { weights[owner] } else { -weights[owner] };
+            depth += if eastward {
+                weights[owner]
+            } else {
+                -weights[owner]
+            };
         }
         in_shell == part.interior && depth == i32::from(part.interior)
     }
@@ -192,6 +214,7 @@ impl<'a> Crowd<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::check;
     use crate::geometry::Parts;
 
     fn valid(rings: &[(bool, &[Point])]) -> bool {
@@ -224,7 +247,16 @@ mod tests {
             // Touches itself at a vertex, at an edge; winds around twice.
             &[[0, 0], [4, 0], [2, 2], [4, 4], [0, 4], [2, 2]],
             &[[0, 0], [4, 0], [4, 4], [2, 0], [0, 4]],
-            &[[0, 0], [4, 0], [4, 4], [0, 4], [0, 0], [4, 0], [4, 4], [0, 4]],
+            &[
+                [0, 0],
+                [4, 0],
+                [4, 4],
+                [0, 4],
+                [0, 0],
+                [4, 0],
+                [4, 4],
+                [0, 4],
+            ],
         ];
         for ring in bad {
             assert!(!valid(&[(false, ring)]), "{ring:?}");
@@ -235,9 +267,17 @@ mod tests {
     fn holes_lie_in_their_own_exterior() {
         let (shell, hole) = (square(0, 0, 20), square(5, 5, 5));
         assert!(valid(&[(false, &shell), (true, &hole)]));
-        assert!(valid(&[(false, &shell), (true, &hole), (false, &square(6, 6, 2))]));
+        assert!(valid(&[
+            (false, &shell),
+            (true, &hole),
+            (false, &square(6, 6, 2))
+        ]));
         assert!(!valid(&[(false, &shell), (true, &square(30, 5, 5))]));
-        assert!(!valid(&[(false, &shell), (true, &hole), (true, &square(6, 6, 2))]));
+        assert!(!valid(&[
+            (false, &shell),
+            (true, &hole),
+            (true, &square(6, 6, 2))
+        ]));
         assert!(!valid(&[(false, &shell), (true, &square(0, 5, 5))]));
         let (other, away) = (square(30, 0, 20), square(35, 5, 5));
         assert!(valid(&[(false, &shell), (false, &other), (true, &away)]));
@@ -251,5 +291,102 @@ mod tests {
         assert!(!valid(&[(false, &square(5, 5, 5)), (false, &shell)]));
         assert!(!valid(&[(false, &shell), (false, &square(20, 0, 5))]));
         assert!(valid(&[(false, &shell), (false, &square(21, 0, 5))]));
+    }
+
+    fn random(seed: &mut u64, n: i32) -> i32 {
+        *seed = seed
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        i32::try_from((*seed >> 33) % u64::try_from(n).unwrap()).unwrap()
+    }
+
+    fn directed(mut ring: Vec<Point>, interior: bool) -> Vec<Point> {
+        if (area2(&ring) < 0) != interior {
+            ring.reverse();
+        }
+        ring
+    }
+
+    /// The checker finds the same rings valid, by other means.
+    #[test]
+    fn the_checker_agrees_on_single_rings() {
+        let (mut seed, mut good) = (3, 0);
+        for round in 0..400_000 {
+            // Few vertices on a small lattice, and more in a circle with a wobble, above and below PAIRWISE.
+            let ring: Vec<Point> = if round % 4 > 0 {
+                let n = 3 + random(&mut seed, 5);
+                (0..n)
+                    .map(|_| [random(&mut seed, 6), random(&mut seed, 6)])
+                    .collect()
+            } else {
+                let n = 5 + random(&mut seed, 40);
+                let spot = |k: i32| {
+                    let angle = f64::from(k) / f64::from(n) * std::f64::consts::TAU;
+                    let r = 6.0 + f64::from(random(&mut seed, 30)) / 3.0;
+                    [(r * angle.cos()) as i32, (r * angle.sin()) as i32]
+                };
+                (0..n).map(spot).collect()
+            };
+            let quick = valid(&[(false, &ring)]);
+            let slow = check::polygons(&[vec![directed(ring.clone(), false)]]).is_ok();
+            assert_eq!(quick, slow, "{ring:?}");
+            good += usize::from(quick);
+        }
+        assert!(good > 10_000, "{good}");
+    }
+
+    /// With several rings it may say no where rings only touch, and never yes to what is not valid.
+    #[test]
+    fn the_checker_accepts_what_is_certainly_valid() {
+        let (mut seed, mut good, mut touching) = (4, [0; 2], 0);
+        for _ in 0..300_000 {
+            let mut ring = |interior: bool, reach: i32| {
+                let at = [random(&mut seed, reach), random(&mut seed, reach)];
+                let spread = 1 + random(&mut seed, reach);
+                let p = |seed: &mut u64| {
+                    [
+                        at[0] + random(seed, spread + 1),
+                        at[1] + random(seed, spread + 1),
+                    ]
+                };
+                directed(
+                    (0..3 + random(&mut seed, 2))
+                        .map(|_| p(&mut seed))
+                        .collect(),
+                    interior,
+                )
+            };
+            let (shell, other) = (ring(false, 12), ring(false, 12));
+            let (hole, second) = (ring(true, 12), ring(true, 6));
+            let all: [Vec<(bool, &[Point])>; 3] = [
+                vec![(false, &shell), (true, &hole)],
+                vec![(false, &shell), (false, &other)],
+                vec![
+                    (false, &shell),
+                    (true, &hole),
+                    (true, &second),
+                    (false, &other),
+                ],
+            ];
+            for rings in &all {
+                let quick = valid(rings);
+                let mut polygons: Vec<Vec<Vec<Point>>> = Vec::new();
+                for (interior, ring) in rings {
+                    if *interior {
+                        polygons.last_mut().unwrap().push(ring.to_vec());
+                    } else {
+                        polygons.push(vec![ring.to_vec()]);
+                    }
+                }
+                let slow = check::polygons(&polygons);
+                assert!(!quick || slow.is_ok(), "{slow:?} {polygons:?}");
+                good[usize::from(rings.len() > 2)] += usize::from(quick);
+                touching += usize::from(!quick && slow.is_ok());
+            }
+        }
+        assert!(
+            good[0] > 10_000 && good[1] > 10 && touching > 1000,
+            "{good:?} {touching}"
+        );
     }
 }

@@ -10,11 +10,17 @@ use super::LayerBuilder;
 use crate::geometry::collapse::placeholder;
 use crate::geometry::node::{self, EdgeKey, TooTangled};
 use crate::geometry::repair::{self, Noding, insert};
-use crate::geometry::{Point, simple, unspike};
+use crate::geometry::{Parts, Point, simple, unspike};
 
 /// Rounds after which neighbours are left as they are; 20,000 random features and 200 random coverages needed
 /// up to seven.
 const ROUNDS: usize = 8;
+
+/// Vertices above which a feature that was broken is not asked again whether it still is.
+const LARGE: u32 = 256;
+
+/// New edges up to which comparing each with the whole feature is quicker than sorting it into buckets.
+const MAX_FRESH: usize = 64;
 
 impl LayerBuilder {
     /// Makes every polygon valid; may be called again after more features were added.
@@ -23,7 +29,8 @@ impl LayerBuilder {
             return;
         }
         self.repaired.clear();
-        let mut broken: Vec<usize> = (0..self.rows.len()).filter(|&r| self.rows[r].broken).collect();
+        let rows = (0..self.rows.len()).filter(|&r| self.rows[r].broken);
+        let mut broken: Vec<Broken> = rows.map(|row| Broken { row, fresh: None }).collect();
         let mut noding = Noding::Due;
         for _ in 0..ROUNDS {
             let nodes = self.nodes(&broken);
@@ -63,13 +70,18 @@ impl LayerBuilder {
     }
 
     /// The vertices that broken features need on their edges, sorted.
-    fn nodes(&mut self, broken: &[usize]) -> Vec<(EdgeKey, Point)> {
+    fn nodes(&mut self, broken: &[Broken]) -> Vec<(EdgeKey, Point)> {
         let mut all = Vec::new();
-        for &row in broken {
-            let parts = &self.parts.parts[self.rows[row].parts.clone()];
-            match node::nodes(&self.parts.coords, parts) {
+        for broken in broken {
+            let coords = &self.parts.coords;
+            let parts = &self.parts.parts[self.rows[broken.row].parts.clone()];
+            let nodes = match &broken.fresh {
+                Some(fresh) => Ok(node::nodes_near(coords, parts, fresh)),
+                None => node::nodes(coords, parts),
+            };
+            match nodes {
                 Ok(nodes) => all.extend(nodes),
-                Err(TooTangled) => self.give_up(row),
+                Err(TooTangled) => self.give_up(broken.row),
             }
         }
         all.sort_unstable();
@@ -86,7 +98,7 @@ impl LayerBuilder {
     }
 
     /// Inserts vertices wherever a feature has their edge. Returns the features that changed and are broken.
-    fn bend(&mut self, nodes: &[(EdgeKey, Point)]) -> Vec<usize> {
+    fn bend(&mut self, nodes: &[(EdgeKey, Point)]) -> Vec<Broken> {
         let edges = Edges::of(nodes);
         let mut broken = Vec::new();
         for (number, row) in self.rows.iter_mut().enumerate() {
@@ -98,34 +110,59 @@ impl LayerBuilder {
             if row.kind != WorldKind::Polygons || !parts.clone().any(|p| bent(self.parts.ring(p))) {
                 continue;
             }
-            let first = self.parts.parts.len();
-            let mut shell_stays = false;
-            for part in parts {
-                let interior = self.parts.parts[part].interior;
-                if interior && !shell_stays {
-                    continue;
-                }
-                let ring = self.parts.ring(part).to_vec();
-                let start = self.parts.coords.len();
-                insert(&ring, nodes, &mut self.parts.coords);
-                unspike(&mut self.parts.coords, start);
-                let stays = self.parts.coords.len() > start;
-                if stays {
-                    self.parts.close(start, interior);
-                }
-                if !interior {
-                    shell_stays = stays;
-                }
+            let mut fresh = Vec::new();
+            row.parts = bend_parts(&mut self.parts, parts, nodes, &mut fresh);
+            let now = &self.parts.parts[row.parts.clone()];
+            let size: u32 = now.iter().map(|p| p.end - p.start).sum();
+            // A large feature that was broken is taken to be so still.
+            if !(row.broken && size > LARGE) {
+                row.broken = !now.is_empty() && !simple::certainly_valid(&self.parts.coords, now);
             }
-            row.parts = first..self.parts.parts.len();
-            row.broken = !row.parts.is_empty()
-                && !simple::certainly_valid(&self.parts.coords, &self.parts.parts[row.parts.clone()]);
             if row.broken {
-                broken.push(number);
+                broken.push(Broken {
+                    row: number,
+                    fresh: Some(fresh).filter(|f| f.len() <= MAX_FRESH),
+                });
             }
         }
         broken
     }
+}
+
+/// Adds the parts again with the vertices inserted; `fresh` gets the edges that were not there before.
+fn bend_parts(
+    parts: &mut Parts,
+    old: std::ops::Range<usize>,
+    nodes: &[(EdgeKey, Point)],
+    fresh: &mut Vec<EdgeKey>,
+) -> std::ops::Range<usize> {
+    let first = parts.parts.len();
+    let mut shell_stays = false;
+    for part in old {
+        let interior = parts.parts[part].interior;
+        if interior && !shell_stays {
+            continue;
+        }
+        let ring = parts.ring(part).to_vec();
+        let start = parts.coords.len();
+        insert(&ring, nodes, &mut parts.coords, fresh);
+        unspike(&mut parts.coords, start);
+        let stays = parts.coords.len() > start;
+        if stays {
+            parts.close(start, interior);
+        }
+        if !interior {
+            shell_stays = stays;
+        }
+    }
+    first..parts.parts.len()
+}
+
+/// A feature to be noded.
+struct Broken {
+    row: usize,
+    /// The edges that are new since it was noded or valid; `None` for all.
+    fresh: Option<Vec<EdgeKey>>,
 }
 
 /// A set of edges that says no quickly.

@@ -6,10 +6,19 @@ use crate::support::coord;
 
 #[test]
 fn columns_and_rows_beyond_the_zoom_are_refused() {
-    assert_eq!(TileCoord::new(0, 1, 0), Err(Error::OutOfRange { z: 0, x: 1, y: 0 }));
-    assert_eq!(TileCoord::new(3, 7, 8), Err(Error::OutOfRange { z: 3, x: 7, y: 8 }));
+    assert_eq!(
+        TileCoord::new(0, 1, 0),
+        Err(Error::OutOfRange { z: 0, x: 1, y: 0 })
+    );
+    assert_eq!(
+        TileCoord::new(3, 7, 8),
+        Err(Error::OutOfRange { z: 3, x: 7, y: 8 })
+    );
     assert_eq!(TileCoord::new(21, 0, 0), Err(Error::Zoom(21)));
-    assert_eq!(TileCoord::new(255, u32::MAX, u32::MAX), Err(Error::Zoom(255)));
+    assert_eq!(
+        TileCoord::new(255, u32::MAX, u32::MAX),
+        Err(Error::Zoom(255))
+    );
     let last = (1 << 20) - 1;
     assert!(TileCoord::new(20, last, last).is_ok());
     assert!(TileCoord::new(20, last + 1, 0).is_err());
@@ -34,7 +43,12 @@ fn children_are_in_their_parent() {
 
 #[test]
 fn the_tile_of_a_place_has_it_in_its_bounds() {
-    for (lon, lat) in [(24.71, 48.92), (-179.99, 84.9), (179.99, -84.9), (0.001, -0.001)] {
+    for (lon, lat) in [
+        (24.71, 48.92),
+        (-179.99, 84.9),
+        (179.99, -84.9),
+        (0.001, -0.001),
+    ] {
         for z in 0..=18 {
             let tile = TileCoord::containing(z, project(lon, lat)).unwrap();
             let Envelope { min, max } = tile.bounds();
@@ -50,9 +64,20 @@ fn bounds_of_a_known_tile() {
     let Envelope { min, max } = coord(14, 9316, 5651).bounds();
     let near = |a: [f64; 2], b: [f64; 2]| (0..2).all(|k| (a[k] - b[k]).abs() < 1e-6);
     // lon = x / 2^z * 360 - 180; lat = atan(sinh(pi * (1 - 2 y / 2^z))).
-    let lat = |y: f64| (std::f64::consts::PI * (1.0 - 2.0 * y / 16384.0)).sinh().atan().to_degrees();
-    assert!(near(min, [9316.0 / 16384.0 * 360.0 - 180.0, lat(5652.0)]), "{min:?}");
-    assert!(near(max, [9317.0 / 16384.0 * 360.0 - 180.0, lat(5651.0)]), "{max:?}");
+    let lat = |y: f64| {
+        (std::f64::consts::PI * (1.0 - 2.0 * y / 16384.0))
+            .sinh()
+            .atan()
+            .to_degrees()
+    };
+    assert!(
+        near(min, [9316.0 / 16384.0 * 360.0 - 180.0, lat(5652.0)]),
+        "{min:?}"
+    );
+    assert!(
+        near(max, [9317.0 / 16384.0 * 360.0 - 180.0, lat(5651.0)]),
+        "{max:?}"
+    );
 }
 
 #[test]
@@ -74,7 +99,10 @@ fn the_whole_world_is_one_box_up_to_the_poles() {
     let boxes: Vec<_> = coord(0, 0, 0).query_envelopes().collect();
     assert_eq!(
         boxes,
-        [Envelope { min: [-180.0, -90.0], max: [180.0, 90.0] }]
+        [Envelope {
+            min: [-180.0, -90.0],
+            max: [180.0, 90.0]
+        }]
     );
     let boxes: Vec<_> = coord(1, 0, 0).query_envelopes().collect();
     assert_eq!(boxes.len(), 2);
@@ -84,7 +112,11 @@ fn the_whole_world_is_one_box_up_to_the_poles() {
 /// Whatever rounds into the buffered square is in a query box.
 #[test]
 fn the_query_box_holds_all_that_is_drawn() {
-    for tile in [coord(20, 596_000, 361_000), coord(16, 37_267, 22_600), coord(3, 0, 7)] {
+    for tile in [
+        coord(20, 596_000, 361_000),
+        coord(16, 37_267, 22_600),
+        coord(3, 0, 7),
+    ] {
         let boxes: Vec<_> = tile.query_envelopes().collect();
         let pixel = 1_i64 << (20 - tile.z());
         for px in [-64, 0, 4096, 4160] {
@@ -96,7 +128,9 @@ fn the_query_box_holds_all_that_is_drawn() {
                     let x = u32::try_from(x.rem_euclid(1 << 32)).unwrap();
                     let Ok(y) = u32::try_from(y) else { continue };
                     let p = unproject([x, y]);
-                    let held = boxes.iter().any(|b| (0..2).all(|k| b.min[k] <= p[k] && p[k] <= b.max[k]));
+                    let held = boxes
+                        .iter()
+                        .any(|b| (0..2).all(|k| b.min[k] <= p[k] && p[k] <= b.max[k]));
                     assert!(held, "{tile:?} {p:?} {boxes:?}");
                 }
             }

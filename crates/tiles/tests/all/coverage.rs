@@ -29,36 +29,71 @@ struct Plan {
 }
 
 fn coverage(plan: &Plan, random: &mut Random) -> Coverage {
-    let Plan { tile, corner, cell, columns, rows, wild } = *plan;
+    let Plan {
+        tile,
+        corner,
+        cell,
+        columns,
+        rows,
+        wild,
+    } = *plan;
     let to_world = |p: [f64; 2]| crate::support::world(tile, p);
     let mut node = |i: usize, j: usize| {
         let jitter = [random.unit() * wild, random.unit() * wild];
-        [corner[0] + (i as f64 + jitter[0]) * cell, corner[1] + (j as f64 + jitter[1]) * cell]
+        [
+            corner[0] + (i as f64 + jitter[0]) * cell,
+            corner[1] + (j as f64 + jitter[1]) * cell,
+        ]
     };
-    let nodes: Vec<Vec<[f64; 2]>> = (0..=rows).map(|j| (0..=columns).map(|i| node(i, j)).collect()).collect();
+    let nodes: Vec<Vec<[f64; 2]>> = (0..=rows)
+        .map(|j| (0..=columns).map(|i| node(i, j)).collect())
+        .collect();
     // Vertices between two nodes, from the one on to the other.
     let mut between = |a: [f64; 2], b: [f64; 2]| -> Vec<WorldPoint> {
         let count = random.below(5);
         let mut line = vec![to_world(a)];
         for k in 1..=count {
             let t = k as f64 / (count + 1) as f64;
-            let off = [random.unit() * wild * cell * 0.3, random.unit() * wild * cell * 0.3];
-            line.push(to_world([a[0] + (b[0] - a[0]) * t + off[0], a[1] + (b[1] - a[1]) * t + off[1]]));
+            let off = [
+                random.unit() * wild * cell * 0.3,
+                random.unit() * wild * cell * 0.3,
+            ];
+            line.push(to_world([
+                a[0] + (b[0] - a[0]) * t + off[0],
+                a[1] + (b[1] - a[1]) * t + off[1],
+            ]));
         }
         line.push(to_world(b));
         line
     };
-    let across: Vec<Vec<Vec<WorldPoint>>> =
-        (0..=rows).map(|j| (0..columns).map(|i| between(nodes[j][i], nodes[j][i + 1])).collect()).collect();
-    let down: Vec<Vec<Vec<WorldPoint>>> =
-        (0..rows).map(|j| (0..=columns).map(|i| between(nodes[j][i], nodes[j + 1][i])).collect()).collect();
+    let across: Vec<Vec<Vec<WorldPoint>>> = (0..=rows)
+        .map(|j| {
+            (0..columns)
+                .map(|i| between(nodes[j][i], nodes[j][i + 1]))
+                .collect()
+        })
+        .collect();
+    let down: Vec<Vec<Vec<WorldPoint>>> = (0..rows)
+        .map(|j| {
+            (0..=columns)
+                .map(|i| between(nodes[j][i], nodes[j + 1][i]))
+                .collect()
+        })
+        .collect();
     let mut parcels = Vec::new();
     for j in 0..rows {
         for i in 0..columns {
             let back = |line: &[WorldPoint]| line.iter().rev().copied().collect::<Vec<_>>();
-            let sides =
-                [across[j][i].clone(), down[j][i + 1].clone(), back(&across[j + 1][i]), back(&down[j][i])];
-            let mut ring: Vec<WorldPoint> = sides.iter().flat_map(|s| s[..s.len() - 1].iter().copied()).collect();
+            let sides = [
+                across[j][i].clone(),
+                down[j][i + 1].clone(),
+                back(&across[j + 1][i]),
+                back(&down[j][i]),
+            ];
+            let mut ring: Vec<WorldPoint> = sides
+                .iter()
+                .flat_map(|s| s[..s.len() - 1].iter().copied())
+                .collect();
             if random.below(2) == 0 {
                 ring.reverse();
             }
@@ -66,7 +101,10 @@ fn coverage(plan: &Plan, random: &mut Random) -> Coverage {
             ring.rotate_left(shift);
             let mut rings = vec![(false, ring)];
             if random.below(8) == 0 {
-                let middle = [corner[0] + (i as f64 + 0.5) * cell, corner[1] + (j as f64 + 0.5) * cell];
+                let middle = [
+                    corner[0] + (i as f64 + 0.5) * cell,
+                    corner[1] + (j as f64 + 0.5) * cell,
+                ];
                 let island: Vec<WorldPoint> = (0..9)
                     .map(|k| {
                         let angle = f64::from(k) / 9.0 * std::f64::consts::TAU;
@@ -81,8 +119,16 @@ fn coverage(plan: &Plan, random: &mut Random) -> Coverage {
         }
     }
     let margin = cell * (wild * 1.5 + 0.01) + 2.0;
-    let far = [corner[0] + columns as f64 * cell, corner[1] + rows as f64 * cell];
-    let covered = [corner[0] + margin, corner[1] + margin, far[0] - margin, far[1] - margin];
+    let far = [
+        corner[0] + columns as f64 * cell,
+        corner[1] + rows as f64 * cell,
+    ];
+    let covered = [
+        corner[0] + margin,
+        corner[1] + margin,
+        far[0] - margin,
+        far[1] - margin,
+    ];
     Coverage { parcels, covered }
 }
 
@@ -92,11 +138,28 @@ fn plan(random: &mut Random, cell: f64, wild: f64) -> Plan {
     let size = 1_u64 << z;
     let mut at = || u32::try_from(1 + random.below(size - 2)).unwrap();
     let tile = coord(z, at(), at());
-    let (columns, rows) = if cell > 200.0 { ((4500.0 / cell) as usize, (4500.0 / cell) as usize) } else { (40, 30) };
+    let (columns, rows) = if cell > 200.0 {
+        ((4500.0 / cell) as usize, (4500.0 / cell) as usize)
+    } else {
+        (40, 30)
+    };
     let reach = 4096.0 + 128.0 - columns as f64 * cell;
-    let mut start = || if cell > 200.0 { -200.0 + random.unit() * 50.0 } else { -64.0 + (random.unit() + 1.0) / 2.0 * reach };
+    let mut start = || {
+        if cell > 200.0 {
+            -200.0 + random.unit() * 50.0
+        } else {
+            -64.0 + (random.unit() + 1.0) / 2.0 * reach
+        }
+    };
     let corner = [start(), start()];
-    Plan { tile, corner, cell, columns, rows, wild }
+    Plan {
+        tile,
+        corner,
+        cell,
+        columns,
+        rows,
+        wild,
+    }
 }
 
 fn rings(layer: &Layer) -> impl Iterator<Item = (u64, &[Vec<[i32; 2]>])> {
@@ -108,7 +171,12 @@ fn rings(layer: &Layer) -> impl Iterator<Item = (u64, &[Vec<[i32; 2]>])> {
 
 /// The widest stretch without any polygon on the lines y = n + 1/2 of the covered part of the tile.
 fn widest_gap(layer: &Layer, covered: [f64; 4]) -> f64 {
-    let [west, north, east, south] = [covered[0].max(0.0), covered[1].max(0.0), covered[2].min(4096.0), covered[3].min(4096.0)];
+    let [west, north, east, south] = [
+        covered[0].max(0.0),
+        covered[1].max(0.0),
+        covered[2].min(4096.0),
+        covered[3].min(4096.0),
+    ];
     let first = north.ceil() as i32;
     let lines = usize::try_from((south.floor() as i32 - first).max(0)).unwrap();
     let mut spans: Vec<Vec<[f64; 2]>> = vec![Vec::new(); lines];
@@ -119,7 +187,10 @@ fn widest_gap(layer: &Layer, covered: [f64; 4]) -> f64 {
             for (&a, &b) in ring.iter().zip(ring.iter().cycle().skip(1)) {
                 // The same arithmetic for both directions of an edge.
                 let (a, b) = if a <= b { (a, b) } else { (b, a) };
-                let (low, high) = (a[1].min(b[1]).max(first), a[1].max(b[1]).min(first + lines as i32));
+                let (low, high) = (
+                    a[1].min(b[1]).max(first),
+                    a[1].max(b[1]).min(first + lines as i32),
+                );
                 for y in low..high {
                     let t = (f64::from(y) + 0.5 - f64::from(a[1])) / f64::from(b[1] - a[1]);
                     let line = (y - first) as usize;
@@ -165,17 +236,29 @@ fn no_gap_opens_in_200_random_tiles() {
         assert_eq!(builder.dropped(), 0);
         let layer = decoded(builder).unwrap().layers.remove(0);
         total += layer.features.len();
-        repaired += rings(&layer).filter(|(_, r)| r.iter().filter(|r| area2(r) > 0).count() > 1).count();
+        repaired += rings(&layer)
+            .filter(|(_, r)| r.iter().filter(|r| area2(r) > 0).count() > 1)
+            .count();
         let gap = widest_gap(&layer, coverage.covered);
-        assert!(gap < 1e-6, "round {round}, {:?}, cell {cell:.1}: a gap of {gap} pixels", plan.tile);
+        assert!(
+            gap < 1e-6,
+            "round {round}, {:?}, cell {cell:.1}: a gap of {gap} pixels",
+            plan.tile
+        );
     }
     println!("{total} features, {repaired} of them in several parts");
-    assert!(repaired > 100, "the coverages are too tame: {repaired} of {total}");
+    assert!(
+        repaired > 100,
+        "the coverages are too tame: {repaired} of {total}"
+    );
 }
 
 fn area2(ring: &[[i32; 2]]) -> i64 {
     let next = ring.iter().cycle().skip(1);
-    ring.iter().zip(next).map(|(a, b)| i64::from(a[0]) * i64::from(b[1]) - i64::from(b[0]) * i64::from(a[1])).sum()
+    ring.iter()
+        .zip(next)
+        .map(|(a, b)| i64::from(a[0]) * i64::from(b[1]) - i64::from(b[0]) * i64::from(a[1]))
+        .sum()
 }
 
 /// With parcels of 40 pixels and more nothing needs repair, and each edge that shows is in exactly two parcels.
@@ -192,7 +275,9 @@ fn each_shared_edge_is_in_both_neighbours() {
         for (_, polygon) in rings(&layer) {
             for ring in polygon {
                 for (&a, &b) in ring.iter().zip(ring.iter().cycle().skip(1)) {
-                    *edges.entry(if a <= b { [a, b] } else { [b, a] }).or_default() += 1;
+                    *edges
+                        .entry(if a <= b { [a, b] } else { [b, a] })
+                        .or_default() += 1;
                 }
             }
         }
@@ -200,7 +285,10 @@ fn each_shared_edge_is_in_both_neighbours() {
         for (edge, count) in edges {
             let shows = edge.iter().any(|p| {
                 let [x, y] = p.map(f64::from);
-                west.max(0.0) < x && x < east.min(4096.0) && north.max(0.0) < y && y < south.min(4096.0)
+                west.max(0.0) < x
+                    && x < east.min(4096.0)
+                    && north.max(0.0) < y
+                    && y < south.min(4096.0)
             });
             if shows {
                 assert_eq!(count, 2, "round {round}, {:?}: {edge:?}", plan.tile);
@@ -231,7 +319,9 @@ fn tiles_agree_across_their_seam() {
                 all.extend(polygon.iter().flatten().map(|p| (id, [p[0] + moved, p[1]])));
             }
             // Clipping makes vertices on the sides of either square.
-            all.retain(|(_, p)| (4096 - 63..4096 + 64).contains(&p[0]) && (0..=4096).contains(&p[1]));
+            all.retain(|(_, p)| {
+                (4096 - 63..4096 + 64).contains(&p[0]) && (0..=4096).contains(&p[1])
+            });
             all.sort_unstable();
             all
         };

@@ -20,7 +20,8 @@ fn place(tile: TileCoord) -> impl Strategy<Value = WorldPoint> {
         (0..6_i64, 0..6_i64).prop_map(move |(x, y)| near(x * pixel, y * pixel)),
         (0..20 * pixel, 0..20 * pixel).prop_map(move |(x, y)| near(x, y)),
         (-2..3_i64, -2..3_i64).prop_map(move |(x, y)| near(x * 2048 * pixel, y * 2048 * pixel)),
-        (-9000 * pixel..9000 * pixel, -9000 * pixel..9000 * pixel).prop_map(move |(x, y)| near(x, y)),
+        (-9000 * pixel..9000 * pixel, -9000 * pixel..9000 * pixel)
+            .prop_map(move |(x, y)| near(x, y)),
         any::<[u32; 2]>(),
     ]
 }

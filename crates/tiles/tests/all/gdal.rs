@@ -9,10 +9,16 @@ use tiles::{LayerBuilder, TileCoord, TileValue};
 use crate::support::{Random, coord, polygons, values, world};
 
 fn run(command: &str, args: &[&str]) -> String {
-    let output = Command::new(command).args(args).output().expect("gdal-bin is installed");
+    let output = Command::new(command)
+        .args(args)
+        .output()
+        .expect("gdal-bin is installed");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && !errors.contains("ERROR"), "{command} {args:?}: {errors}{text}");
+    assert!(
+        output.status.success() && !errors.contains("ERROR"),
+        "{command} {args:?}: {errors}{text}"
+    );
     text
 }
 
@@ -24,8 +30,18 @@ fn write(folder: &Path, tile: TileCoord, random: &mut Random) -> usize {
         let middle = [random.unit() * 2040. + 2048., random.unit() * 2040. + 2048.];
         let size = 2.0_f64.powf(random.unit() * 5.0 + 4.0);
         let vertices = 3 + random.below(6);
-        let mut off = |size: f64| world(tile, [middle[0] + random.unit() * size, middle[1] + random.unit() * size]);
-        let ring = (0..vertices).map(|i| off(if i == 0 { 0.0 } else { size })).collect();
+        let mut off = |size: f64| {
+            world(
+                tile,
+                [
+                    middle[0] + random.unit() * size,
+                    middle[1] + random.unit() * size,
+                ],
+            )
+        };
+        let ring = (0..vertices)
+            .map(|i| off(if i == 0 { 0.0 } else { size }))
+            .collect();
         let hole = (0..4).map(|_| off(size / 3.0)).collect();
         let number = format!("2610100000:01:001:{id:04}");
         let row = [
@@ -34,7 +50,11 @@ fn write(folder: &Path, tile: TileCoord, random: &mut Random) -> usize {
             TileValue::Integer(i64::from(id) * 1000),
             TileValue::Boolean(id % 2 == 0),
         ];
-        builder.add(id.unsigned_abs().into(), polygons(&[(false, ring), (true, hole)]).view(), values(&row));
+        builder.add(
+            id.unsigned_abs().into(),
+            polygons(&[(false, ring), (true, hole)]).view(),
+            values(&row),
+        );
     }
     let shown = builder.len();
     assert_eq!(builder.dropped(), 0);
@@ -62,15 +82,47 @@ fn gdal_finds_each_geometry_valid() {
         // Unclipped, as the tile holds it.
         let summary = run("ogrinfo", &["-ro", "-al", "-so", "-oo", "CLIP=NO", &source]);
         assert!(summary.contains("Layer name: parcels"), "{summary}");
-        assert!(summary.contains("number: String") && summary.contains("private: Integer(Boolean)"), "{summary}");
+        assert!(
+            summary.contains("number: String") && summary.contains("private: Integer(Boolean)"),
+            "{summary}"
+        );
         let out = folder.path().join(format!("{z}.geojson"));
         let sql = "SELECT COUNT(*) AS n, SUM(ST_IsValid(geometry)) AS valid, SUM(number IS NOT NULL) AS named FROM parcels";
-        run("ogr2ogr", &["-f", "GeoJSON", "-oo", "CLIP=NO", "-dialect", "sqlite", "-sql", sql, &out.display().to_string(), &source]);
+        run(
+            "ogr2ogr",
+            &[
+                "-f",
+                "GeoJSON",
+                "-oo",
+                "CLIP=NO",
+                "-dialect",
+                "sqlite",
+                "-sql",
+                sql,
+                &out.display().to_string(),
+                &source,
+            ],
+        );
         let text = std::fs::read_to_string(out).unwrap();
         let wanted = format!(r#""n": {shown}, "valid": {shown}, "named": {shown}"#);
         assert!(text.contains(&wanted), "{wanted}: {text}");
         // What GDAL reads of one feature.
-        let one = run("ogrinfo", &["-ro", "-q", "-oo", "CLIP=NO", "-where", "mvt_id = 7", &source, "parcels"]);
-        assert!(one.contains("2610100000:01:001:0007") && one.contains("floors (Real) = 7000"), "{one}");
+        let one = run(
+            "ogrinfo",
+            &[
+                "-ro",
+                "-q",
+                "-oo",
+                "CLIP=NO",
+                "-where",
+                "mvt_id = 7",
+                &source,
+                "parcels",
+            ],
+        );
+        assert!(
+            one.contains("2610100000:01:001:0007") && one.contains("floors (Real) = 7000"),
+            "{one}"
+        );
     }
 }

@@ -42,11 +42,23 @@ fn rings_are_directed_whatever_the_source_does() {
 
 #[test]
 fn a_polygon_over_the_whole_tile_is_the_buffered_square() {
-    let far = [[-9000., -9000.], [20000., -9000.], [20000., 20000.], [-9000., 20000.]];
+    let far = [
+        [-9000., -9000.],
+        [20000., -9000.],
+        [20000., 20000.],
+        [-9000., 20000.],
+    ];
     // One that wanders around outside, and one that goes around twice.
     let wander = [
-        [-9000., -9000.], [2000., -300.], [2000., -9000.], [9000., -9000.], [9000., 9000.],
-        [-100., 9000.], [-9000., 100.], [-100., 90.], [-9000., 80.],
+        [-9000., -9000.],
+        [2000., -300.],
+        [2000., -9000.],
+        [9000., -9000.],
+        [9000., 9000.],
+        [-100., 9000.],
+        [-9000., 100.],
+        [-100., 90.],
+        [-9000., 80.],
     ];
     let twice: Vec<_> = far.iter().chain(&far).copied().collect();
     let features = [&far[..], &wander, &twice].map(|r| polygons(&[ring(r)]));
@@ -57,15 +69,29 @@ fn a_polygon_over_the_whole_tile_is_the_buffered_square() {
         let mut corners: Vec<_> = line.split(['(', ')', ',']).skip(1).map(str::trim).collect();
         // Any corner may come first.
         corners.sort_unstable();
-        assert_eq!(corners, ["", "-64 -64", "-64 4160", "4160 -64", "4160 4160"], "{id}: {line}");
+        assert_eq!(
+            corners,
+            ["", "-64 -64", "-64 4160", "4160 -64", "4160 4160"],
+            "{id}: {line}"
+        );
     }
 }
 
 #[test]
 fn a_comb_is_cut_into_its_teeth() {
     let comb = [
-        [5000., 0.], [4000., 0.], [4000., 100.], [4900., 100.], [4900., 200.], [4000., 200.], [4000., 300.],
-        [4900., 300.], [4900., 400.], [4000., 400.], [4000., 500.], [5000., 500.],
+        [5000., 0.],
+        [4000., 0.],
+        [4000., 100.],
+        [4900., 100.],
+        [4900., 200.],
+        [4000., 200.],
+        [4000., 300.],
+        [4900., 300.],
+        [4900., 400.],
+        [4000., 400.],
+        [4000., 500.],
+        [5000., 500.],
     ];
     // Without bridges along the side of the square.
     assert_eq!(
@@ -131,7 +157,14 @@ fn lines_are_clipped_into_pieces() {
 
 #[test]
 fn points_beyond_the_buffer_go_one_by_one() {
-    let all = points(&at(&[[-64., 0.], [-65., 0.], [0., 0.], [4160., 4160.], [4161., 0.], [7.4, 7.5]]));
+    let all = points(&at(&[
+        [-64., 0.],
+        [-65., 0.],
+        [0., 0.],
+        [4160., 4160.],
+        [4161., 0.],
+        [7.4, 7.5],
+    ]));
     let beyond = points(&at(&[[-66., 0.]]));
     assert_eq!(
         text(tile(), &[beyond, all]),
@@ -142,23 +175,46 @@ fn points_beyond_the_buffer_go_one_by_one() {
 #[test]
 fn a_point_on_the_edge_is_in_both_tiles() {
     let on_edge = points(&at(&[[4096., 10.]]));
-    assert_eq!(text(tile(), std::slice::from_ref(&on_edge)), "layer test v2 extent 4096\n  1: points (4096 10)\n");
-    assert_eq!(text(coord(14, 9317, 5651), &[on_edge]), "layer test v2 extent 4096\n  1: points (0 10)\n");
+    assert_eq!(
+        text(tile(), std::slice::from_ref(&on_edge)),
+        "layer test v2 extent 4096\n  1: points (4096 10)\n"
+    );
+    assert_eq!(
+        text(coord(14, 9317, 5651), &[on_edge]),
+        "layer test v2 extent 4096\n  1: points (0 10)\n"
+    );
 }
 
 #[test]
 fn the_buffer_goes_over_the_antimeridian() {
     let last = coord(3, 7, 2);
-    let line = lines(&[vec![world(coord(3, 0, 2), [10., 5.]), world(coord(3, 0, 2), [500., 5.])]]);
-    assert_eq!(text(last, std::slice::from_ref(&line)), "layer test v2 extent 4096\n  1: lines (4106 5, 4160 5)\n");
+    let line = lines(&[vec![
+        world(coord(3, 0, 2), [10., 5.]),
+        world(coord(3, 0, 2), [500., 5.]),
+    ]]);
+    assert_eq!(
+        text(last, std::slice::from_ref(&line)),
+        "layer test v2 extent 4096\n  1: lines (4106 5, 4160 5)\n"
+    );
     let point = points(&[world(last, [4090., 7.])]);
-    assert_eq!(text(coord(3, 0, 2), &[point]), "layer test v2 extent 4096\n  1: points (-6 7)\n");
+    assert_eq!(
+        text(coord(3, 0, 2), &[point]),
+        "layer test v2 extent 4096\n  1: points (-6 7)\n"
+    );
     assert_eq!(text(coord(3, 1, 2), &[line]), "");
 }
 
 #[test]
 fn a_polygon_around_the_world_is_one_piece_at_zoom_0() {
-    let all = polygons(&[(false, vec![[0, 1 << 30], [u32::MAX, 1 << 30], [u32::MAX, 3 << 30], [0, 3 << 30]])]);
+    let all = polygons(&[(
+        false,
+        vec![
+            [0, 1 << 30],
+            [u32::MAX, 1 << 30],
+            [u32::MAX, 3 << 30],
+            [0, 3 << 30],
+        ],
+    )]);
     assert_eq!(
         text(coord(0, 0, 0), &[all]),
         "layer test v2 extent 4096\n  \
@@ -174,8 +230,19 @@ fn properties_keep_type_and_bits() {
     let rows: [&[TileValue<'_>]; 6] = [
         &[Boolean(true), Integer(1), Real(1.0), Text("1")],
         &[Null, Integer(-1), Real(-0.0), Text("")],
-        &[Boolean(false), Integer(i64::MIN), Real(f64::NAN), Text("Ґалаґан")],
-        &[Null, Integer((1 << 53) + 1), Real(f64::NEG_INFINITY), Null, Integer(7)],
+        &[
+            Boolean(false),
+            Integer(i64::MIN),
+            Real(f64::NAN),
+            Text("Ґалаґан"),
+        ],
+        &[
+            Null,
+            Integer((1 << 53) + 1),
+            Real(f64::NEG_INFINITY),
+            Null,
+            Integer(7),
+        ],
         // The second "i" counts when the first has no value; a seventh key does not exist.
         &[Null, Null, Real(0.0), Null, Integer(i64::MAX), Integer(3)],
         &[],
@@ -198,6 +265,10 @@ fn properties_keep_type_and_bits() {
 
 #[test]
 fn nothing_gives_no_layer() {
-    assert!(LayerBuilder::new(tile(), "empty", &["a"]).finish().is_none());
+    assert!(
+        LayerBuilder::new(tile(), "empty", &["a"])
+            .finish()
+            .is_none()
+    );
     assert_eq!(text(tile(), &[points(&[]), lines(&[]), polygons(&[])]), "");
 }

@@ -67,7 +67,8 @@ pub(crate) fn polygons(rings: &[(bool, Vec<WorldPoint>)]) -> WorldBuf {
         buf.coords.extend(ring);
         buf.coords.extend(ring.first());
         let mark = if *interior { INTERIOR } else { 0 };
-        buf.ends.push(u32::try_from(buf.coords.len()).unwrap() | mark);
+        buf.ends
+            .push(u32::try_from(buf.coords.len()).unwrap() | mark);
     }
     buf
 }
@@ -94,6 +95,8 @@ pub(crate) fn text(tile: TileCoord, features: &[WorldBuf]) -> String {
 }
 
 /// Values for `LayerBuilder::add`, in the order of the keys.
-pub(crate) fn values<'a>(values: &'a [TileValue<'a>]) -> impl Iterator<Item = (usize, TileValue<'a>)> {
+pub(crate) fn values<'a>(
+    values: &'a [TileValue<'a>],
+) -> impl Iterator<Item = (usize, TileValue<'a>)> {
     values.iter().copied().enumerate()
 }

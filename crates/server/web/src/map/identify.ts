@@ -105,6 +105,8 @@ export function lookAround(map: TownMap, shown: Shown): InView {
     // Half a zoom early, so that the names are there when the reader arrives.
     if (zoom < treatmentOf(c).labelZoom - 0.5) continue
     const text = shortNumber(label)
+    // A placeholder such as `---` names nothing.
+    if (!/[\p{L}\p{N}]/u.test(text)) continue
     const best = pieces.map((g) => fitText(g, text)).filter((x) => x !== undefined).sort((a, b) => a.zoom - b.zoom)[0]
     if (best) names.push({ collection: c.id, at: best.at, text, fit: Math.round(best.zoom * 100) / 100 })
   }
@@ -113,16 +115,17 @@ export function lookAround(map: TownMap, shown: Shown): InView {
   return { seen, present, names }
 }
 
-/** On the map a cadastral number is its last part: zone and quarter have labels of their own. */
+/** On the map a cadastral number of a zone, quarter or parcel is its last part: the rest is the same all around. */
 export function shortNumber(label: string): string {
-  return /^\d{10}:\d{2}:\d{3}:(\d{4})$/.exec(label)?.[1] ?? label
+  return /^\d{10}(?::\d{2,3})*:(\d{2,4})$/.exec(label)?.[1] ?? label
 }
 
-/** Id of the class that colours the feature, or `other`. */
+/** Id of the class that colours the feature, `property|group`, or `other`. */
 export function classOf(c: Collection, properties: Record<string, unknown> | null): string {
   const classes = treatmentOf(c).classes ?? []
   const used = classes.find((k) => properties?.[k.property] !== undefined && properties?.[k.property] !== null)
   if (!used) return 'other'
   const value = String(properties?.[used.property])
-  return used.groups.find((g) => g.values.map(String).includes(value))?.id ?? 'other'
+  const group = used.groups.find((g) => g.values.map(String).includes(value))
+  return group ? `${used.property}|${group.id}` : 'other'
 }

@@ -80,7 +80,7 @@ const RECIPE: Record<Treatment['recipe'], (p: Paint) => void> = {
   },
   settlement(p) {
     fill(p, p.colours.settlementFill, { 'fill-opacity': 0.8 })
-    line(p, 'line', p.colour, stops([9, 0.4], [14, 1]), { 'line-opacity': 0.7 }, 0.1)
+    line(p, 'line', p.colour, stops([9, 0.3], [14, 1]), { 'line-opacity': fade([9, 0.35], [13, 0.8]) }, 0.1)
     label(p, { font: REGULAR, size: stops([10, 10.5], [14, 14]), maxzoom: 15, slack: 2 })
   },
   building(p) {
@@ -93,20 +93,25 @@ const RECIPE: Record<Treatment['recipe'], (p: Paint) => void> = {
     label(p, { font: REGULAR, size: stops([17, 10], [19, 12]), colour: p.colours.parcelNumber, padding: 1 })
   },
   zone(p) {
-    fill(p, p.colour, { 'fill-opacity': fade([10, 0.42], [15, 0.36], [18, 0.18]) })
+    fill(p, p.colour, { 'fill-opacity': fade([10, 0.4], [15, 0.33], [18, 0.16]) })
     line(p, 'line', p.colour, stops([11, 0.4], [15, 1], [18, 2]), { 'line-opacity': 0.9 }, 0.1)
     label(p, { font: BOLD, size: stops([14, 10.5], [17, 13]), colour: p.colours.label })
   },
   overlay(p) {
-    add(p, 'hatch', { type: 'fill', paint: { 'fill-pattern': patternName(colourOf(p.t.colour, p.theme)), 'fill-opacity': 0.55 }, filter: POLYGONS })
+    add(p, 'hatch', { type: 'fill', paint: { 'fill-pattern': patternName(colourOf(p.t.colour, p.theme)), 'fill-opacity': fade([11, 0.55], [16, 0.4]) }, filter: POLYGONS })
     line(p, 'line', p.colour, stops([11, 0.8], [16, 1.6]), { 'line-dasharray': [4, 2] }, 0.1)
     label(p, { font: ITALIC, size: stops([15, 10.5], [18, 12]), colour: colourOf(p.t.colour, p.theme) })
   },
   boundary(p) {
     // Neighbours share a border and both draw it: dashes of two would fill each other's gaps, so only single ones are dashed.
-    line(p, 'band', p.colour, stops([8, 2], [13, 4], [16, 8]), { 'line-opacity': 0.1 })
-    line(p, 'line', p.colour, stops([6, 0.4], [12, 0.7], [17, 1.4]), p.t.dash ? { 'line-dasharray': p.t.dash } : { 'line-opacity': 0.85 }, 0.1)
+    line(p, 'band', p.colour, stops([8, 1.5], [13, 3], [16, 8]), { 'line-opacity': 0.12 })
+    line(p, 'line', p.colour, stops([6, 0.4], [13, 0.6], [17, 1.4]), p.t.dash ? { 'line-dasharray': p.t.dash } : { 'line-opacity': 0.6 }, 0.1)
     label(p, { font: REGULAR, size: stops([8, 10.5], [13, 13.5]), spacing: 0.06, colour: colourOf(p.t.colour, p.theme), slack: 1.2 })
+  },
+  territory(p) {
+    // The ground lies under everything, whatever the order of the border.
+    add(p, 'fill', { type: 'fill', paint: { 'fill-color': p.colours.land, 'fill-antialias': false }, filter: POLYGONS }, -p.t.order + 4)
+    RECIPE.boundary(p)
   },
   street(p) {
     const factor = widthFactor(p.t)
@@ -190,7 +195,7 @@ function line(p: Paint, name: string, colour: string | Expression, width: Stops 
   const dashed = 'line-dasharray' in paint
   add(p, name, {
     type: 'line',
-    layout: { 'line-join': p.t.recipe === 'boundary' ? 'bevel' : 'round', 'line-cap': dashed ? 'butt' : 'round' },
+    layout: { 'line-join': p.t.recipe === 'boundary' || p.t.recipe === 'territory' ? 'bevel' : 'round', 'line-cap': dashed ? 'butt' : 'round' },
     paint: { 'line-color': colour, 'line-width': isStops(width) ? interpolate(width) : width, ...paint },
     ...(p.c.geometryType === 'geometry' ? { filter: ['any', LINES, POLYGONS] } : {}),
   }, lift)
@@ -299,10 +304,10 @@ function hit(p: Paint): void {
 }
 
 /** The feature's name, in the reader's language where the data has it (`name_en` beside `name`). */
-export function labelText(p: { c: Collection; lang: Lang }): Expression | undefined {
+export function labelText(p: { c: Collection; t: Treatment; lang: Lang }): Expression | undefined {
   const property = p.c.labelProperty
   if (!property) return undefined
-  return ['to-string', ['coalesce', ['get', `${property}_${p.lang}`], ['get', property], '']] as unknown as Expression
+  return ['to-string', ['coalesce', ...(p.t.label ? [['get', p.t.label]] : []), ['get', `${property}_${p.lang}`], ['get', property], '']] as unknown as Expression
 }
 
 /** Shows a name from the zoom where it fits: in quarters of a zoom, because labels are laid out once a whole zoom. */

@@ -90,7 +90,7 @@ export function hitLayers(catalogue: readonly Collection[], visible: ReadonlySet
 function hitRank(c: Collection, t: Treatment): number {
   const kind = isPoint(c) ? 3 : isLine(c) ? 2 : 1
   // Boundaries are drawn above parcels but are the larger thing: a click means the parcel first.
-  const order = t.recipe === 'boundary' ? t.order - 60 : t.order
+  const order = t.recipe === 'boundary' || t.recipe === 'territory' ? t.order - 60 : t.order
   return kind * 1000 + order
 }
 

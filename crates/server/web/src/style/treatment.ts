@@ -9,7 +9,7 @@ import zoning from '$styles/zoning.json'
 import type { Collection } from '../lib/api'
 import type { Lang } from '../lib/i18n'
 
-export const RECIPES = ['parcel', 'building', 'block', 'land', 'zone', 'overlay', 'boundary', 'settlement', 'street', 'pipe', 'node', 'address', 'water', 'area', 'line', 'point'] as const
+export const RECIPES = ['parcel', 'building', 'block', 'land', 'zone', 'overlay', 'boundary', 'territory', 'settlement', 'street', 'pipe', 'node', 'address', 'water', 'area', 'line', 'point'] as const
 export type Recipe = (typeof RECIPES)[number]
 
 export interface ClassGroup {
@@ -29,6 +29,8 @@ export interface Given {
   minzoom?: number
   labelZoom?: number
   maxLabelZoom?: number
+  /** Property written on the map where it is shorter than the feature's name. */
+  label?: string
   icon?: string
   dash?: number[]
   flow?: boolean

@@ -39,20 +39,32 @@ impl RTreeObject for Entry {
 impl Item {
     /// `None` for what has no area or no finite coordinates.
     pub(super) fn new(fid: i64, geometry: &Geometry<f64>) -> Option<Self> {
-        let mut item =
-            Self { fid, edges: Vec::new(), min: [f64::INFINITY; 2], max: [f64::NEG_INFINITY; 2], tree: OnceLock::new() };
+        let mut item = Self {
+            fid,
+            edges: Vec::new(),
+            min: [f64::INFINITY; 2],
+            max: [f64::NEG_INFINITY; 2],
+            tree: OnceLock::new(),
+        };
         match geometry {
             Geometry::Polygon(p) => item.add(p),
             Geometry::MultiPolygon(m) => m.iter().for_each(|p| item.add(p)),
             _ => {}
         }
-        let finite = item.edges.iter().flatten().all(|c| c.x.is_finite() && c.y.is_finite());
+        let finite = item
+            .edges
+            .iter()
+            .flatten()
+            .all(|c| c.x.is_finite() && c.y.is_finite());
         (finite && !item.edges.is_empty()).then_some(item)
     }
 
     fn add(&mut self, polygon: &Polygon<f64>) {
         self.add_ring(polygon.exterior(), true);
-        polygon.interiors().iter().for_each(|hole| self.add_ring(hole, false));
+        polygon
+            .interiors()
+            .iter()
+            .for_each(|hole| self.add_ring(hole, false));
     }
 
     fn add_ring(&mut self, ring: &LineString<f64>, counter_clockwise: bool) {
@@ -60,7 +72,11 @@ impl Item {
         let area: f64 = ring.lines().map(|l| cross(l.start, l.end, *origin)).sum();
         let turn = (area > 0.0) != counter_clockwise;
         for line in ring.lines().filter(|l| l.start != l.end) {
-            self.edges.push(if turn { [line.end, line.start] } else { [line.start, line.end] });
+            self.edges.push(if turn {
+                [line.end, line.start]
+            } else {
+                [line.start, line.end]
+            });
             for c in [line.start, line.end] {
                 self.min = [self.min[0].min(c.x), self.min[1].min(c.y)];
                 self.max = [self.max[0].max(c.x), self.max[1].max(c.y)];
@@ -94,16 +110,26 @@ impl Item {
         let (min, max) = (aabb.lower(), aabb.upper());
         if self.edges.len() < MANY_EDGES {
             let meets = |[a, b]: &&[Coord<f64>; 2]| {
-                a.x.min(b.x) <= max[0] && a.x.max(b.x) >= min[0] && a.y.min(b.y) <= max[1] && a.y.max(b.y) >= min[1]
+                a.x.min(b.x) <= max[0]
+                    && a.x.max(b.x) >= min[0]
+                    && a.y.min(b.y) <= max[1]
+                    && a.y.max(b.y) >= min[1]
             };
             return self.edges.iter().filter(meets).copied().for_each(run);
         }
         let tree = self.tree.get_or_init(|| {
-            let rectangle = |[a, b]: &[Coord<f64>; 2]| Rectangle::from_corners([a.x, a.y], [b.x, b.y]);
+            let rectangle =
+                |[a, b]: &[Coord<f64>; 2]| Rectangle::from_corners([a.x, a.y], [b.x, b.y]);
             let edges = self.edges.iter().enumerate();
-            RTree::bulk_load(edges.map(|(i, e)| GeomWithData::new(rectangle(e), i as u32)).collect())
+            RTree::bulk_load(
+                edges
+                    .map(|(i, e)| GeomWithData::new(rectangle(e), i as u32))
+                    .collect(),
+            )
         });
-        tree.locate_in_envelope_intersecting(aabb).map(|e| self.edges[e.data as usize]).for_each(run);
+        tree.locate_in_envelope_intersecting(aabb)
+            .map(|e| self.edges[e.data as usize])
+            .for_each(run);
     }
 
     /// Whether a point lies inside, not on an edge; by the even-odd rule.
@@ -141,7 +167,12 @@ impl Item {
             rings = rings.into_iter().map(|ring| clipped(ring, aabb)).collect();
         }
         let planar = |ring: Vec<Coord<f64>>| ring.into_iter().map(|c| plane.to(c)).collect();
-        MultiPolygon(rings.into_iter().map(|ring| Polygon::new(LineString(planar(ring)), Vec::new())).collect())
+        MultiPolygon(
+            rings
+                .into_iter()
+                .map(|ring| Polygon::new(LineString(planar(ring)), Vec::new()))
+                .collect(),
+        )
     }
 }
 
@@ -161,7 +192,10 @@ fn clipped(ring: Vec<Coord<f64>>, aabb: &AABB<[f64; 2]>) -> Vec<Coord<f64>> {
             let (from, to) = (inside(*a), inside(*b));
             if (from < 0.0) != (to < 0.0) {
                 let t = from / (from - to);
-                out.push(Coord { x: a.x + (b.x - a.x) * t, y: a.y + (b.y - a.y) * t });
+                out.push(Coord {
+                    x: a.x + (b.x - a.x) * t,
+                    y: a.y + (b.y - a.y) * t,
+                });
             }
             if to >= 0.0 {
                 out.push(*b);
@@ -189,14 +223,24 @@ impl Plane {
         // Series of the meridian arc and of the parallel's radius; the next terms are under a decimetre.
         let north = 111_132.92 - 559.82 * (2.0 * phi).cos() + 1.175 * (4.0 * phi).cos();
         let east = 111_412.84 * phi.cos() - 93.5 * (3.0 * phi).cos();
-        Self { origin, east, north }
+        Self {
+            origin,
+            east,
+            north,
+        }
     }
 
     pub(super) fn to(&self, c: Coord<f64>) -> Coord<f64> {
-        Coord { x: (c.x - self.origin.x) * self.east, y: (c.y - self.origin.y) * self.north }
+        Coord {
+            x: (c.x - self.origin.x) * self.east,
+            y: (c.y - self.origin.y) * self.north,
+        }
     }
 
     pub(super) fn back(&self, c: Coord<f64>) -> [f64; 2] {
-        [c.x / self.east + self.origin.x, c.y / self.north + self.origin.y]
+        [
+            c.x / self.east + self.origin.x,
+            c.y / self.north + self.origin.y,
+        ]
     }
 }

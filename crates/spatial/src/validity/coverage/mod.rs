@@ -32,7 +32,12 @@ pub struct CoverageOptions {
 
 impl Default for CoverageOptions {
     fn default() -> Self {
-        Self { min_area: 0.01, max_gap_area: 100.0, max_gap_width: 1.0, max_defects: 10_000 }
+        Self {
+            min_area: 0.01,
+            max_gap_area: 100.0,
+            max_gap_width: 1.0,
+            max_defects: 10_000,
+        }
     }
 }
 
@@ -69,7 +74,10 @@ pub struct Coverage {
 /// Compares the polygons (key, longitude/latitude geometry) of a collection. Areas are measured on the tangent plane
 /// of the place, good to a fraction of a percent for pieces of some kilometres. Gaps that lie against an
 /// overlap may be missed until the overlap is mended.
-pub fn coverage(polygons: impl IntoIterator<Item = (i64, Geometry<f64>)>, options: &CoverageOptions) -> Coverage {
+pub fn coverage(
+    polygons: impl IntoIterator<Item = (i64, Geometry<f64>)>,
+    options: &CoverageOptions,
+) -> Coverage {
     let mut found = Coverage::default();
     let mut items = Vec::new();
     for (fid, geometry) in polygons {
@@ -79,7 +87,14 @@ pub fn coverage(polygons: impl IntoIterator<Item = (i64, Geometry<f64>)>, option
         }
     }
     let left = left_edges(&items);
-    let entries = items.iter().enumerate().map(|(i, item)| Entry { aabb: item.aabb(), item: i as u32 }).collect();
+    let entries = items
+        .iter()
+        .enumerate()
+        .map(|(i, item)| Entry {
+            aabb: item.aabb(),
+            item: i as u32,
+        })
+        .collect();
     let tree = RTree::bulk_load(entries);
     let mut overlaps = overlap::find(&items, &tree, &left, options);
     let mut gaps = gap::find(&items, &tree, &left, options);
@@ -93,7 +108,10 @@ pub fn coverage(polygons: impl IntoIterator<Item = (i64, Geometry<f64>)>, option
 }
 
 fn by_features(a: &CoverageDefect, b: &CoverageDefect) -> Ordering {
-    a.fids.cmp(&b.fids).then(a.location[0].total_cmp(&b.location[0])).then(a.location[1].total_cmp(&b.location[1]))
+    a.fids
+        .cmp(&b.fids)
+        .then(a.location[0].total_cmp(&b.location[0]))
+        .then(a.location[1].total_cmp(&b.location[1]))
 }
 
 /// An edge that no other polygon has in the opposite direction; the inside of its polygon is on its left.
@@ -112,11 +130,17 @@ fn left_edges(items: &[Item]) -> Vec<LeftEdge> {
     for (i, item) in items.iter().enumerate() {
         for [from, to] in item.edges() {
             let turned = order(*from, *to).is_gt();
-            edges.push((if turned { [*to, *from] } else { [*from, *to] }, turned, i as u32));
+            edges.push((
+                if turned { [*to, *from] } else { [*from, *to] },
+                turned,
+                i as u32,
+            ));
         }
     }
     edges.sort_unstable_by(|a, b| {
-        order(a.0[0], b.0[0]).then_with(|| order(a.0[1], b.0[1])).then_with(|| (a.1, a.2).cmp(&(b.1, b.2)))
+        order(a.0[0], b.0[0])
+            .then_with(|| order(a.0[1], b.0[1]))
+            .then_with(|| (a.1, a.2).cmp(&(b.1, b.2)))
     });
     let mut left = Vec::new();
     for group in edges.chunk_by(|a, b| a.0 == b.0) {
@@ -128,7 +152,11 @@ fn left_edges(items: &[Item]) -> Vec<LeftEdge> {
         };
         for (ends, _, item) in group.iter().filter(|e| e.1 == more) {
             let [from, to] = if more { [ends[1], ends[0]] } else { *ends };
-            left.push(LeftEdge { from, to, item: *item });
+            left.push(LeftEdge {
+                from,
+                to,
+                item: *item,
+            });
         }
     }
     left
@@ -138,7 +166,8 @@ type Tree = RTree<Entry>;
 
 /// Items whose boxes meet a box.
 fn near<'a>(tree: &'a Tree, aabb: &AABB<[f64; 2]>) -> impl Iterator<Item = u32> + use<'a> {
-    tree.locate_in_envelope_intersecting(aabb).map(|entry| entry.item)
+    tree.locate_in_envelope_intersecting(aabb)
+        .map(|entry| entry.item)
 }
 
 /// The overlay's answer, or none where it fails.

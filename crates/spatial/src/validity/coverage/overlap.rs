@@ -9,7 +9,12 @@ use crate::validity::segment::{Meeting, meet};
 
 /// Every pair that overlaps has one that kept an edge, or overlaps another one of which that holds; so the search
 /// spreads from those with an edge left.
-pub(super) fn find(items: &[Item], tree: &Tree, left: &[LeftEdge], options: &CoverageOptions) -> Vec<CoverageDefect> {
+pub(super) fn find(
+    items: &[Item],
+    tree: &Tree,
+    left: &[LeftEdge],
+    options: &CoverageOptions,
+) -> Vec<CoverageDefect> {
     let mut queued = vec![false; items.len()];
     let mut queue = Vec::new();
     for edge in left {
@@ -37,7 +42,9 @@ pub(super) fn find(items: &[Item], tree: &Tree, left: &[LeftEdge], options: &Cov
 
 /// Whether the insides meet, exactly but for the rounding of the points that are tried.
 fn share_area(a: &Item, b: &Item) -> bool {
-    let Some(common) = a.common(b) else { return false };
+    let Some(common) = a.common(b) else {
+        return false;
+    };
     if common.lower()[0] == common.upper()[0] || common.lower()[1] == common.upper()[1] {
         return false;
     }
@@ -46,9 +53,14 @@ fn share_area(a: &Item, b: &Item) -> bool {
     let mut touches: [Vec<(usize, Coord<f64>)>; 2] = [Vec::new(), Vec::new()];
     for (i, one) in of_a.iter().enumerate() {
         let boxes_meet = |other: &[Coord<f64>; 2]| {
-            one[0].x.min(one[1].x) <= other[0].x.max(other[1].x) && other[0].x.min(other[1].x) <= one[0].x.max(one[1].x)
+            one[0].x.min(one[1].x) <= other[0].x.max(other[1].x)
+                && other[0].x.min(other[1].x) <= one[0].x.max(one[1].x)
         };
-        for (j, other) in of_b.iter().enumerate().filter(|(_, other)| boxes_meet(other)) {
+        for (j, other) in of_b
+            .iter()
+            .enumerate()
+            .filter(|(_, other)| boxes_meet(other))
+        {
             match meet(*one, *other) {
                 Meeting::Nothing => {}
                 Meeting::Crossing(_) => return true,
@@ -84,13 +96,20 @@ fn enters(edges: &[[Coord<f64>; 2]], mut touches: Vec<(usize, Coord<f64>)>, othe
         let here = touches.iter().take_while(|(edge, _)| *edge == i).count();
         let (own, rest) = touches.split_at(here);
         touches = rest;
-        let along = |c: &Coord<f64>| (c.x - from.x) * (to.x - from.x) + (c.y - from.y) * (to.y - from.y);
+        let along =
+            |c: &Coord<f64>| (c.x - from.x) * (to.x - from.x) + (c.y - from.y) * (to.y - from.y);
         let full = along(to);
-        let inner = own.iter().map(|(_, at)| *at).filter(|at| along(at) > 0.0 && along(at) < full);
+        let inner = own
+            .iter()
+            .map(|(_, at)| *at)
+            .filter(|at| along(at) > 0.0 && along(at) < full);
         let mut stops: Vec<Coord<f64>> = std::iter::once(*from).chain(inner).chain([*to]).collect();
         stops.sort_by(|a, b| along(a).total_cmp(&along(b)));
         let inside = |pair: &[Coord<f64>]| {
-            other.surrounds(Coord { x: f64::midpoint(pair[0].x, pair[1].x), y: f64::midpoint(pair[0].y, pair[1].y) })
+            other.surrounds(Coord {
+                x: f64::midpoint(pair[0].x, pair[1].x),
+                y: f64::midpoint(pair[0].y, pair[1].y),
+            })
         };
         if stops.windows(2).any(inside) {
             return true;
@@ -101,8 +120,14 @@ fn enters(edges: &[[Coord<f64>; 2]], mut touches: Vec<(usize, Coord<f64>)>, othe
 
 fn measure(a: &Item, b: &Item, options: &CoverageOptions) -> Option<CoverageDefect> {
     let common = a.common(b)?;
-    let plane = Plane::at(Coord { x: common.lower()[0], y: common.lower()[1] });
-    let shared = guarded(|| a.plane(&plane, &common).intersection(&b.plane(&plane, &common)))?;
+    let plane = Plane::at(Coord {
+        x: common.lower()[0],
+        y: common.lower()[1],
+    });
+    let shared = guarded(|| {
+        a.plane(&plane, &common)
+            .intersection(&b.plane(&plane, &common))
+    })?;
     let area = shared.unsigned_area();
     if area < options.min_area {
         return None;
@@ -110,5 +135,10 @@ fn measure(a: &Item, b: &Item, options: &CoverageOptions) -> Option<CoverageDefe
     let inside = guarded(|| shared.interior_point()).flatten()?;
     let mut fids = vec![a.fid, b.fid];
     fids.sort_unstable();
-    Some(CoverageDefect { kind: CoverageKind::Overlap, location: plane.back(inside.0), area, fids })
+    Some(CoverageDefect {
+        kind: CoverageKind::Overlap,
+        location: plane.back(inside.0),
+        area,
+        fids,
+    })
 }
