@@ -57,13 +57,15 @@ pub fn parcels(tile: TileCoord, side: usize) -> Vec<Parcel> {
             let mid = [0, 1].map(|k| a[k] + (b[k] - a[k]) * t + random.unit() * cell * 0.03);
             line.push(world(tile, mid));
         }
-        if random.next() % 50 == 0 {
+        if random.next().is_multiple_of(50) {
             let aside = [(a[1] - b[1]) * 0.2, (b[0] - a[0]) * 0.2];
             let mut notch = |t: f64, deep: f64| {
                 let p = [0, 1].map(|k| a[k] + (b[k] - a[k]) * t + aside[k] * deep);
                 line.push(world(tile, p));
             };
-            [(0.9, 0.0), (0.9, 1.0), (0.91, 1.0), (0.91, 0.0)].map(|(t, deep)| notch(t, deep));
+            for (t, deep) in [(0.9, 0.0), (0.9, 1.0), (0.91, 1.0), (0.91, 0.0)] {
+                notch(t, deep);
+            }
         }
         line.push(world(tile, b));
         line

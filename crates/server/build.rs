@@ -23,10 +23,9 @@ fn main() {
             "cargo:warning=crates/server/web/dist/index.html is missing: a placeholder is built in. \
              Run `npm ci && npm run build` in crates/server/web, then build again."
         );
-        app = out.join("placeholder");
-        fs::create_dir_all(&app).expect("the out folder is ours");
-        fs::write(app.join("index.html"), PLACEHOLDER).expect("the out folder is ours");
     }
+    // A copy, so that a web build that runs meanwhile can't take a file away under the compiler.
+    app = copied(&app, &out.join("app"));
     let mut hash = DefaultHasher::new();
     let mut code = String::new();
     let tables = [
@@ -36,7 +35,9 @@ fn main() {
         ("STYLES", root.join("../../styles")),
     ];
     for (name, folder) in tables {
-        println!("cargo:rerun-if-changed={}", folder.display());
+        if !folder.starts_with(&out) {
+            println!("cargo:rerun-if-changed={}", folder.display());
+        }
         writeln!(code, "pub(super) static {name}: &[(&str, &[u8])] = &[").expect("a string");
         for file in files(&folder) {
             let relative = file.strip_prefix(&folder).expect("found below it").to_string_lossy().replace('\\', "/");
@@ -55,6 +56,26 @@ fn main() {
 
 fn add(hash: &mut DefaultHasher, file: &Path) {
     hash.write(&fs::read(file).unwrap_or_default());
+}
+
+/// Copies a folder's files, or the placeholder when it has no index.
+fn copied(from: &Path, to: &Path) -> PathBuf {
+    // It may be absent.
+    let _ = fs::remove_dir_all(to);
+    fs::create_dir_all(to).expect("the out folder is ours");
+    for file in files(from) {
+        let target = to.join(file.strip_prefix(from).expect("found below it"));
+        let parent = target.parent().expect("it is below a folder");
+        fs::create_dir_all(parent).expect("the out folder is ours");
+        // One that went away since it was found belongs to a web build that is not finished; the next build has it.
+        if fs::copy(&file, &target).is_err() {
+            println!("cargo:warning={} went away while it was read; build again.", file.display());
+        }
+    }
+    if !to.join("index.html").is_file() {
+        fs::write(to.join("index.html"), PLACEHOLDER).expect("the out folder is ours");
+    }
+    to.to_owned()
 }
 
 /// All files below a folder, sorted; none when it is not there.

@@ -92,7 +92,7 @@ impl Problem {
             422 => "server.status-422",
             503 => "server.status-503",
             507 => "server.status-507",
-            400..=499 => "server.status-400",
+            401..=499 => "server.status-400",
             _ => "server.status-500",
         };
         Message::new(key).text(lang)

@@ -43,28 +43,34 @@ fn parcels() -> Vec<(i64, Geometry<f64>)> {
         "{}",
         String::from_utf8_lossy(&out.stderr)
     );
-    let text = String::from_utf8(out.stdout).unwrap();
+    let text = String::from_utf8(out.stdout).expect("GeoJSON is UTF-8");
     let ring = |ring: &Json| {
         let coord = |c: &Json| Coord {
-            x: c[0].as_f64().unwrap(),
-            y: c[1].as_f64().unwrap(),
+            x: c[0].as_f64().expect("a number"),
+            y: c[1].as_f64().expect("a number"),
         };
-        LineString(ring.as_array().unwrap().iter().map(coord).collect())
+        LineString(
+            ring.as_array()
+                .expect("an array")
+                .iter()
+                .map(coord)
+                .collect(),
+        )
     };
     let polygon = |rings: &Json| {
-        let mut rings = rings.as_array().unwrap().iter().map(ring);
-        Polygon::new(rings.next().unwrap(), rings.collect())
+        let mut rings = rings.as_array().expect("an array").iter().map(ring);
+        Polygon::new(rings.next().expect("a shell"), rings.collect())
     };
     text.lines()
         .map(|line| {
-            let json: Json = serde_json::from_str(line).unwrap();
+            let json: Json = serde_json::from_str(line).expect("a feature a line");
             let parts = json["geometry"]["coordinates"]
                 .as_array()
-                .unwrap()
+                .expect("an array")
                 .iter()
                 .map(polygon);
             (
-                json["id"].as_i64().unwrap(),
+                json["id"].as_i64().expect("a key"),
                 Geometry::MultiPolygon(MultiPolygon(parts.collect())),
             )
         })

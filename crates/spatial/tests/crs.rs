@@ -284,3 +284,37 @@ fn reports_the_state_of_the_database() {
         println!("{error}");
     }
 }
+
+#[test]
+fn a_program_that_isolates_itself_uses_its_own_database() {
+    let folder = std::env::temp_dir().join(format!("hromada-isolate-proj-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("proj.db"), b"not a database").unwrap();
+    let run = |isolate: &str| {
+        let out = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "isolates_itself_when_told", "--nocapture"])
+            .env("PROJ_DATA", &folder)
+            .env("ISOLATE", isolate)
+            .output()
+            .unwrap();
+        String::from_utf8_lossy(&out.stdout).into_owned()
+    };
+    let (without, with) = (run("no"), run("yes"));
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(!without.contains("Ukraine TM zone 8"), "{without}");
+    assert!(
+        with.contains("Ukraine TM zone 8") && with.contains("1 passed"),
+        "{with}"
+    );
+}
+
+/// Works by itself, and is run by the test above.
+#[test]
+fn isolates_itself_when_told() {
+    if std::env::var("ISOLATE").is_ok_and(|v| v == "yes") {
+        spatial::crs::isolate().unwrap();
+    }
+    if let Ok(info) = describe(Crs::epsg(6382)) {
+        println!("{}", info.name);
+    }
+}

@@ -4,6 +4,8 @@ use geo::Area;
 use geo_types::{Coord, Geometry, LineString, MultiPolygon, Polygon};
 use spatial::validity::{DefectKind, check, repair};
 
+type Points = Vec<(i32, i32)>;
+
 fn ring(points: &[(i32, i32)]) -> LineString<f64> {
     LineString(
         points
@@ -51,7 +53,7 @@ fn multi_kinds(parts: Vec<Polygon<f64>>) -> Vec<DefectKind> {
 fn each_defect_has_its_kind() {
     use DefectKind::*;
     let shell = square(0, 0, 10);
-    let cases: Vec<(Vec<Vec<(i32, i32)>>, Vec<DefectKind>)> = vec![
+    let cases: Vec<(Vec<Points>, Vec<DefectKind>)> = vec![
         (vec![shell.clone()], vec![]),
         (vec![vec![]], vec![]),
         // A repeated point is none.

@@ -228,6 +228,12 @@ impl Store {
     }
 }
 
+/// A geometry in the storage CRS, and as its column holds it.
+struct Stored {
+    wkb: Vec<u8>,
+    blob: Vec<u8>,
+}
+
 /// One write within a transaction.
 struct Change<'a> {
     live: &'a LiveCollection,
@@ -242,7 +248,7 @@ impl Change<'_> {
     ) -> Result<(Written, Edit), Error> {
         let collection = &self.live.collection;
         let columns = &collection.schema.properties;
-        let (wkb, blob) = self.geometry(draft.geometry)?;
+        let stored = self.geometry(draft.geometry)?;
         let names: String = columns
             .iter()
             .map(|p| format!(", {}", quoted(&p.name)))
@@ -254,7 +260,7 @@ impl Change<'_> {
         );
         let query = sqlx::query(AssertSqlSafe(sql))
             .bind(self.integer_id(&draft.properties)?)
-            .bind(blob);
+            .bind(stored.as_ref().map(|s| s.blob.clone()));
         let query = draft.properties.iter().fold(query, row::bound);
         let fid: i64 = query
             .fetch_one(&mut *connection)
@@ -262,7 +268,12 @@ impl Change<'_> {
             .map_err(|e| self.taken(e))?
             .try_get(0)?;
         let version = self.log(connection, fid, Operation::Create, None).await?;
-        let edit = live::put(self.live, fid, wkb.as_deref(), &draft.properties)?;
+        let edit = live::put(
+            self.live,
+            fid,
+            stored.as_ref().map(|s| s.wkb.as_slice()),
+            &draft.properties,
+        )?;
         Ok((Written { fid, version }, edit))
     }
 
@@ -284,7 +295,7 @@ impl Change<'_> {
                 Message::new("store.id-changed").with("id", id),
             ));
         }
-        let (wkb, blob) = self.geometry(draft.geometry)?;
+        let stored = self.geometry(draft.geometry)?;
         let version = self
             .log(connection, fid, Operation::Replace, Some(&before))
             .await?;
@@ -298,16 +309,21 @@ impl Change<'_> {
             "UPDATE {} SET {GEOMETRY} = ?{names} WHERE {KEY} = ?",
             quoted(collection.id.as_str())
         );
-        let query = draft
-            .properties
-            .iter()
-            .fold(sqlx::query(AssertSqlSafe(sql)).bind(blob), row::bound);
+        let query = draft.properties.iter().fold(
+            sqlx::query(AssertSqlSafe(sql)).bind(stored.as_ref().map(|s| s.blob.clone())),
+            row::bound,
+        );
         query
             .bind(fid)
             .execute(connection)
             .await
             .map_err(|e| self.taken(e))?;
-        let edit = live::put(self.live, fid, wkb.as_deref(), &draft.properties)?;
+        let edit = live::put(
+            self.live,
+            fid,
+            stored.as_ref().map(|s| s.wkb.as_slice()),
+            &draft.properties,
+        )?;
         Ok((Written { fid, version }, edit))
     }
 
@@ -392,12 +408,9 @@ impl Change<'_> {
     }
 
     /// The client's geometry checked and in the storage CRS, and its blob.
-    fn geometry(
-        &self,
-        geometry: Option<Vec<u8>>,
-    ) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), Error> {
+    fn geometry(&self, geometry: Option<Vec<u8>>) -> Result<Option<Stored>, Error> {
         let Some(wkb) = geometry else {
-            return Ok((None, None));
+            return Ok(None);
         };
         let collection: &Collection = &self.live.collection;
         let wkb = row::from_wgs84(collection, wkb)?;
@@ -411,7 +424,7 @@ impl Change<'_> {
             ));
         }
         let blob = row::blob(&wkb, &header, collection.storage_crs.code());
-        Ok((Some(wkb), Some(blob)))
+        Ok(Some(Stored { wkb, blob }))
     }
 
     /// The key that an integer id property gives.

@@ -52,7 +52,6 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
         allow_edits: args.get_flag("allow-edits"),
         base_url: args.get_one::<String>("base-url").cloned(),
         tile_cache_bytes: args.get_one::<u64>("tile-cache").copied().unwrap_or(64) * 1024 * 1024,
-        ..server::Options::default()
     };
     if options.allow_edits && !address.ip().is_loopback() {
         output.say(&Message::new("cli.open-edits"));

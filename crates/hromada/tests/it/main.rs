@@ -1,5 +1,11 @@
 //! The built program from outside: command line, crashes, disk faults, other programs, bad input.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a failing test stops where it fails"
+)]
+
 mod clients;
 mod command_line;
 mod crashes;

@@ -202,7 +202,6 @@ pub(crate) fn post_point(address: &str, n: u64) -> std::io::Result<u16> {
 #[derive(Debug)]
 pub(crate) struct Response {
     pub(crate) status: u16,
-    pub(crate) head: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -218,18 +217,11 @@ impl Response {
         {
             body = unchunked(&body)?;
         }
-        Some(Self { status, head, body })
+        Some(Self { status, body })
     }
 
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
-    }
-
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().find_map(|line| {
-            let (key, value) = line.split_once(':')?;
-            key.eq_ignore_ascii_case(name).then(|| value.trim())
-        })
     }
 }
 

@@ -174,7 +174,10 @@ fn every_text_in_the_code_is_in_the_catalogue_and_the_other_way_round() {
     let mut used = BTreeSet::new();
     for file in files {
         let text = std::fs::read_to_string(&file).unwrap();
-        let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+        let code = text
+            .split("#[cfg(test)]\nmod tests")
+            .next()
+            .unwrap_or_default();
         for quoted in code.split('"').skip(1) {
             if catalogue.contains(quoted) {
                 used.insert(quoted.to_owned());

@@ -69,6 +69,18 @@ Object.assign(tests, {
     assert.notEqual(await page.locator('.item').first().getAttribute('data-key'), first)
     await page.waitForFunction(() => /features in view; /.test(document.querySelector('[aria-live=polite].hidden')?.textContent ?? ''))
   },
+  async 'a map at rest rests'(t) {
+    const page = await open(t, 'map=18.00/42.373500/-71.109500&preset=networks&lang=en')
+    const idles = await page.evaluate(async () => {
+      const map = window.hromada.map
+      let n = 0
+      map.on('render', () => n++)
+      // Fifty frames without anybody touching it.
+      for (let i = 0; i < 50; i++) await new Promise((r) => requestAnimationFrame(r))
+      return n
+    })
+    assert.ok(idles <= 5, `${idles} renderings of a map that nobody moves`)
+  },
   async 'the legend names what is in view, and offers to zoom in for the rest'(t) {
     const page = await open(t, 'map=13.00/42.373500/-71.109500&lang=en')
     const legend = page.locator('.legend')

@@ -2,7 +2,7 @@
 //!
 //! Coordinates are x first on both sides (easting or longitude, then northing or latitude), whatever order the
 //! CRS defines, as GIS files keep them. No network is used and no grid files are read: PROJ is built without both.
-//! PROJ's database is compiled into the program; see [`isolate`] for how a foreign one is kept out.
+//! PROJ's database is compiled into the program; see [`isolate()`] for how a foreign one is kept out.
 
 mod describe;
 mod isolate;

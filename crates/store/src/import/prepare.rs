@@ -278,7 +278,7 @@ impl Preparer {
 /// The first defect of each invalid polygon of a multi-part geometry; where each is valid by itself, the defect between them.
 fn defects_by_part(geometry: &Geometry<f64>, whole: &Defect) -> Vec<(usize, Defect)> {
     let Geometry::MultiPolygon(polygons) = geometry else {
-        return vec![(whole.part, whole.clone())];
+        return vec![(whole.part, *whole)];
     };
     let mut parts = Vec::new();
     for (part, polygon) in polygons.iter().enumerate() {
@@ -286,7 +286,7 @@ fn defects_by_part(geometry: &Geometry<f64>, whole: &Defect) -> Vec<(usize, Defe
         parts.extend(defects.into_iter().next().map(|defect| (part, defect)));
     }
     if parts.is_empty() {
-        parts.push((whole.part, whole.clone()));
+        parts.push((whole.part, *whole));
     }
     parts
 }

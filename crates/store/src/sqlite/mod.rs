@@ -317,7 +317,7 @@ fn foreign(path: &Path) -> Error {
 }
 
 fn unreadable(path: &Path, error: sqlx::Error) -> Error {
-    /// <https://sqlite.org/rescode.html>: SQLITE_CORRUPT, SQLITE_NOTADB.
+    /// `SQLITE_CORRUPT`, `SQLITE_NOTADB` (<https://sqlite.org/rescode.html>).
     const DAMAGED: [i32; 2] = [11, 26];
     match crate::error::primary_code(&error) {
         Some(code) if DAMAGED.contains(&code) => Error::Refused(

@@ -10,7 +10,8 @@ use super::{Part, Point, area2, cross};
 /// only those near each other.
 const PAIRWISE: usize = 24;
 
-/// Whether the rings form valid polygons without any contact between rings. Winding does not matter.
+/// Whether the rings form valid polygons without any contact between rings. Winding does not matter; repeated
+/// vertices are gone already ([`super::unspike`]).
 pub(crate) fn certainly_valid(coords: &[Point], parts: &[Part]) -> bool {
     match parts {
         [part] => {
@@ -215,7 +216,7 @@ impl<'a> Crowd<'a> {
 mod tests {
     use super::*;
     use crate::check;
-    use crate::geometry::Parts;
+    use crate::geometry::{Parts, unspike};
 
     fn valid(rings: &[(bool, &[Point])]) -> bool {
         let mut parts = Parts::default();
@@ -300,7 +301,9 @@ mod tests {
         i32::try_from((*seed >> 33) % u64::try_from(n).unwrap()).unwrap()
     }
 
+    /// As the cutter hands it on; empty when nothing is left.
     fn directed(mut ring: Vec<Point>, interior: bool) -> Vec<Point> {
+        unspike(&mut ring, 0);
         if (area2(&ring) < 0) != interior {
             ring.reverse();
         }
@@ -327,8 +330,9 @@ mod tests {
                 };
                 (0..n).map(spot).collect()
             };
+            let ring = directed(ring, false);
             let quick = valid(&[(false, &ring)]);
-            let slow = check::polygons(&[vec![directed(ring.clone(), false)]]).is_ok();
+            let slow = check::polygons(&[vec![ring.clone()]]).is_ok();
             assert_eq!(quick, slow, "{ring:?}");
             good += usize::from(quick);
         }
@@ -358,14 +362,27 @@ mod tests {
             };
             let (shell, other) = (ring(false, 12), ring(false, 12));
             let (hole, second) = (ring(true, 12), ring(true, 6));
+            if [&shell, &other, &hole, &second]
+                .iter()
+                .any(|r| r.is_empty())
+            {
+                continue;
+            }
+            // A wide shell with both holes, the second moved away or not, and another polygon beside it or in it.
+            let wide = [[-2, -2], [40, -2], [40, 40], [-2, 40]];
+            let moved = |ring: &[Point], by: i32| {
+                ring.iter().map(|p| [p[0] + by, p[1]]).collect::<Vec<_>>()
+            };
+            let (away, beside) = (random(&mut seed, 2) * 15, random(&mut seed, 2) * 50);
+            let (second, other_moved) = (moved(&second, away), moved(&other, beside));
             let all: [Vec<(bool, &[Point])>; 3] = [
                 vec![(false, &shell), (true, &hole)],
                 vec![(false, &shell), (false, &other)],
                 vec![
-                    (false, &shell),
+                    (false, &wide),
                     (true, &hole),
                     (true, &second),
-                    (false, &other),
+                    (false, &other_moved),
                 ],
             ];
             for rings in &all {
@@ -385,7 +402,7 @@ mod tests {
             }
         }
         assert!(
-            good[0] > 10_000 && good[1] > 10 && touching > 1000,
+            good[0] > 10_000 && good[1] > 10_000 && touching > 1000,
             "{good:?} {touching}"
         );
     }

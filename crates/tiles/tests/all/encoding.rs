@@ -203,7 +203,7 @@ fn layers_that_break_the_rules_are_refused() {
         [
             &[
                 0x12,
-                9 + u8::try_from(tags.len() - 1).unwrap(),
+                7 + u8::try_from(tags.len()).unwrap(),
                 0x18,
                 1,
                 0x22,
