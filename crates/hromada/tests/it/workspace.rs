@@ -64,7 +64,7 @@ fn each_outside_crate_has_one_owner() {
         ("geo", "spatial"),
         ("i_overlay", "tiles"),
         ("flatgeobuf", "formats"),
-        ("geozero", "formats"),
+        ("flatbuffers", "formats"),
         ("csv", "formats"),
         ("clap", "hromada"),
         ("anyhow", "hromada"),
