@@ -15,7 +15,7 @@ fn build(tile: TileCoord, parcels: &[Parcel]) -> Option<Vec<u8>> {
     layer.finish()
 }
 
-/// As the server does it: texts that repeat are interned once.
+/// Geometry alone.
 fn build_without_values(tile: TileCoord, parcels: &[Parcel]) -> Option<Vec<u8>> {
     let mut layer = LayerBuilder::new(tile, "parcels", &[]);
     for (id, parcel) in (1..).zip(parcels) {

@@ -40,8 +40,17 @@ fn main() {
         }
         writeln!(code, "pub(super) static {name}: &[(&str, &[u8])] = &[").expect("a string");
         for file in files(&folder) {
-            let relative = file.strip_prefix(&folder).expect("found below it").to_string_lossy().replace('\\', "/");
-            writeln!(code, "    ({relative:?}, include_bytes!({:?})),", file.display().to_string()).expect("a string");
+            let relative = file
+                .strip_prefix(&folder)
+                .expect("found below it")
+                .to_string_lossy()
+                .replace('\\', "/");
+            writeln!(
+                code,
+                "    ({relative:?}, include_bytes!({:?})),",
+                file.display().to_string()
+            )
+            .expect("a string");
             add(&mut hash, &file);
         }
         writeln!(code, "];").expect("a string");
@@ -49,7 +58,9 @@ fn main() {
     fs::write(out.join("files.rs"), code).expect("the out folder is ours");
     for folder in ["src", "templates", "../model/messages", "../model/src"] {
         println!("cargo:rerun-if-changed={folder}");
-        files(&root.join(folder)).iter().for_each(|file| add(&mut hash, file));
+        files(&root.join(folder))
+            .iter()
+            .for_each(|file| add(&mut hash, file));
     }
     println!("cargo:rustc-env=HROMADA_BUILD={:016x}", hash.finish());
 }
@@ -69,7 +80,10 @@ fn copied(from: &Path, to: &Path) -> PathBuf {
         fs::create_dir_all(parent).expect("the out folder is ours");
         // One that went away since it was found belongs to a web build that is not finished; the next build has it.
         if fs::copy(&file, &target).is_err() {
-            println!("cargo:warning={} went away while it was read; build again.", file.display());
+            println!(
+                "cargo:warning={} went away while it was read; build again.",
+                file.display()
+            );
         }
     }
     if !to.join("index.html").is_file() {
@@ -80,7 +94,9 @@ fn copied(from: &Path, to: &Path) -> PathBuf {
 
 /// All files below a folder, sorted; none when it is not there.
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let Ok(entries) = fs::read_dir(folder) else {
+        return Vec::new();
+    };
     let mut found = Vec::new();
     for entry in entries.flatten() {
         let path = entry.path();

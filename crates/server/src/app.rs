@@ -54,7 +54,9 @@ impl App {
             workers: Arc::new(Semaphore::new(cores)),
             cores,
         };
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// All collections at this moment.
@@ -63,7 +65,11 @@ impl App {
     /// 503 while the index is still being loaded.
     pub(crate) fn live(&self) -> Result<Arc<Live>, Problem> {
         let live = self.store.live();
-        if live.loaded { Ok(live) } else { Err(Problem::loading()) }
+        if live.loaded {
+            Ok(live)
+        } else {
+            Err(Problem::loading())
+        }
     }
 
     /// A collection at this moment.
@@ -72,15 +78,23 @@ impl App {
     /// 404, and 503 while the index is still being loaded.
     pub(crate) fn collection(&self, id: &str) -> Result<LiveCollection, Problem> {
         let live = self.live()?;
-        live.get(id).cloned().ok_or_else(|| Problem::no_collection(id))
+        live.get(id)
+            .cloned()
+            .ok_or_else(|| Problem::no_collection(id))
     }
 
     /// Runs CPU work on a blocking thread, at most one a core.
     ///
     /// # Errors
     /// 500 when the work panics; nothing else is harmed.
-    pub(crate) async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-        let permit = Arc::clone(&self.workers).acquire_owned().await.map_err(Problem::internal)?;
+    pub(crate) async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Problem> {
+        let permit = Arc::clone(&self.workers)
+            .acquire_owned()
+            .await
+            .map_err(Problem::internal)?;
         let task = tokio::task::spawn_blocking(move || {
             let done = work();
             drop(permit);

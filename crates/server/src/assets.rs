@@ -44,7 +44,12 @@ struct Folder {
 
 impl Folder {
     fn new(table: &[(&'static str, &'static [u8])]) -> Self {
-        Self { files: table.iter().map(|(path, bytes)| (*path, File::new(path, bytes))).collect() }
+        Self {
+            files: table
+                .iter()
+                .map(|(path, bytes)| (*path, File::new(path, bytes)))
+                .collect(),
+        }
     }
 
     fn answer(&self, path: &str, context: &Context) -> Option<Response> {
@@ -83,27 +88,48 @@ pub(crate) async fn to_app(context: Context) -> Redirect {
 
 /// `GET /app/`
 pub(crate) async fn app_index(context: Context) -> Result<Response, Problem> {
-    app_files().answer("index.html", &context).ok_or_else(|| missing("index.html"))
+    app_files()
+        .answer("index.html", &context)
+        .ok_or_else(|| missing("index.html"))
 }
 
 /// `GET /app/{path}`
-pub(crate) async fn app(context: Context, Segments(path): Segments<String>) -> Result<Response, Problem> {
-    app_files().answer(&path, &context).ok_or_else(|| missing(&path))
+pub(crate) async fn app(
+    context: Context,
+    Segments(path): Segments<String>,
+) -> Result<Response, Problem> {
+    app_files()
+        .answer(&path, &context)
+        .ok_or_else(|| missing(&path))
 }
 
 /// `GET /fonts/{stack}/{range}.pbf`. An unknown stack gets ours; a range that ours does not have is an empty set of
 /// glyphs, so that a map with one rare letter still draws the others.
-pub(crate) async fn font(context: Context, Segments([stack, file]): Segments<[String; 2]>) -> Result<Response, Problem> {
+pub(crate) async fn font(
+    context: Context,
+    Segments([stack, file]): Segments<[String; 2]>,
+) -> Result<Response, Problem> {
     let range = file.strip_suffix(".pbf").and_then(|r| r.split_once('-'));
-    let numbers = range.and_then(|(first, last)| Some((first.parse::<u32>().ok()?, last.parse::<u32>().ok()?)));
-    let (first, last) = numbers.filter(|(first, last)| first % 256 == 0 && first.checked_add(255) == Some(*last)).ok_or_else(|| missing(&file))?;
+    let numbers = range
+        .and_then(|(first, last)| Some((first.parse::<u32>().ok()?, last.parse::<u32>().ok()?)));
+    let (first, last) = numbers
+        .filter(|(first, last)| first % 256 == 0 && first.checked_add(255) == Some(*last))
+        .ok_or_else(|| missing(&file))?;
     // A stack may list several fonts; the first that is here decides.
-    let known = stack.split(',').map(str::trim).find(|name| files::FONTS.iter().any(|(path, _)| path.starts_with(&format!("{name}/"))));
+    let known = stack.split(',').map(str::trim).find(|name| {
+        files::FONTS
+            .iter()
+            .any(|(path, _)| path.starts_with(&format!("{name}/")))
+    });
     let name = known.unwrap_or(FALLBACK_STACK);
     if let Some(response) = fonts().answer(&format!("{name}/{first}-{last}.pbf"), &context) {
         return Ok(response);
     }
-    Ok(([(CONTENT_TYPE, PBF)], no_glyphs(name, &format!("{first}-{last}"))).into_response())
+    Ok((
+        [(CONTENT_TYPE, PBF)],
+        no_glyphs(name, &format!("{first}-{last}")),
+    )
+        .into_response())
 }
 
 const PBF: &str = "application/x-protobuf";
@@ -115,23 +141,37 @@ fn no_glyphs(name: &str, range: &str) -> Vec<u8> {
         out.extend_from_slice(bytes);
         out
     };
-    field(1, &[field(1, name.as_bytes()), field(2, range.as_bytes())].concat())
+    field(
+        1,
+        &[field(1, name.as_bytes()), field(2, range.as_bytes())].concat(),
+    )
 }
 
 /// `GET /sprites/{file}`
-pub(crate) async fn sprite(context: Context, Segments(file): Segments<String>) -> Result<Response, Problem> {
-    sprites().answer(&file, &context).ok_or_else(|| missing(&file))
+pub(crate) async fn sprite(
+    context: Context,
+    Segments(file): Segments<String>,
+) -> Result<Response, Problem> {
+    sprites()
+        .answer(&file, &context)
+        .ok_or_else(|| missing(&file))
 }
 
 /// `GET /styles/{file}`
-pub(crate) async fn style(context: Context, Segments(file): Segments<String>) -> Result<Response, Problem> {
-    styles().answer(&file, &context).ok_or_else(|| missing(&file))
+pub(crate) async fn style(
+    context: Context,
+    Segments(file): Segments<String>,
+) -> Result<Response, Problem> {
+    styles()
+        .answer(&file, &context)
+        .ok_or_else(|| missing(&file))
 }
 
 /// `GET /pages.css`
 pub(crate) async fn pages_css(context: Context) -> Response {
     static FILE: OnceLock<File> = OnceLock::new();
-    FILE.get_or_init(|| File::new("pages.css", PAGES_CSS)).answer(&context)
+    FILE.get_or_init(|| File::new("pages.css", PAGES_CSS))
+        .answer(&context)
 }
 
 impl File {
@@ -152,19 +192,30 @@ impl File {
         if let Some(unchanged) = tag.not_modified(&context.headers) {
             return unchanged;
         }
-        let cache = if self.is_hashed { IMMUTABLE } else { REVALIDATE };
-        let headers = [(CONTENT_TYPE, HeaderValue::from_static(self.media_type)), (ETAG, tag.header()), (CACHE_CONTROL, cache)];
+        let cache = if self.is_hashed {
+            IMMUTABLE
+        } else {
+            REVALIDATE
+        };
+        let headers = [
+            (CONTENT_TYPE, HeaderValue::from_static(self.media_type)),
+            (ETAG, tag.header()),
+            (CACHE_CONTROL, cache),
+        ];
         let (body, encoding) = self.encoded(Encoding::accepted(&context.headers));
         let mut response = (headers, body).into_response();
         if encoding != Encoding::Identity {
-            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
+            response
+                .headers_mut()
+                .insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
         }
         response
     }
 
     fn encoded(&self, encoding: Encoding) -> (Bytes, Encoding) {
         let whole = (Bytes::from_static(self.bytes), Encoding::Identity);
-        let is_packed = self.media_type.starts_with("image/p") || self.media_type.starts_with("font/");
+        let is_packed =
+            self.media_type.starts_with("image/p") || self.media_type.starts_with("font/");
         let slot = match encoding {
             Encoding::Zstd => &self.compressed[0],
             Encoding::Brotli => &self.compressed[1],
@@ -176,7 +227,10 @@ impl File {
         }
         let packed = slot.get_or_init(|| compress(self.bytes.to_vec(), encoding).map(Bytes::from));
         // What does not get smaller goes as it is.
-        packed.clone().filter(|p| p.len() < self.bytes.len()).map_or(whole, |p| (p, encoding))
+        packed
+            .clone()
+            .filter(|p| p.len() < self.bytes.len())
+            .map_or(whole, |p| (p, encoding))
     }
 }
 
@@ -199,11 +253,21 @@ fn media_type(path: &str) -> &'static str {
 
 /// Names of the form `assets/name-XXXXXXXX.ext`, as the web build writes them.
 fn is_hashed(path: &str) -> bool {
-    let Some(name) = path.strip_prefix("assets/") else { return false };
-    let Some((stem, _)) = name.rsplit_once('.') else { return false };
-    let hash = stem.len().checked_sub(8).and_then(|at| stem.split_at_checked(at));
+    let Some(name) = path.strip_prefix("assets/") else {
+        return false;
+    };
+    let Some((stem, _)) = name.rsplit_once('.') else {
+        return false;
+    };
+    let hash = stem
+        .len()
+        .checked_sub(8)
+        .and_then(|at| stem.split_at_checked(at));
     hash.is_some_and(|(before, hash)| {
-        before.ends_with('-') && hash.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        before.ends_with('-')
+            && hash
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
     })
 }
 

@@ -88,7 +88,9 @@ impl Weighter<Key, Arc<Tile>> for Weight {
 
 impl TileCache {
     pub(crate) fn new(bytes: u64, epoch: &Epoch) -> Self {
-        let items = usize::try_from(bytes / TYPICAL).unwrap_or(usize::MAX).max(16);
+        let items = usize::try_from(bytes / TYPICAL)
+            .unwrap_or(usize::MAX)
+            .max(16);
         Self {
             kept: (bytes > 0).then(|| Cache::with_weighter(items, bytes, Weight)),
             flights: Mutex::default(),
@@ -107,7 +109,12 @@ impl TileCache {
     ///
     /// # Errors
     /// [`Failed`] when `cut` panics or fails; the next request tries again.
-    pub(crate) async fn get<C>(self: &Arc<Self>, wanted: Arc<Wanted>, workers: &Arc<Semaphore>, cut: C) -> Result<Arc<Tile>, Failed>
+    pub(crate) async fn get<C>(
+        self: &Arc<Self>,
+        wanted: Arc<Wanted>,
+        workers: &Arc<Semaphore>,
+        cut: C,
+    ) -> Result<Arc<Tile>, Failed>
     where
         C: Fn(&Wanted) -> Option<Vec<u8>> + Clone + Send + 'static,
     {
@@ -128,29 +135,51 @@ impl TileCache {
 
     /// A kept tile that is good for the index at hand.
     fn kept(&self, wanted: &Wanted) -> Option<Arc<Tile>> {
-        self.kept.as_ref()?.get(&wanted.key).filter(|tile| is_good(&tile.stamps, wanted))
+        self.kept
+            .as_ref()?
+            .get(&wanted.key)
+            .filter(|tile| is_good(&tile.stamps, wanted))
     }
 
-    fn join_or_lead<C>(self: &Arc<Self>, wanted: &Arc<Wanted>, workers: &Arc<Semaphore>, cut: &C) -> watch::Receiver<Option<Result<Arc<Tile>, Failed>>>
+    fn join_or_lead<C>(
+        self: &Arc<Self>,
+        wanted: &Arc<Wanted>,
+        workers: &Arc<Semaphore>,
+        cut: &C,
+    ) -> watch::Receiver<Option<Result<Arc<Tile>, Failed>>>
     where
         C: Fn(&Wanted) -> Option<Vec<u8>> + Clone + Send + 'static,
     {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         // One that began before a change that shows here is of no use: its tile will be of the past.
-        if let Some(flight) = flights.get(&wanted.key).filter(|flight| is_good(&flight.stamps, wanted)) {
+        if let Some(flight) = flights
+            .get(&wanted.key)
+            .filter(|flight| is_good(&flight.stamps, wanted))
+        {
             self.hits.fetch_add(1, Ordering::Relaxed);
             return flight.done.subscribe();
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
         let (done, receiver) = watch::channel(None);
-        let flight = Arc::new(Flight { stamps: stamps(&wanted.layers), done });
+        let flight = Arc::new(Flight {
+            stamps: stamps(&wanted.layers),
+            done,
+        });
         flights.insert(wanted.key.clone(), Arc::clone(&flight));
         drop(flights);
-        let (cache, wanted, workers, cut) = (Arc::clone(self), Arc::clone(wanted), Arc::clone(workers), cut.clone());
+        let (cache, wanted, workers, cut) = (
+            Arc::clone(self),
+            Arc::clone(wanted),
+            Arc::clone(workers),
+            cut.clone(),
+        );
         tokio::spawn(async move {
             let result = cache.fly(&flight, &wanted, &workers, cut).await;
             let mut flights = cache.flights.lock().unwrap_or_else(PoisonError::into_inner);
-            if flights.get(&wanted.key).is_some_and(|current| Arc::ptr_eq(current, &flight)) {
+            if flights
+                .get(&wanted.key)
+                .is_some_and(|current| Arc::ptr_eq(current, &flight))
+            {
                 flights.remove(&wanted.key);
             }
             drop(flights);
@@ -162,7 +191,13 @@ impl TileCache {
     }
 
     /// Cuts and keeps the tile; `None` when everyone who wanted it has hung up before it was their turn.
-    async fn fly<C>(&self, flight: &Flight, wanted: &Arc<Wanted>, workers: &Arc<Semaphore>, cut: C) -> Option<Result<Arc<Tile>, Failed>>
+    async fn fly<C>(
+        &self,
+        flight: &Flight,
+        wanted: &Arc<Wanted>,
+        workers: &Arc<Semaphore>,
+        cut: C,
+    ) -> Option<Result<Arc<Tile>, Failed>>
     where
         C: Fn(&Wanted) -> Option<Vec<u8>> + Send + 'static,
     {
@@ -184,7 +219,12 @@ impl TileCache {
         let tile = Arc::new(tile);
         if let Some(kept) = &self.kept {
             // One cut from a newer index stays.
-            let is_newer = |old: &Arc<Tile>| old.stamps.iter().zip(&tile.stamps).any(|(old, new)| old.seq() > new.seq());
+            let is_newer = |old: &Arc<Tile>| {
+                old.stamps
+                    .iter()
+                    .zip(&tile.stamps)
+                    .any(|(old, new)| old.seq() > new.seq())
+            };
             if !kept.peek(&wanted.key).is_some_and(|old| is_newer(&old)) {
                 kept.insert(wanted.key.clone(), Arc::clone(&tile));
             }
@@ -198,12 +238,23 @@ fn make(wanted: &Wanted, epoch: &Epoch, cut: impl Fn(&Wanted) -> Option<Vec<u8>>
     let mut hasher = DefaultHasher::new();
     hasher.write(epoch.0.as_bytes());
     hasher.write(&bytes);
-    let body = if bytes.is_empty() { Bytes::new() } else { crate::vector::compress(bytes, wanted.key.encoding)?.into() };
-    Some(Tile { body, tag: format!("{:016x}", hasher.finish()), stamps: stamps(&wanted.layers) })
+    let body = if bytes.is_empty() {
+        Bytes::new()
+    } else {
+        crate::vector::compress(bytes, wanted.key.encoding)?.into()
+    };
+    Some(Tile {
+        body,
+        tag: format!("{:016x}", hasher.finish()),
+        stamps: stamps(&wanted.layers),
+    })
 }
 
 fn stamps(layers: &[LiveCollection]) -> Box<[Stamp]> {
-    let stamp = |live: &LiveCollection| Stamp { collection: Arc::clone(&live.collection), good_at: AtomicI64::new(live.seq.0) };
+    let stamp = |live: &LiveCollection| Stamp {
+        collection: Arc::clone(&live.collection),
+        good_at: AtomicI64::new(live.seq.0),
+    };
     layers.iter().map(stamp).collect()
 }
 
@@ -229,7 +280,9 @@ fn is_good(stamps: &[Stamp], wanted: &Wanted) -> bool {
             return true;
         }
         let touches = |changed: &Envelope| wanted.envelopes.iter().any(|e| e.intersects(changed));
-        live.touched.after(seq).is_some_and(|mut changed| !changed.any(touches))
+        live.touched
+            .after(seq)
+            .is_some_and(|mut changed| !changed.any(touches))
     });
     if good {
         for (stamp, live) in stamps.iter().zip(&wanted.layers) {

@@ -36,21 +36,38 @@ impl Place {
         };
         store.import(&job, &mut |_| {}).await.unwrap();
         store.load().await.unwrap();
-        Self { store, _folder: folder }
+        Self {
+            store,
+            _folder: folder,
+        }
     }
 
     /// What a request for the tile at 10 E 10 N wants at this moment.
     fn wanted(&self) -> Arc<Wanted> {
         let coord = TileCoord::containing(10, model::world::project(10.0, 10.0)).unwrap();
         let layers = vec![self.store.live().get("points").unwrap().clone()];
-        let key = Key { collections: "points".into(), coord, encoding: Encoding::Identity };
-        Arc::new(Wanted { key, layers, envelopes: coord.query_envelopes().collect() })
+        let key = Key {
+            collections: "points".into(),
+            coord,
+            encoding: Encoding::Identity,
+        };
+        Arc::new(Wanted {
+            key,
+            layers,
+            envelopes: coord.query_envelopes().collect(),
+        })
     }
 
     async fn add(&self, x: f64, n: i64) {
         let mut wkb = Vec::new();
-        formats::wkb::write(&geo_types::Geometry::Point(geo_types::Point::new(x, 10.0)), &mut wkb);
-        let draft = Draft { geometry: Some(wkb), properties: vec![Value::Integer(n)] };
+        formats::wkb::write(
+            &geo_types::Geometry::Point(geo_types::Point::new(x, 10.0)),
+            &mut wkb,
+        );
+        let draft = Draft {
+            geometry: Some(wkb),
+            properties: vec![Value::Integer(n)],
+        };
         self.store.create("points", draft, "test").await.unwrap();
     }
 }
@@ -79,17 +96,32 @@ async fn a_tile_that_was_cut_from_an_old_index_and_comes_late_is_never_served_to
     // The first request begins with one feature and is held up in the middle of its cut.
     let first = tokio::spawn({
         let (cache, workers, wanted) = (Arc::clone(&cache), Arc::clone(&workers), place.wanted());
-        async move { cache.get(wanted, &workers, slow).await.map(|t| t.body.clone()) }
+        async move {
+            cache
+                .get(wanted, &workers, slow)
+                .await
+                .map(|t| t.body.clone())
+        }
     });
     tokio::task::block_in_place(|| has_begun.recv().unwrap());
     place.add(10.0, 1).await;
     // A request after the change must not wait for the old cut: it cuts its own.
-    let second = cache.get(place.wanted(), &workers, count).await.map(|t| t.body.clone());
+    let second = cache
+        .get(place.wanted(), &workers, count)
+        .await
+        .map(|t| t.body.clone());
     assert_eq!(second, Ok(Bytes::from_static(&[2])));
     // Now the old cut ends, and its tile reaches the cache after the new one.
     go.send(()).unwrap();
-    assert_eq!(first.await.unwrap(), Ok(Bytes::from_static(&[1])), "its own request was before the change");
-    let third = cache.get(place.wanted(), &workers, count).await.map(|t| t.body.clone());
+    assert_eq!(
+        first.await.unwrap(),
+        Ok(Bytes::from_static(&[1])),
+        "its own request was before the change"
+    );
+    let third = cache
+        .get(place.wanted(), &workers, count)
+        .await
+        .map(|t| t.body.clone());
     assert_eq!(third, Ok(Bytes::from_static(&[2])));
 }
 
@@ -100,21 +132,46 @@ async fn a_tile_that_comes_late_into_an_empty_cache_is_found_out() {
     let old = place.wanted();
     place.add(10.0, 1).await;
     // The request had its index before the change and is cut after it.
-    assert_eq!(cache.get(old, &workers, count).await.map(|t| t.body[0]), Ok(1));
-    assert_eq!(cache.get(place.wanted(), &workers, count).await.map(|t| t.body[0]), Ok(2));
+    assert_eq!(
+        cache.get(old, &workers, count).await.map(|t| t.body[0]),
+        Ok(1)
+    );
+    assert_eq!(
+        cache
+            .get(place.wanted(), &workers, count)
+            .await
+            .map(|t| t.body[0]),
+        Ok(2)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_elsewhere_leaves_the_tile() {
     let place = Place::new().await;
     let (cache, workers) = (cache(&place.store), Arc::new(Semaphore::new(4)));
-    cache.get(place.wanted(), &workers, count).await.map(|_| ()).unwrap();
+    cache
+        .get(place.wanted(), &workers, count)
+        .await
+        .map(|_| ())
+        .unwrap();
     for n in 0..5 {
         place.add(60.0, n).await;
     }
     let never = |_: &Wanted| -> Option<Vec<u8>> { panic!("cut again") };
-    assert_eq!(cache.get(place.wanted(), &workers, never).await.map(|t| t.body[0]), Ok(1));
-    assert_eq!((cache.hits.load(Ordering::Relaxed), cache.misses.load(Ordering::Relaxed)), (1, 1));
+    assert_eq!(
+        cache
+            .get(place.wanted(), &workers, never)
+            .await
+            .map(|t| t.body[0]),
+        Ok(1)
+    );
+    assert_eq!(
+        (
+            cache.hits.load(Ordering::Relaxed),
+            cache.misses.load(Ordering::Relaxed)
+        ),
+        (1, 1)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -132,7 +189,10 @@ async fn requests_for_one_tile_at_once_cut_it_once() {
     let wanted = place.wanted();
     let all = (0..32).map(|_| cache.get(Arc::clone(&wanted), &workers, counting.clone()));
     let done = futures_util::future::join_all(all).await;
-    assert!(done.iter().all(|t| t.as_ref().is_ok_and(|t| t.body[0] == 1)));
+    assert!(
+        done.iter()
+            .all(|t| t.as_ref().is_ok_and(|t| t.body[0] == 1))
+    );
     assert_eq!(cuts.load(Ordering::Relaxed), 1);
     assert!(cache.flights.lock().unwrap().is_empty());
 }
@@ -142,9 +202,21 @@ async fn a_panic_in_a_cut_is_one_failure_and_no_more() {
     let place = Place::new().await;
     let (cache, workers) = (cache(&place.store), Arc::new(Semaphore::new(1)));
     let broken = |_: &Wanted| -> Option<Vec<u8>> { panic!("{}", Message::new("a defect")) };
-    assert_eq!(cache.get(place.wanted(), &workers, broken).await.map(|_| ()), Err(Failed));
+    assert_eq!(
+        cache
+            .get(place.wanted(), &workers, broken)
+            .await
+            .map(|_| ()),
+        Err(Failed)
+    );
     assert_eq!(workers.available_permits(), 1);
-    assert_eq!(cache.get(place.wanted(), &workers, count).await.map(|t| t.body[0]), Ok(1));
+    assert_eq!(
+        cache
+            .get(place.wanted(), &workers, count)
+            .await
+            .map(|t| t.body[0]),
+        Ok(1)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -155,9 +227,20 @@ async fn the_budget_holds() {
     let base = place.wanted();
     for x in 0..200 {
         let coord = TileCoord::new(10, x, 300).unwrap();
-        let key = Key { coord, ..base.key.clone() };
-        let wanted = Wanted { key, layers: base.layers.clone(), envelopes: coord.query_envelopes().collect() };
-        cache.get(Arc::new(wanted), &workers, |_| Some(vec![7; 5_000])).await.map(|_| ()).unwrap();
+        let key = Key {
+            coord,
+            ..base.key.clone()
+        };
+        let wanted = Wanted {
+            key,
+            layers: base.layers.clone(),
+            envelopes: coord.query_envelopes().collect(),
+        };
+        cache
+            .get(Arc::new(wanted), &workers, |_| Some(vec![7; 5_000]))
+            .await
+            .map(|_| ())
+            .unwrap();
         assert!(cache.bytes() <= 100_000, "{}", cache.bytes());
     }
     assert!(cache.bytes() > 50_000, "{}", cache.bytes());

@@ -29,13 +29,21 @@ pub(crate) async fn list(State(app): State<App>, context: Context) -> Result<Res
     if format == Format::Html {
         return answer::page(&context, &html::Collections::new(&context, &live), &tag);
     }
-    let collections: Vec<Json> = live.collections.values().map(|c| collection_json(&context, c, false)).collect();
+    let collections: Vec<Json> = live
+        .collections
+        .values()
+        .map(|c| collection_json(&context, c, false))
+        .collect();
     let body = json!({ "links": self_links(&context, JSON, format), "collections": collections });
     Ok(answer::json(&context, JSON, &body, &tag))
 }
 
 /// `GET /collections/{id}`
-pub(crate) async fn one(State(app): State<App>, context: Context, Segments(id): Segments<String>) -> Result<Response, Problem> {
+pub(crate) async fn one(
+    State(app): State<App>,
+    context: Context,
+    Segments(id): Segments<String>,
+) -> Result<Response, Problem> {
     context.params.only(&[])?;
     let format = context.wanted.json_or_html(JSON)?;
     let live = app.collection(&id)?;
@@ -45,7 +53,12 @@ pub(crate) async fn one(State(app): State<App>, context: Context, Segments(id): 
     }
     match format {
         Format::Html => answer::page(&context, &html::CollectionPage::new(&context, &live), &tag),
-        Format::Json => Ok(answer::json(&context, JSON, &collection_json(&context, &live, true), &tag)),
+        Format::Json => Ok(answer::json(
+            &context,
+            JSON,
+            &collection_json(&context, &live, true),
+            &tag,
+        )),
     }
 }
 
@@ -64,7 +77,10 @@ fn collection_json(context: &Context, live: &LiveCollection, is_document: bool) 
         set("attribution", attribution.as_str().into());
     }
     if let Some(extent) = live.index.extent() {
-        set("extent", json!({ "spatial": { "bbox": [bbox(&extent)], "crs": CRS84 } }));
+        set(
+            "extent",
+            json!({ "spatial": { "bbox": [bbox(&extent)], "crs": CRS84 } }),
+        );
     }
     set("itemType", "feature".into());
     set("crs", json!([CRS84]));
@@ -73,7 +89,10 @@ fn collection_json(context: &Context, live: &LiveCollection, is_document: bool) 
         set("storageCrs", CRS84.into());
     }
     set("itemCount", live.index.len().into());
-    set("geometryType", collection.geometry_type.name().to_ascii_lowercase().into());
+    set(
+        "geometryType",
+        collection.geometry_type.name().to_ascii_lowercase().into(),
+    );
     set("theme", collection.theme.name().into());
     if let Some(label) = &collection.label_property {
         set("labelProperty", label.as_str().into());
@@ -81,7 +100,10 @@ fn collection_json(context: &Context, live: &LiveCollection, is_document: bool) 
     if let Some(licence) = &collection.licence {
         set("license", licence.as_str().into());
     }
-    set("tiles", json!({ "minzoom": collection.tiles.min_zoom, "maxzoom": collection.tiles.max_zoom }));
+    set(
+        "tiles",
+        json!({ "minzoom": collection.tiles.min_zoom, "maxzoom": collection.tiles.max_zoom }),
+    );
     set("changeSeq", live.seq.0.into());
     set("links", links(context, collection, is_document).into());
     Json::Object(out)
@@ -95,18 +117,57 @@ fn links(context: &Context, collection: &Collection, is_document: bool) -> Vec<J
     } else {
         vec![
             link(&here, "self", JSON, text("server.this-document")),
-            link(format!("{here}?f=html"), "alternate", HTML, text("server.this-document-html")),
+            link(
+                format!("{here}?f=html"),
+                "alternate",
+                HTML,
+                text("server.this-document-html"),
+            ),
         ]
     };
     links.extend([
-        link(format!("{here}/items"), "items", GEOJSON, text("server.items")),
-        link(format!("{here}/items?f=html"), "items", HTML, text("server.items-html")),
-        link(format!("{here}/schema"), REL_SCHEMA, SCHEMA_JSON, text("server.schema")),
-        link(format!("{here}/schema/feature"), "describedby", SCHEMA_JSON, text("server.schema-feature")),
-        link(format!("{here}/tiles"), REL_TILESETS_VECTOR, JSON, text("server.tilesets")),
-        link(context.url(format_args!("/tiles/{}", collection.id)), "related", JSON, text("server.tilejson")),
+        link(
+            format!("{here}/items"),
+            "items",
+            GEOJSON,
+            text("server.items"),
+        ),
+        link(
+            format!("{here}/items?f=html"),
+            "items",
+            HTML,
+            text("server.items-html"),
+        ),
+        link(
+            format!("{here}/schema"),
+            REL_SCHEMA,
+            SCHEMA_JSON,
+            text("server.schema"),
+        ),
+        link(
+            format!("{here}/schema/feature"),
+            "describedby",
+            SCHEMA_JSON,
+            text("server.schema-feature"),
+        ),
+        link(
+            format!("{here}/tiles"),
+            REL_TILESETS_VECTOR,
+            JSON,
+            text("server.tilesets"),
+        ),
+        link(
+            context.url(format_args!("/tiles/{}", collection.id)),
+            "related",
+            JSON,
+            text("server.tilejson"),
+        ),
     ]);
-    if let Some(licence) = collection.licence.as_deref().filter(|l| l.starts_with("http://") || l.starts_with("https://")) {
+    if let Some(licence) = collection
+        .licence
+        .as_deref()
+        .filter(|l| l.starts_with("http://") || l.starts_with("https://"))
+    {
         links.push(link(licence, "license", HTML, text("server.licence")));
     }
     links
@@ -114,10 +175,19 @@ fn links(context: &Context, collection: &Collection, is_document: bool) -> Vec<J
 
 pub(crate) fn title(context: &Context, collection: &Collection) -> String {
     let title = collection.title.get(context.lang);
-    if title.is_empty() { collection.id.to_string() } else { title.to_owned() }
+    if title.is_empty() {
+        collection.id.to_string()
+    } else {
+        title.to_owned()
+    }
 }
 
 /// West, south, east, north.
 pub(crate) fn bbox(envelope: &Envelope) -> [f64; 4] {
-    [envelope.min[0], envelope.min[1], envelope.max[0], envelope.max[1]]
+    [
+        envelope.min[0],
+        envelope.min[1],
+        envelope.max[0],
+        envelope.max[1],
+    ]
 }

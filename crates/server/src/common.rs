@@ -49,7 +49,11 @@ const EDIT_CLASSES: [&str; 3] = [
 ];
 
 pub(crate) fn classes(app: &App) -> Vec<&'static str> {
-    let edits = if app.options.allow_edits { EDIT_CLASSES.as_slice() } else { &[] };
+    let edits = if app.options.allow_edits {
+        EDIT_CLASSES.as_slice()
+    } else {
+        &[]
+    };
     CLASSES.iter().chain(edits).copied().collect()
 }
 
@@ -88,7 +92,10 @@ fn landing_json(context: &Context) -> Json {
 }
 
 /// `GET /conformance`
-pub(crate) async fn conformance(State(app): State<App>, context: Context) -> Result<Response, Problem> {
+pub(crate) async fn conformance(
+    State(app): State<App>,
+    context: Context,
+) -> Result<Response, Problem> {
     context.params.only(&[])?;
     let format = context.wanted.json_or_html(JSON)?;
     let tag = answer::tag(&app, &context, format, ());
@@ -100,7 +107,12 @@ pub(crate) async fn conformance(State(app): State<App>, context: Context) -> Res
         Format::Html => answer::page(&context, &html::Conformance::new(&context, &classes), &tag),
         Format::Json => {
             let links = self_links(&context, JSON, format);
-            Ok(answer::json(&context, JSON, &json!({ "conformsTo": classes, "links": links }), &tag))
+            Ok(answer::json(
+                &context,
+                JSON,
+                &json!({ "conformsTo": classes, "links": links }),
+                &tag,
+            ))
         }
     }
 }
@@ -112,7 +124,12 @@ pub(crate) fn self_links(context: &Context, json_type: &str, format: Format) -> 
             Format::Json => (json_type, context.text("server.this-document")),
             Format::Html => (HTML, context.text("server.this-document-html")),
         };
-        link(context.url_with(&[("f", Some(f.name()))]), rel, media_type, title)
+        link(
+            context.url_with(&[("f", Some(f.name()))]),
+            rel,
+            media_type,
+            title,
+        )
     };
     vec![one(format, "self"), one(format.other(), "alternate")]
 }

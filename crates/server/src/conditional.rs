@@ -5,7 +5,9 @@ use std::hash::{Hash, Hasher};
 
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
-use hyper::header::{CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH};
+use hyper::header::{
+    CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH,
+};
 use model::{ChangeSeq, Epoch};
 
 /// Answers about data may be kept, but are asked for again before each use.
@@ -26,30 +28,44 @@ impl Tag {
     pub(crate) fn weak(epoch: &Epoch, parts: impl Hash) -> Self {
         let mut hasher = DefaultHasher::new();
         (BUILD, parts).hash(&mut hasher);
-        Self { weak: true, opaque: format!("{}-{:016x}", epoch.0, hasher.finish()) }
+        Self {
+            weak: true,
+            opaque: format!("{}-{:016x}", epoch.0, hasher.finish()),
+        }
     }
 
     /// Of a feature in one version; `If-Match` takes it.
     pub(crate) fn version(epoch: &Epoch, version: ChangeSeq) -> Self {
-        Self { weak: false, opaque: format!("{}-{}", epoch.0, version.0) }
+        Self {
+            weak: false,
+            opaque: format!("{}-{}", epoch.0, version.0),
+        }
     }
 
     /// Of bytes in a content coding.
     pub(crate) fn strong(opaque: String) -> Self {
-        Self { weak: false, opaque }
+        Self {
+            weak: false,
+            opaque,
+        }
     }
 
     pub(crate) fn header(&self) -> HeaderValue {
         let weak = if self.weak { "W/" } else { "" };
-        HeaderValue::try_from(format!("{weak}\"{}\"", self.opaque)).unwrap_or(HeaderValue::from_static("\"\""))
+        HeaderValue::try_from(format!("{weak}\"{}\"", self.opaque))
+            .unwrap_or(HeaderValue::from_static("\"\""))
     }
 
     /// The answer to a client that has this already: 304 with the headers that the 200 would carry
     /// (RFC 9110 §15.4.5); `None` when it has not.
     pub(crate) fn not_modified(&self, request: &HeaderMap) -> Option<Response> {
-        let matching = tags(request, &IF_NONE_MATCH).find(|tag| *tag == "*" || self.is_weakly(tag))?;
+        let matching =
+            tags(request, &IF_NONE_MATCH).find(|tag| *tag == "*" || self.is_weakly(tag))?;
         // The tag as the client has it, with the suffix of its content coding.
-        let tag = HeaderValue::from_str(matching).ok().filter(|_| matching != "*").unwrap_or_else(|| self.header());
+        let tag = HeaderValue::from_str(matching)
+            .ok()
+            .filter(|_| matching != "*")
+            .unwrap_or_else(|| self.header());
         let headers = [(ETAG, tag), (CACHE_CONTROL, REVALIDATE)];
         Some((StatusCode::NOT_MODIFIED, headers).into_response())
     }
@@ -58,7 +74,8 @@ impl Tag {
     /// comparison (RFC 9110 §8.8.3.2).
     pub(crate) fn allows_write(&self, request: &HeaderMap) -> bool {
         let mut given = tags(request, &IF_MATCH).peekable();
-        given.peek().is_none() || given.any(|tag| tag == "*" || (!tag.starts_with("W/") && self.is_weakly(tag)))
+        given.peek().is_none()
+            || given.any(|tag| tag == "*" || (!tag.starts_with("W/") && self.is_weakly(tag)))
     }
 
     fn is_weakly(&self, given: &str) -> bool {
@@ -75,9 +92,18 @@ pub(crate) fn has_if_match(request: &HeaderMap) -> bool {
 
 /// A strong tag must differ between content codings (RFC 9110 §8.8.3.3), so the coding is put behind it.
 pub(crate) fn mark_coding(headers: &mut HeaderMap) {
-    let Some(coding) = headers.get(hyper::header::CONTENT_ENCODING).and_then(|v| v.to_str().ok()) else { return };
-    let Some(tag) = headers.get(ETAG).and_then(|v| v.to_str().ok()) else { return };
-    let Some(inner) = tag.strip_prefix('"').and_then(|t| t.strip_suffix('"')) else { return };
+    let Some(coding) = headers
+        .get(hyper::header::CONTENT_ENCODING)
+        .and_then(|v| v.to_str().ok())
+    else {
+        return;
+    };
+    let Some(tag) = headers.get(ETAG).and_then(|v| v.to_str().ok()) else {
+        return;
+    };
+    let Some(inner) = tag.strip_prefix('"').and_then(|t| t.strip_suffix('"')) else {
+        return;
+    };
     if without_coding(inner) != inner {
         return;
     }
@@ -87,13 +113,19 @@ pub(crate) fn mark_coding(headers: &mut HeaderMap) {
 }
 
 fn without_coding(opaque: &str) -> &str {
-    ["-gzip", "-br", "-zstd"].iter().find_map(|s| opaque.strip_suffix(s)).unwrap_or(opaque)
+    ["-gzip", "-br", "-zstd"]
+        .iter()
+        .find_map(|s| opaque.strip_suffix(s))
+        .unwrap_or(opaque)
 }
 
 /// The entity tags of a list header; no tag of ours has a comma inside.
 fn tags<'a>(request: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> + use<'a> {
     let lines = request.get_all(name).iter().filter_map(|v| v.to_str().ok());
-    lines.flat_map(|line| line.split(',')).map(str::trim).filter(|t| !t.is_empty())
+    lines
+        .flat_map(|line| line.split(','))
+        .map(str::trim)
+        .filter(|t| !t.is_empty())
 }
 
 #[cfg(test)]
@@ -107,7 +139,13 @@ mod tests {
     #[test]
     fn a_weak_tag_never_allows_a_write() {
         let tag = Tag::version(&Epoch("e1".into()), ChangeSeq(7));
-        let check = |value: &str, expect: bool| assert_eq!(tag.allows_write(&request(IF_MATCH, value)), expect, "{value}");
+        let check = |value: &str, expect: bool| {
+            assert_eq!(
+                tag.allows_write(&request(IF_MATCH, value)),
+                expect,
+                "{value}"
+            )
+        };
         check("\"e1-7\"", true);
         check("\"x\", \"e1-7-gzip\"", true);
         check("*", true);
@@ -120,9 +158,14 @@ mod tests {
     #[test]
     fn not_modified_repeats_the_tag_that_the_client_has() {
         let tag = Tag::version(&Epoch("e1".into()), ChangeSeq(7));
-        let answer = tag.not_modified(&request(IF_NONE_MATCH, "\"a\", W/\"e1-7-br\"")).unwrap();
+        let answer = tag
+            .not_modified(&request(IF_NONE_MATCH, "\"a\", W/\"e1-7-br\""))
+            .unwrap();
         assert_eq!(answer.headers()[ETAG], "W/\"e1-7-br\"");
-        assert!(tag.not_modified(&request(IF_NONE_MATCH, "\"e1-8\"")).is_none());
+        assert!(
+            tag.not_modified(&request(IF_NONE_MATCH, "\"e1-8\""))
+                .is_none()
+        );
         assert!(tag.not_modified(&HeaderMap::new()).is_none());
     }
 }

@@ -16,7 +16,11 @@ const NEVER: &str = "no-store";
 
 /// `GET /health/live`: the process answers.
 pub(crate) async fn live() -> Response {
-    ([(CONTENT_TYPE, JSON), (CACHE_CONTROL, NEVER)], r#"{"status":"live"}"#).into_response()
+    (
+        [(CONTENT_TYPE, JSON), (CACHE_CONTROL, NEVER)],
+        r#"{"status":"live"}"#,
+    )
+        .into_response()
 }
 
 /// `GET /health/ready`: the store is loaded and takes writes; otherwise 503 with the reason.
@@ -26,13 +30,26 @@ pub(crate) async fn ready(State(app): State<App>, context: Context) -> Result<Re
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, reason));
     }
     let features: usize = live.collections.values().map(|c| c.index.len()).sum();
-    let text = Message::new("server.ready").count(live.collections.len() as u64).text(context.lang);
+    let text = Message::new("server.ready")
+        .count(live.collections.len() as u64)
+        .text(context.lang);
     let body = json!({ "status": "ready", "detail": text, "collections": live.collections.len(), "features": features });
-    Ok(([(CONTENT_TYPE, JSON), (CACHE_CONTROL, NEVER)], body.to_string()).into_response())
+    Ok((
+        [(CONTENT_TYPE, JSON), (CACHE_CONTROL, NEVER)],
+        body.to_string(),
+    )
+        .into_response())
 }
 
 /// `GET /metrics`
 pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
     let text = app.metrics.text(&app).map_err(Problem::internal)?;
-    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"), (CACHE_CONTROL, NEVER)], text).into_response())
+    Ok((
+        [
+            (CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8"),
+            (CACHE_CONTROL, NEVER),
+        ],
+        text,
+    )
+        .into_response())
 }

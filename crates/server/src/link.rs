@@ -5,7 +5,8 @@ use serde_json::{Map, Value as Json};
 
 /// Relation types by OGC's register.
 pub(crate) const REL_SCHEMA: &str = "http://www.opengis.net/def/rel/ogc/1.0/schema";
-pub(crate) const REL_TILESETS_VECTOR: &str = "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector";
+pub(crate) const REL_TILESETS_VECTOR: &str =
+    "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector";
 pub(crate) const REL_TILING_SCHEME: &str = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme";
 pub(crate) const REL_TILING_SCHEMES: &str = "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes";
 
@@ -17,7 +18,12 @@ pub(crate) const MVT: &str = "application/vnd.mapbox-vector-tile";
 pub(crate) const OPENAPI: &str = "application/vnd.oai.openapi+json;version=3.0";
 
 /// A link object (OGC 17-069r4 §7.1.2): `href`, `rel`, `type`, `title`.
-pub(crate) fn link(href: impl Into<String>, rel: &str, media_type: &str, title: impl Into<String>) -> Json {
+pub(crate) fn link(
+    href: impl Into<String>,
+    rel: &str,
+    media_type: &str,
+    title: impl Into<String>,
+) -> Json {
     let mut link = Map::new();
     link.insert("href".to_owned(), Json::String(href.into()));
     link.insert("rel".to_owned(), rel.into());
@@ -55,7 +61,8 @@ fn escaped(text: &str, plain: &[u8]) -> String {
 pub(crate) fn is_host(host: &str) -> bool {
     // The longest DNS name and a port.
     const LONGEST: usize = 253 + 6;
-    let allowed = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
+    let allowed =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
     !host.is_empty() && host.len() <= LONGEST && host.bytes().all(allowed)
 }
 
@@ -65,9 +72,13 @@ pub(crate) fn is_host(host: &str) -> bool {
 /// When it is not an `http` or `https` URL with a host, or has a query or fragment.
 pub(crate) fn base_url(text: &str) -> Result<String, Message> {
     let trimmed = text.trim_end_matches('/');
-    let rest = trimmed.strip_prefix("https://").or_else(|| trimmed.strip_prefix("http://"));
+    let rest = trimmed
+        .strip_prefix("https://")
+        .or_else(|| trimmed.strip_prefix("http://"));
     let host = rest.map(|r| r.split('/').next().unwrap_or_default());
-    let plain = trimmed.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'"' | b'<' | b'>' | b'\\' | b'@'));
+    let plain = trimmed.bytes().all(|b| {
+        b.is_ascii_graphic() && !matches!(b, b'?' | b'#' | b'"' | b'<' | b'>' | b'\\' | b'@')
+    });
     match host {
         Some(host) if is_host(host) && plain => Ok(trimmed.to_owned()),
         _ => Err(Message::new("server.base-url").with("url", text)),
@@ -88,9 +99,22 @@ mod tests {
     fn hosts_and_public_urls() {
         assert!(is_host("localhost:8080") && is_host("[::1]:80"));
         assert!(!is_host("") && !is_host("a/b") && !is_host("a\"b") && !is_host("u@h"));
-        assert_eq!(base_url("https://gis.example.ua/").unwrap(), "https://gis.example.ua");
-        assert_eq!(base_url("https://example.ua/gis").unwrap(), "https://example.ua/gis");
-        for bad in ["gis.example.ua", "ftp://x", "https://", "https://x?y", "https://u@x", "javascript:1"] {
+        assert_eq!(
+            base_url("https://gis.example.ua/").unwrap(),
+            "https://gis.example.ua"
+        );
+        assert_eq!(
+            base_url("https://example.ua/gis").unwrap(),
+            "https://example.ua/gis"
+        );
+        for bad in [
+            "gis.example.ua",
+            "ftp://x",
+            "https://",
+            "https://x?y",
+            "https://u@x",
+            "javascript:1",
+        ] {
             assert!(base_url(bad).is_err(), "{bad}");
         }
     }

@@ -3,13 +3,18 @@
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use prometheus::{Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
+use prometheus::{
+    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Registry, TextEncoder,
+};
 
 use crate::app::App;
 use crate::limits::{MAX_BODIES, MAX_REQUESTS};
 
 /// Seconds; from an answer out of memory to one that a person gives up on.
-const BUCKETS: [f64; 12] = [0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
+const BUCKETS: [f64; 12] = [
+    0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0,
+];
 
 pub(crate) struct Metrics {
     registry: Registry,
@@ -34,32 +39,81 @@ struct Gauges {
 impl Metrics {
     pub(crate) fn new() -> Self {
         let registry = Registry::new();
-        let gauge = |name: &str, help: &str| register(&registry, IntGauge::with_opts(Opts::new(name, help)));
-        let by = |name: &str, help: &str, label: &str| register(&registry, IntGaugeVec::new(Opts::new(name, help), &[label]));
-        let gauges = Gauges {
-            tile_bytes: gauge("hromada_tile_cache_bytes", "Bytes of encoded tiles that are kept."),
-            tile_hits: gauge("hromada_tile_cache_hits", "Tiles that were answered from memory."),
-            tile_misses: gauge("hromada_tile_cache_misses", "Tiles that were cut."),
-            features: by("hromada_features", "Features of a collection.", "collection"),
-            index_bytes: by("hromada_index_bytes", "Memory of a collection's index.", "collection"),
-            change_seq: by("hromada_change_seq", "The last change of a collection.", "collection"),
-            in_use: by("hromada_in_use", "Places of a bounded pool that are taken.", "pool"),
-            stopped: gauge("hromada_writes_stopped", "1 when writes have stopped after a failed commit."),
-            resident: gauge("process_resident_memory_bytes", "Resident memory of the process."),
+        let gauge = |name: &str, help: &str| {
+            register(&registry, IntGauge::with_opts(Opts::new(name, help)))
         };
-        let requests = Opts::new("hromada_requests_total", "Requests by route, method and status.");
-        let requests = register(&registry, IntCounterVec::new(requests, &["route", "method", "status"]));
-        let seconds = HistogramOpts::new("hromada_request_seconds", "Time to the head of the answer.").buckets(BUCKETS.to_vec());
+        let by = |name: &str, help: &str, label: &str| {
+            register(&registry, IntGaugeVec::new(Opts::new(name, help), &[label]))
+        };
+        let gauges = Gauges {
+            tile_bytes: gauge(
+                "hromada_tile_cache_bytes",
+                "Bytes of encoded tiles that are kept.",
+            ),
+            tile_hits: gauge(
+                "hromada_tile_cache_hits",
+                "Tiles that were answered from memory.",
+            ),
+            tile_misses: gauge("hromada_tile_cache_misses", "Tiles that were cut."),
+            features: by(
+                "hromada_features",
+                "Features of a collection.",
+                "collection",
+            ),
+            index_bytes: by(
+                "hromada_index_bytes",
+                "Memory of a collection's index.",
+                "collection",
+            ),
+            change_seq: by(
+                "hromada_change_seq",
+                "The last change of a collection.",
+                "collection",
+            ),
+            in_use: by(
+                "hromada_in_use",
+                "Places of a bounded pool that are taken.",
+                "pool",
+            ),
+            stopped: gauge(
+                "hromada_writes_stopped",
+                "1 when writes have stopped after a failed commit.",
+            ),
+            resident: gauge(
+                "process_resident_memory_bytes",
+                "Resident memory of the process.",
+            ),
+        };
+        let requests = Opts::new(
+            "hromada_requests_total",
+            "Requests by route, method and status.",
+        );
+        let requests = register(
+            &registry,
+            IntCounterVec::new(requests, &["route", "method", "status"]),
+        );
+        let seconds =
+            HistogramOpts::new("hromada_request_seconds", "Time to the head of the answer.")
+                .buckets(BUCKETS.to_vec());
         let seconds = register(&registry, HistogramVec::new(seconds, &["route"]));
-        Self { registry, requests, seconds, gauges }
+        Self {
+            registry,
+            requests,
+            seconds,
+            gauges,
+        }
     }
 
     pub(crate) fn request(&self, route: &str, method: &str, status: u16, elapsed: Duration) {
         // Any client can invent a method; those we do not know count as one.
         const METHODS: [&str; 7] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"];
         let method = METHODS.iter().find(|m| **m == method).unwrap_or(&"other");
-        self.requests.with_label_values(&[route, method, &status.to_string()]).inc();
-        self.seconds.with_label_values(&[route]).observe(elapsed.as_secs_f64());
+        self.requests
+            .with_label_values(&[route, method, &status.to_string()])
+            .inc();
+        self.seconds
+            .with_label_values(&[route])
+            .observe(elapsed.as_secs_f64());
     }
 
     /// # Errors
@@ -77,25 +131,42 @@ impl Gauges {
         let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         self.tile_bytes.set(number(app.tiles.bytes()));
-        self.tile_hits.set(number(app.tiles.hits.load(Ordering::Relaxed)));
-        self.tile_misses.set(number(app.tiles.misses.load(Ordering::Relaxed)));
+        self.tile_hits
+            .set(number(app.tiles.hits.load(Ordering::Relaxed)));
+        self.tile_misses
+            .set(number(app.tiles.misses.load(Ordering::Relaxed)));
         for (id, live) in &app.store.live().collections {
-            self.features.with_label_values(&[&**id]).set(count(live.index.len()));
-            self.index_bytes.with_label_values(&[&**id]).set(count(live.index.memory_bytes()));
+            self.features
+                .with_label_values(&[&**id])
+                .set(count(live.index.len()));
+            self.index_bytes
+                .with_label_values(&[&**id])
+                .set(count(live.index.memory_bytes()));
             self.change_seq.with_label_values(&[&**id]).set(live.seq.0);
         }
         let taken = |all: usize, free: usize| count(all.saturating_sub(free));
-        self.in_use.with_label_values(&["requests"]).set(taken(MAX_REQUESTS, app.requests.available_permits()));
-        self.in_use.with_label_values(&["bodies"]).set(taken(MAX_BODIES, app.bodies.available_permits()));
-        self.in_use.with_label_values(&["workers"]).set(taken(app.cores, app.workers.available_permits()));
+        self.in_use
+            .with_label_values(&["requests"])
+            .set(taken(MAX_REQUESTS, app.requests.available_permits()));
+        self.in_use
+            .with_label_values(&["bodies"])
+            .set(taken(MAX_BODIES, app.bodies.available_permits()));
+        self.in_use
+            .with_label_values(&["workers"])
+            .set(taken(app.cores, app.workers.available_permits()));
         self.stopped.set(i64::from(app.store.stopped().is_some()));
         self.resident.set(resident_bytes().map_or(0, number));
     }
 }
 
-fn register<C: prometheus::core::Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<C>) -> C {
+fn register<C: prometheus::core::Collector + Clone + 'static>(
+    registry: &Registry,
+    made: prometheus::Result<C>,
+) -> C {
     let metric = made.expect("names and labels are constants of a valid form");
-    registry.register(Box::new(metric.clone())).expect("each name is registered once");
+    registry
+        .register(Box::new(metric.clone()))
+        .expect("each name is registered once");
     metric
 }
 
@@ -104,5 +175,9 @@ fn resident_bytes() -> Option<u64> {
     // Of every Linux that we build for.
     const PAGE: u64 = 4096;
     let text = std::fs::read_to_string("/proc/self/statm").ok()?;
-    text.split_whitespace().nth(1)?.parse::<u64>().ok()?.checked_mul(PAGE)
+    text.split_whitespace()
+        .nth(1)?
+        .parse::<u64>()
+        .ok()?
+        .checked_mul(PAGE)
 }

@@ -40,7 +40,10 @@ pub(crate) struct Wanted {
 
 impl Wanted {
     pub(crate) fn new(f: Option<&str>, headers: &HeaderMap) -> Self {
-        Self { f: f.map(str::to_owned), accept: list(headers, &ACCEPT) }
+        Self {
+            f: f.map(str::to_owned),
+            accept: list(headers, &ACCEPT),
+        }
     }
 
     /// Chooses for a resource that has JSON of a media type, and HTML.
@@ -48,7 +51,11 @@ impl Wanted {
     /// # Errors
     /// 400 for an unknown `f`, 406 when `Accept` leaves nothing.
     pub(crate) fn json_or_html(&self, json: &str) -> Result<Format, Problem> {
-        self.choose(&[(Format::Json, json), (Format::Json, JSON), (Format::Html, HTML)])
+        self.choose(&[
+            (Format::Json, json),
+            (Format::Json, JSON),
+            (Format::Html, HTML),
+        ])
     }
 
     /// For a resource that has JSON of a media type only.
@@ -56,15 +63,24 @@ impl Wanted {
     /// # Errors
     /// As [`Wanted::json_or_html`].
     pub(crate) fn json(&self, json: &str) -> Result<(), Problem> {
-        self.choose(&[(Format::Json, json), (Format::Json, JSON)]).map(|_| ())
+        self.choose(&[(Format::Json, json), (Format::Json, JSON)])
+            .map(|_| ())
     }
 
     fn choose(&self, offered: &[(Format, &str)]) -> Result<Format, Problem> {
         if let Some(f) = &self.f {
             let found = offered.iter().find(|(format, _)| format.name() == f);
-            let names: &str = if offered.iter().any(|(format, _)| *format == Format::Html) { "json, html" } else { "json" };
+            let names: &str = if offered.iter().any(|(format, _)| *format == Format::Html) {
+                "json, html"
+            } else {
+                "json"
+            };
             return found.map(|(format, _)| *format).ok_or_else(|| {
-                Problem::bad_request(Message::new("server.format-unknown").with("value", shown(f)).with("known", names))
+                Problem::bad_request(
+                    Message::new("server.format-unknown")
+                        .with("value", shown(f))
+                        .with("known", names),
+                )
             });
         }
         if self.accept.is_empty() {
@@ -80,7 +96,10 @@ impl Wanted {
         best.1.ok_or_else(|| {
             let mut types: Vec<&str> = offered.iter().map(|(_, t)| *t).collect();
             types.dedup();
-            Problem::new(StatusCode::NOT_ACCEPTABLE, Message::new("server.not-acceptable").with("types", types.join(", ")))
+            Problem::new(
+                StatusCode::NOT_ACCEPTABLE,
+                Message::new("server.not-acceptable").with("types", types.join(", ")),
+            )
         })
     }
 
@@ -115,12 +134,15 @@ fn quality(accept: &str, media_type: &str) -> f32 {
 
 /// The entries of a list header with their `q`, 1 when there is none, 0 when it is unreadable.
 fn ranges(header: &str) -> impl Iterator<Item = (&str, f32)> {
-    header.split(',').filter(|e| !e.trim().is_empty()).map(|entry| {
-        let mut parts = entry.split(';').map(str::trim);
-        let range = parts.next().unwrap_or_default();
-        let q = parts.find_map(|p| p.strip_prefix("q=").or_else(|| p.strip_prefix("Q=")));
-        (range, q.map_or(1.0, |q| q.parse().unwrap_or(0.0)))
-    })
+    header
+        .split(',')
+        .filter(|e| !e.trim().is_empty())
+        .map(|entry| {
+            let mut parts = entry.split(';').map(str::trim);
+            let range = parts.next().unwrap_or_default();
+            let q = parts.find_map(|p| p.strip_prefix("q=").or_else(|| p.strip_prefix("Q=")));
+            (range, q.map_or(1.0, |q| q.parse().unwrap_or(0.0)))
+        })
 }
 
 /// The language of an answer: `lang`, else the best of `Accept-Language`, else English.
@@ -131,7 +153,11 @@ pub(crate) fn language(lang: Option<&str>, headers: &HeaderMap) -> Result<Lang, 
     if let Some(tag) = lang {
         let known = Lang::from_tag(tag);
         return known.ok_or_else(|| {
-            Problem::bad_request(Message::new("server.lang-unknown").with("value", shown(tag)).with("known", "uk, en"))
+            Problem::bad_request(
+                Message::new("server.lang-unknown")
+                    .with("value", shown(tag))
+                    .with("known", "uk, en"),
+            )
         });
     }
     Ok(accepted_language(headers))
@@ -179,7 +205,8 @@ impl Encoding {
         let mut best = (0.0, Self::Identity);
         for encoding in Self::ALL {
             let named = ranges(&accept).find(|(name, _)| {
-                name.eq_ignore_ascii_case(encoding.name()) || (encoding == Self::Gzip && name.eq_ignore_ascii_case("x-gzip"))
+                name.eq_ignore_ascii_case(encoding.name())
+                    || (encoding == Self::Gzip && name.eq_ignore_ascii_case("x-gzip"))
             });
             let q = match named.or_else(|| ranges(&accept).find(|(name, _)| *name == "*")) {
                 Some((_, q)) => q,
@@ -222,7 +249,10 @@ mod tests {
 
     #[test]
     fn formats_by_accept() {
-        check_format("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", Some(Format::Html));
+        check_format(
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            Some(Format::Html),
+        );
         check_format("*/*", Some(Format::Json));
         check_format("application/geo+json", Some(Format::Json));
         check_format("application/json", Some(Format::Json));
@@ -236,7 +266,11 @@ mod tests {
     #[test]
     fn encodings_by_quality() {
         let check = |accept: &str, expect: Encoding| {
-            assert_eq!(Encoding::accepted(&headers(ACCEPT_ENCODING, accept)), expect, "{accept}");
+            assert_eq!(
+                Encoding::accepted(&headers(ACCEPT_ENCODING, accept)),
+                expect,
+                "{accept}"
+            );
         };
         check("gzip, deflate, br, zstd", Encoding::Zstd);
         check("gzip, br;q=0.9", Encoding::Gzip);
@@ -251,7 +285,13 @@ mod tests {
 
     #[test]
     fn languages_by_quality() {
-        let check = |accept: &str, expect: Lang| assert_eq!(accepted_language(&headers(ACCEPT_LANGUAGE, accept)), expect, "{accept}");
+        let check = |accept: &str, expect: Lang| {
+            assert_eq!(
+                accepted_language(&headers(ACCEPT_LANGUAGE, accept)),
+                expect,
+                "{accept}"
+            )
+        };
         check("uk-UA,uk;q=0.9,en;q=0.8", Lang::Uk);
         check("en-US,uk;q=0.9", Lang::En);
         check("pl, de;q=0.9", Lang::En);

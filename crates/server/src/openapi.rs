@@ -36,7 +36,11 @@ pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Resp
     context.params.only(&[])?;
     let format = context.wanted.json_or_html(OPENAPI)?;
     let live = app.live()?;
-    let pointers: Vec<usize> = live.collections.values().map(|c| Arc::as_ptr(&c.collection).addr()).collect();
+    let pointers: Vec<usize> = live
+        .collections
+        .values()
+        .map(|c| Arc::as_ptr(&c.collection).addr())
+        .collect();
     let tag = answer::tag(&app, &context, format, &pointers);
     if let Some(unchanged) = answer::unchanged(&context, &tag) {
         return Ok(unchanged);
@@ -48,12 +52,21 @@ pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Resp
     let mut hasher = DefaultHasher::new();
     (&pointers, &context.base, context.lang.tag()).hash(&mut hasher);
     let key = hasher.finish();
-    let last = |app: &App| app.definition.last.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let last = |app: &App| {
+        app.definition
+            .last
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    };
     let body = match last(&app) {
         Some((known, body)) if known == key => body,
         _ => {
             let body = Bytes::from(document(&app, &context, &live).to_string());
-            *app.definition.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((key, body.clone()));
+            *app.definition
+                .last
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner) = Some((key, body.clone()));
             body
         }
     };
@@ -85,49 +98,155 @@ fn document(app: &App, context: &Context, live: &Live) -> Json {
 }
 
 fn fixed_paths(context: &Context, paths: &mut Map<String, Json>) {
-    let mut add = |path: &str, id: &str, tag: &str, key: &'static str, media: &[&str], parameters: Json| {
-        let get = operation(context, id, tag, context.text(key), media, parameters);
-        paths.insert(path.to_owned(), json!({ "get": get }));
-    };
+    let mut add =
+        |path: &str, id: &str, tag: &str, key: &'static str, media: &[&str], parameters: Json| {
+            let get = operation(context, id, tag, context.text(key), media, parameters);
+            paths.insert(path.to_owned(), json!({ "get": get }));
+        };
     let common = || shared(&["f", "lang"]);
-    add("/", "getLandingPage", "common", "server.op-landing", &[JSON, HTML], common());
-    add("/conformance", "getConformance", "common", "server.conformance", &[JSON, HTML], common());
-    add("/api", "getApi", "common", "server.api-definition", &[OPENAPI, HTML], common());
-    add("/collections", "getCollections", "common", "server.collections", &[JSON, HTML], common());
+    add(
+        "/",
+        "getLandingPage",
+        "common",
+        "server.op-landing",
+        &[JSON, HTML],
+        common(),
+    );
+    add(
+        "/conformance",
+        "getConformance",
+        "common",
+        "server.conformance",
+        &[JSON, HTML],
+        common(),
+    );
+    add(
+        "/api",
+        "getApi",
+        "common",
+        "server.api-definition",
+        &[OPENAPI, HTML],
+        common(),
+    );
+    add(
+        "/collections",
+        "getCollections",
+        "common",
+        "server.collections",
+        &[JSON, HTML],
+        common(),
+    );
     let mut search = vec![
         json!({ "name": "q", "in": "query", "required": true, "schema": { "type": "string", "minLength": 1, "maxLength": MAX_SEARCH } }),
         json!({ "name": "limit", "in": "query", "required": false, "style": "form", "explode": false,
             "schema": { "type": "integer", "minimum": 1, "maximum": MAX_HITS, "default": DEFAULT_HITS } }),
     ];
     search.extend(reference(&["collections", "lang"]));
-    add("/search", "search", "features", "server.op-search", &[JSON], search.into());
-    add("/tileMatrixSets", "getTileMatrixSetsList", "tiles", "server.matrix-sets", &[JSON], common());
-    add("/tileMatrixSets/WebMercatorQuad", "getTileMatrixSet", "tiles", "server.op-matrix-set", &[JSON], common());
-    add("/tiles", "dataset.vector.getTileSetsList", "tiles", "server.tilesets", &[JSON], common());
-    add("/tiles/WebMercatorQuad", "dataset.vector.getTileSet", "tiles", "server.op-tileset", &[JSON], shared(&["collections", "f", "lang"]));
+    add(
+        "/search",
+        "search",
+        "features",
+        "server.op-search",
+        &[JSON],
+        search.into(),
+    );
+    add(
+        "/tileMatrixSets",
+        "getTileMatrixSetsList",
+        "tiles",
+        "server.matrix-sets",
+        &[JSON],
+        common(),
+    );
+    add(
+        "/tileMatrixSets/WebMercatorQuad",
+        "getTileMatrixSet",
+        "tiles",
+        "server.op-matrix-set",
+        &[JSON],
+        common(),
+    );
+    add(
+        "/tiles",
+        "dataset.vector.getTileSetsList",
+        "tiles",
+        "server.tilesets",
+        &[JSON],
+        common(),
+    );
+    add(
+        "/tiles/WebMercatorQuad",
+        "dataset.vector.getTileSet",
+        "tiles",
+        "server.op-tileset",
+        &[JSON],
+        shared(&["collections", "f", "lang"]),
+    );
     let tile = shared(&["tileMatrix", "tileRow", "tileCol", "collections"]);
-    add("/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}", "dataset.vector.getTile", "tiles", "server.op-tile", &[MVT], tile);
+    add(
+        "/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}",
+        "dataset.vector.getTile",
+        "tiles",
+        "server.op-tile",
+        &[MVT],
+        tile,
+    );
     let short = shared(&["collectionList", "z", "x", "y"]);
-    add("/tiles/{collectionList}/{z}/{x}/{y}", "short.vector.getTileXYZ", "tiles", "server.op-tile-short", &[MVT], short);
-    add("/tiles/{collectionList}", "short.vector.getTileJSON", "tiles", "server.tilejson", &[JSON], shared(&["collectionList", "lang"]));
+    add(
+        "/tiles/{collectionList}/{z}/{x}/{y}",
+        "short.vector.getTileXYZ",
+        "tiles",
+        "server.op-tile-short",
+        &[MVT],
+        short,
+    );
+    add(
+        "/tiles/{collectionList}",
+        "short.vector.getTileJSON",
+        "tiles",
+        "server.tilejson",
+        &[JSON],
+        shared(&["collectionList", "lang"]),
+    );
 }
 
-fn collection_paths(app: &App, context: &Context, collection: &Collection, paths: &mut Map<String, Json>) {
+fn collection_paths(
+    app: &App,
+    context: &Context,
+    collection: &Collection,
+    paths: &mut Map<String, Json>,
+) {
     let id = collection.id.as_str();
     let name = title(context, collection);
     let titled = |key: &'static str| format!("{name}: {}", context.text(key));
     let at = format!("/collections/{id}");
     let common = || shared(&["f", "lang"]);
     let get = |suffix: &str, tag: &str, key, media: &[&str], parameters| {
-        operation(context, &format!("{id}.{suffix}"), tag, titled(key), media, parameters)
+        operation(
+            context,
+            &format!("{id}.{suffix}"),
+            tag,
+            titled(key),
+            media,
+            parameters,
+        )
     };
     paths.insert(at.clone(), json!({ "get": get("describeCollection", "features", "server.op-collection", &[JSON, HTML], common()) }));
-    paths.insert(format!("{at}/schema"), json!({ "get": get("getSchema", "features", "server.schema", &[SCHEMA_JSON], common()) }));
+    paths.insert(
+        format!("{at}/schema"),
+        json!({ "get": get("getSchema", "features", "server.schema", &[SCHEMA_JSON], common()) }),
+    );
 
     let mut parameters = reference(&["limit", "bbox", "datetime", "cursor", "f", "lang"]);
     parameters.extend(filters(context, collection));
     let mut items = json!({ "get": get("getFeatures", "features", "server.op-items", &[GEOJSON, HTML], parameters.into()) });
-    let one = get("getFeature", "features", "server.op-item", &[GEOJSON, HTML], shared(&["featureId", "f", "lang"]));
+    let one = get(
+        "getFeature",
+        "features",
+        "server.op-item",
+        &[GEOJSON, HTML],
+        shared(&["featureId", "f", "lang"]),
+    );
     let mut item = json!({ "get": one });
     if app.options.allow_edits {
         let body = json!({ "required": true, "content": { (GEOJSON): { "schema": { "$ref": "#/components/schemas/feature" } } } });
@@ -148,26 +267,63 @@ fn collection_paths(app: &App, context: &Context, collection: &Collection, paths
             out
         };
         let of_one = || shared(&["featureId", "ifMatch"]);
-        items["post"] = write("createFeature", "server.op-create", "201", json!([]), Some(&body));
-        item["put"] = write("replaceFeature", "server.op-replace", "200", of_one(), Some(&body));
+        items["post"] = write(
+            "createFeature",
+            "server.op-create",
+            "201",
+            json!([]),
+            Some(&body),
+        );
+        item["put"] = write(
+            "replaceFeature",
+            "server.op-replace",
+            "200",
+            of_one(),
+            Some(&body),
+        );
         item["delete"] = write("deleteFeature", "server.op-delete", "204", of_one(), None);
     }
     paths.insert(format!("{at}/items"), items);
     paths.insert(format!("{at}/items/{{featureId}}"), item);
 
     paths.insert(format!("{at}/tiles"), json!({ "get": get("collection.vector.getTileSetsList", "tiles", "server.tilesets", &[JSON], common()) }));
-    let tileset = get("collection.vector.getTileSet", "tiles", "server.op-tileset", &[JSON], common());
-    paths.insert(format!("{at}/tiles/WebMercatorQuad"), json!({ "get": tileset }));
-    let tile = get("collection.vector.getTile", "tiles", "server.op-tile", &[MVT], shared(&["tileMatrix", "tileRow", "tileCol"]));
-    paths.insert(format!("{at}/tiles/WebMercatorQuad/{{tileMatrix}}/{{tileRow}}/{{tileCol}}"), json!({ "get": tile }));
+    let tileset = get(
+        "collection.vector.getTileSet",
+        "tiles",
+        "server.op-tileset",
+        &[JSON],
+        common(),
+    );
+    paths.insert(
+        format!("{at}/tiles/WebMercatorQuad"),
+        json!({ "get": tileset }),
+    );
+    let tile = get(
+        "collection.vector.getTile",
+        "tiles",
+        "server.op-tile",
+        &[MVT],
+        shared(&["tileMatrix", "tileRow", "tileCol"]),
+    );
+    paths.insert(
+        format!("{at}/tiles/WebMercatorQuad/{{tileMatrix}}/{{tileRow}}/{{tileCol}}"),
+        json!({ "get": tile }),
+    );
 }
 
 /// Equality filters, one parameter a property; style and explode are written out, since QGIS asks for them.
 fn filters(context: &Context, collection: &Collection) -> Vec<Json> {
-    let free = collection.schema.properties.iter().filter(|p| !RESERVED.contains(&p.name.as_str()));
+    let free = collection
+        .schema
+        .properties
+        .iter()
+        .filter(|p| !RESERVED.contains(&p.name.as_str()));
     free.map(|property| {
         let (kind, format) = json_type(property.kind);
-        let title = property.title.as_ref().map_or(property.name.as_str(), |t| t.get(context.lang));
+        let title = property
+            .title
+            .as_ref()
+            .map_or(property.name.as_str(), |t| t.get(context.lang));
         let mut schema = json!({ "type": kind });
         if let Some(format) = format {
             schema["format"] = format.into();
@@ -185,7 +341,14 @@ fn filters(context: &Context, collection: &Collection) -> Vec<Json> {
     .collect()
 }
 
-fn operation(context: &Context, id: &str, tag: &str, summary: String, media: &[&str], parameters: Json) -> Json {
+fn operation(
+    context: &Context,
+    id: &str,
+    tag: &str,
+    summary: String,
+    media: &[&str],
+    parameters: Json,
+) -> Json {
     let content: Map<String, Json> = media
         .iter()
         .map(|m| {
@@ -210,7 +373,10 @@ fn operation(context: &Context, id: &str, tag: &str, summary: String, media: &[&
 }
 
 fn reference(names: &[&str]) -> Vec<Json> {
-    names.iter().map(|name| json!({ "$ref": format!("#/components/parameters/{name}") })).collect()
+    names
+        .iter()
+        .map(|name| json!({ "$ref": format!("#/components/parameters/{name}") }))
+        .collect()
 }
 
 fn shared(names: &[&str]) -> Json {

@@ -32,7 +32,11 @@ impl Params {
 
     /// The last value of a parameter: a client that appends its own to a link overrides the link.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
-        self.pairs.iter().rev().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.pairs
+            .iter()
+            .rev()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
     }
 
     pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -47,18 +51,26 @@ impl Params {
     }
 
     /// As [`Params::only`], with further names that a rule knows.
-    pub(crate) fn only_where(&self, known: &[&str], also: impl Fn(&str) -> bool) -> Result<(), Problem> {
+    pub(crate) fn only_where(
+        &self,
+        known: &[&str],
+        also: impl Fn(&str) -> bool,
+    ) -> Result<(), Problem> {
         for (i, (name, value)) in self.pairs.iter().enumerate() {
             let name = name.as_str();
             if !known.contains(&name) && !COMMON.contains(&name) && !also(name) {
                 let mut all: Vec<&str> = known.to_vec();
                 all.extend(COMMON);
-                let detail = Message::new("server.parameter-unknown").with("name", shown(name)).with("known", all.join(", "));
+                let detail = Message::new("server.parameter-unknown")
+                    .with("name", shown(name))
+                    .with("known", all.join(", "));
                 return Err(Problem::bad_request(detail));
             }
             let differs = self.pairs[..i].iter().any(|(n, v)| n == name && v != value);
             if differs && name != "limit" && !COMMON.contains(&name) {
-                return Err(Problem::bad_request(Message::new("server.parameter-twice").with("name", shown(name))));
+                return Err(Problem::bad_request(
+                    Message::new("server.parameter-twice").with("name", shown(name)),
+                ));
             }
         }
         Ok(())
@@ -67,7 +79,9 @@ impl Params {
 
 /// Reads `application/x-www-form-urlencoded` text: `+` is a space, `%XX` a byte of UTF-8.
 fn decoded(text: &str) -> Result<String, Problem> {
-    let unreadable = || Problem::bad_request(Message::new("server.parameter-encoding").with("value", shown(text)));
+    let unreadable = || {
+        Problem::bad_request(Message::new("server.parameter-encoding").with("value", shown(text)))
+    };
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, tail)) = rest.split_first() {
@@ -77,7 +91,9 @@ fn decoded(text: &str) -> Result<String, Problem> {
             b'%' => {
                 let (digits, tail) = rest.split_at_checked(2).ok_or_else(unreadable)?;
                 let digit = |d: u8| char::from(d).to_digit(16);
-                let (Some(high), Some(low)) = (digit(digits[0]), digit(digits[1])) else { return Err(unreadable()) };
+                let (Some(high), Some(low)) = (digit(digits[0]), digit(digits[1])) else {
+                    return Err(unreadable());
+                };
                 bytes.push(u8::try_from(high * 16 + low).map_err(|_| unreadable())?);
                 rest = tail;
             }
@@ -109,7 +125,12 @@ mod tests {
 
     #[test]
     fn a_parameter_given_twice_must_mean_the_same() {
-        let check = |query: &str| Params::parse(query).unwrap().only(&["bbox", "limit"]).is_ok();
+        let check = |query: &str| {
+            Params::parse(query)
+                .unwrap()
+                .only(&["bbox", "limit"])
+                .is_ok()
+        };
         assert!(check("limit=1&limit=2"));
         assert!(check("bbox=1&bbox=1"));
         assert!(!check("bbox=1&bbox=2"));

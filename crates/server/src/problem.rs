@@ -23,7 +23,11 @@ pub(crate) struct Problem {
 
 impl Problem {
     pub(crate) fn new(status: StatusCode, detail: Message) -> Self {
-        Self { status, detail, headers: HeaderMap::new() }
+        Self {
+            status,
+            detail,
+            headers: HeaderMap::new(),
+        }
     }
 
     pub(crate) fn bad_request(detail: Message) -> Self {
@@ -40,13 +44,20 @@ impl Problem {
 
     /// The store has not been read into memory yet.
     pub(crate) fn loading() -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, Message::new("server.loading")).retry_later()
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Message::new("server.loading"),
+        )
+        .retry_later()
     }
 
     /// A failure of ours: the cause is logged here, once, and not told.
     pub(crate) fn internal(cause: impl fmt::Display) -> Self {
         tracing::error!(%cause, "a request failed");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, Message::new("server.internal"))
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            Message::new("server.internal"),
+        )
     }
 
     #[must_use]
@@ -71,9 +82,19 @@ impl Problem {
             s if s.is_client_error() => "server.bad-request",
             _ => "server.internal",
         };
-        let allowed = response.headers().get(ALLOW).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let detail = Message::new(key).with("allowed", allowed).with("max", limits::MAX_BODY >> 20);
-        Self { status, detail, headers: response.headers().clone() }
+        let allowed = response
+            .headers()
+            .get(ALLOW)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default();
+        let detail = Message::new(key)
+            .with("allowed", allowed)
+            .with("max", limits::MAX_BODY >> 20);
+        Self {
+            status,
+            detail,
+            headers: response.headers().clone(),
+        }
     }
 
     /// The status in words.
@@ -137,12 +158,21 @@ impl From<store::Error> for Problem {
             Error::Conflict(_) => StatusCode::CONFLICT,
             Error::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
             Error::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
-            Error::Refused(_) | Error::Stopped(_) | Error::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Error::Refused(_) | Error::Stopped(_) | Error::Busy(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
             Error::Database(_) | Error::Io(_) => return Self::internal(error),
         };
-        let detail = error.message().cloned().unwrap_or_else(|| Message::new("server.internal"));
+        let detail = error
+            .message()
+            .cloned()
+            .unwrap_or_else(|| Message::new("server.internal"));
         let problem = Self::new(status, detail);
-        if matches!(error, Error::Busy(_)) { problem.retry_later() } else { problem }
+        if matches!(error, Error::Busy(_)) {
+            problem.retry_later()
+        } else {
+            problem
+        }
     }
 }
 
@@ -150,7 +180,11 @@ impl From<store::Error> for Problem {
 pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 80;
     let mut chars = text.chars();
-    let mut short: String = chars.by_ref().take(LONGEST).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    let mut short: String = chars
+        .by_ref()
+        .take(LONGEST)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect();
     if chars.next().is_some() {
         short.push('…');
     }

@@ -11,7 +11,10 @@ use tower_http::compression::CompressionLayer;
 use crate::app::App;
 use crate::features::{edit, item, items};
 use crate::problem::Problem;
-use crate::{Options, assets, collections, common, context, health, openapi, schema, search, tilesets, vector};
+use crate::{
+    Options, assets, collections, common, context, health, openapi, schema, search, tilesets,
+    vector,
+};
 
 /// The whole server as a service; [`crate::serve()`] puts it on a port.
 pub fn router(store: Store, options: &Options) -> Router {
@@ -29,11 +32,20 @@ pub fn router(store: Store, options: &Options) -> Router {
         .route("/collections", get(collections::list))
         .route("/collections/{collection}", get(collections::one))
         .route("/collections/{collection}/schema", get(schema::logical))
-        .route("/collections/{collection}/schema/feature", get(schema::feature))
+        .route(
+            "/collections/{collection}/schema/feature",
+            get(schema::feature),
+        )
         .route("/collections/{collection}/items", items_methods)
         .route("/collections/{collection}/items/{feature}", item_methods)
-        .route("/collections/{collection}/tiles", get(tilesets::of_collection))
-        .route("/collections/{collection}/tiles/WebMercatorQuad", get(tilesets::collection_tileset))
+        .route(
+            "/collections/{collection}/tiles",
+            get(tilesets::of_collection),
+        )
+        .route(
+            "/collections/{collection}/tiles/WebMercatorQuad",
+            get(tilesets::collection_tileset),
+        )
         .route("/tiles", get(tilesets::of_dataset))
         .route("/tiles/WebMercatorQuad", get(tilesets::dataset_tileset))
         .route("/tiles/{collections}", get(tilesets::tilejson))
@@ -47,8 +59,14 @@ pub fn router(store: Store, options: &Options) -> Router {
         .layer(CompressionLayer::new().quality(CompressionLevel::Fastest));
     // These come compressed, each form made once.
     let packed = Router::new()
-        .route("/collections/{collection}/tiles/WebMercatorQuad/{matrix}/{row}/{col}", get(vector::of_collection))
-        .route("/tiles/WebMercatorQuad/{matrix}/{row}/{col}", get(vector::of_dataset))
+        .route(
+            "/collections/{collection}/tiles/WebMercatorQuad/{matrix}/{row}/{col}",
+            get(vector::of_collection),
+        )
+        .route(
+            "/tiles/WebMercatorQuad/{matrix}/{row}/{col}",
+            get(vector::of_dataset),
+        )
         .route("/tiles/{collections}/{z}/{x}/{y}", get(vector::short))
         .route("/app", get(assets::to_app))
         .route("/app/", get(assets::app_index))
@@ -63,7 +81,9 @@ pub fn router(store: Store, options: &Options) -> Router {
         .layer(axum::middleware::from_fn(context::name_route))
         .with_state(app.clone());
     // Around the router and not within, because the router itself writes `Allow` as the last thing.
-    let all = ServiceBuilder::new().layer(axum::middleware::from_fn_with_state(app, context::layer)).service(routes);
+    let all = ServiceBuilder::new()
+        .layer(axum::middleware::from_fn_with_state(app, context::layer))
+        .service(routes);
     Router::new().fallback_service(all)
 }
 
@@ -73,6 +93,11 @@ async fn nothing_here() -> Problem {
 
 /// A panic is a defect of ours: logged, answered, and nothing else is harmed.
 fn panicked(cause: Box<dyn std::any::Any + Send>) -> axum::response::Response {
-    let text = cause.downcast_ref::<String>().map(String::as_str).or_else(|| cause.downcast_ref::<&str>().copied());
-    axum::response::IntoResponse::into_response(Problem::internal(text.unwrap_or("a panic without a text")))
+    let text = cause
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| cause.downcast_ref::<&str>().copied());
+    axum::response::IntoResponse::into_response(Problem::internal(
+        text.unwrap_or("a panic without a text"),
+    ))
 }

@@ -16,12 +16,20 @@ use crate::problem::Problem;
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// `GET /collections/{id}/schema`
-pub(crate) async fn logical(app: State<App>, context: Context, id: Segments<String>) -> Result<Response, Problem> {
+pub(crate) async fn logical(
+    app: State<App>,
+    context: Context,
+    id: Segments<String>,
+) -> Result<Response, Problem> {
     answer(app, context, id, logical_json)
 }
 
 /// `GET /collections/{id}/schema/feature`
-pub(crate) async fn feature(app: State<App>, context: Context, id: Segments<String>) -> Result<Response, Problem> {
+pub(crate) async fn feature(
+    app: State<App>,
+    context: Context,
+    id: Segments<String>,
+) -> Result<Response, Problem> {
     answer(app, context, id, feature_json)
 }
 
@@ -35,11 +43,21 @@ fn answer(
     context.wanted.json(SCHEMA_JSON)?;
     let live = app.collection(&id)?;
     // A schema does not follow the features, but a reload may bring another one.
-    let tag = answer::tag(&app, &context, Format::Json, format!("{:?}", live.collection));
+    let tag = answer::tag(
+        &app,
+        &context,
+        Format::Json,
+        format!("{:?}", live.collection),
+    );
     if let Some(unchanged) = answer::unchanged(&context, &tag) {
         return Ok(unchanged);
     }
-    Ok(answer::json(&context, SCHEMA_JSON, &make(&context, &live.collection), &tag))
+    Ok(answer::json(
+        &context,
+        SCHEMA_JSON,
+        &make(&context, &live.collection),
+        &tag,
+    ))
 }
 
 /// A flat list of properties, geometry included, each with its role (OGC 23-058 §8).
@@ -101,7 +119,11 @@ fn feature_json(context: &Context, collection: &Collection) -> Json {
 pub(crate) fn property_json(context: &Context, property: &Property) -> Map<String, Json> {
     let mut out = Map::new();
     let mut set = |name: &str, value: Json| out.insert(name.to_owned(), value);
-    let title = property.title.as_ref().map(|t| t.get(context.lang)).filter(|t| !t.is_empty());
+    let title = property
+        .title
+        .as_ref()
+        .map(|t| t.get(context.lang))
+        .filter(|t| !t.is_empty());
     set("title", title.unwrap_or(&property.name).into());
     let (kind, format) = json_type(property.kind);
     set("type", kind.into());
@@ -154,7 +176,11 @@ fn geometry_name(collection: &Collection) -> String {
 }
 
 pub(crate) fn has_text_id(collection: &Collection) -> bool {
-    let kind = collection.id_property.as_ref().and_then(|name| collection.schema.get(name)).map(|p| p.kind);
+    let kind = collection
+        .id_property
+        .as_ref()
+        .and_then(|name| collection.schema.get(name))
+        .map(|p| p.kind);
     kind.is_some_and(|kind| kind != PropertyType::Integer)
 }
 

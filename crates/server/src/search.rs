@@ -21,16 +21,30 @@ use crate::problem::{Problem, shown};
 pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Response, Problem> {
     context.params.only(&["q", "limit", "collections"])?;
     context.wanted.json(JSON)?;
-    let text = context.params.get("q").unwrap_or_default().trim().to_owned();
+    let text = context
+        .params
+        .get("q")
+        .unwrap_or_default()
+        .trim()
+        .to_owned();
     if text.is_empty() || text.chars().count() > MAX_SEARCH {
-        return Err(Problem::bad_request(Message::new("server.search-text").with("max", MAX_SEARCH)));
+        return Err(Problem::bad_request(
+            Message::new("server.search-text").with("max", MAX_SEARCH),
+        ));
     }
     let limit = limit(context.params.get("limit"))?;
     let live = app.live()?;
     let searched: Vec<LiveCollection> = match context.params.get("collections") {
         Some(ids) => {
-            let find = |id: &str| live.get(id).cloned().ok_or_else(|| Problem::no_collection(id));
-            ids.split(',').map(str::trim).map(find).collect::<Result<_, _>>()?
+            let find = |id: &str| {
+                live.get(id)
+                    .cloned()
+                    .ok_or_else(|| Problem::no_collection(id))
+            };
+            ids.split(',')
+                .map(str::trim)
+                .map(find)
+                .collect::<Result<_, _>>()?
         }
         None => live.collections.values().cloned().collect(),
     };
@@ -49,21 +63,34 @@ pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Resp
         merge(per_collection.collect(), &query, limit)
     });
     let (hits, more) = found.await?;
-    Ok(answer::json(&context, JSON, &json!({ "query": text, "hits": hits, "more": more }), &tag))
+    Ok(answer::json(
+        &context,
+        JSON,
+        &json!({ "query": text, "hits": hits, "more": more }),
+        &tag,
+    ))
 }
 
 fn limit(text: Option<&str>) -> Result<usize, Problem> {
-    let Some(text) = text else { return Ok(DEFAULT_HITS) };
+    let Some(text) = text else {
+        return Ok(DEFAULT_HITS);
+    };
     let number: Option<usize> = text.parse().ok().filter(|n| *n > 0);
     number.map(|n| n.min(MAX_HITS)).ok_or_else(|| {
-        let detail = Message::new("server.limit-invalid").with("value", shown(text)).with("max", MAX_HITS);
+        let detail = Message::new("server.limit-invalid")
+            .with("value", shown(text))
+            .with("max", MAX_HITS);
         Problem::new(StatusCode::BAD_REQUEST, detail)
     })
 }
 
 /// The best of all collections: values that are the text, then those that begin with it, then the others, each
 /// in the order in which its collection gave them.
-fn merge(found: Vec<(LiveCollection, Vec<SearchHit>)>, query: &str, limit: usize) -> (Vec<Json>, bool) {
+fn merge(
+    found: Vec<(LiveCollection, Vec<SearchHit>)>,
+    query: &str,
+    limit: usize,
+) -> (Vec<Json>, bool) {
     let query = query.to_lowercase();
     let mut ranked: Vec<(u8, usize, &LiveCollection, &SearchHit)> = Vec::new();
     for (live, hits) in &found {
@@ -82,7 +109,14 @@ fn merge(found: Vec<(LiveCollection, Vec<SearchHit>)>, query: &str, limit: usize
     // Stable, so that collections keep their order within a place.
     ranked.sort_by_key(|(rank, place, ..)| (*rank, *place));
     let more = ranked.len() > limit;
-    (ranked.into_iter().take(limit).map(|(.., live, hit)| hit_json(live, hit)).collect(), more)
+    (
+        ranked
+            .into_iter()
+            .take(limit)
+            .map(|(.., live, hit)| hit_json(live, hit))
+            .collect(),
+        more,
+    )
 }
 
 fn hit_json(live: &LiveCollection, hit: &SearchHit) -> Json {
@@ -94,7 +128,13 @@ fn hit_json(live: &LiveCollection, hit: &SearchHit) -> Json {
     set("collection", collection.id.as_str().into());
     set("label", label.unwrap_or_else(|| plain(&hit.value)).into());
     set("id", id.into());
-    set("property", collection.schema.properties[hit.property].name.as_str().into());
+    set(
+        "property",
+        collection.schema.properties[hit.property]
+            .name
+            .as_str()
+            .into(),
+    );
     set("value", plain(&hit.value).into());
     if let Some(envelope) = &hit.envelope {
         set("bbox", json!(bbox(envelope)));

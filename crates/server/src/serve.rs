@@ -14,7 +14,9 @@ use store::Store;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::limits::{DRAIN_TIMEOUT, HEAD_TIMEOUT, MAX_CONNECTIONS, MAX_HEAD, MAX_HEADERS, WRITE_TIMEOUT};
+use crate::limits::{
+    DRAIN_TIMEOUT, HEAD_TIMEOUT, MAX_CONNECTIONS, MAX_HEAD, MAX_HEADERS, WRITE_TIMEOUT,
+};
 use crate::stream::Patient;
 use crate::{Options, link, router};
 
@@ -22,9 +24,15 @@ use crate::{Options, link, router};
 ///
 /// # Errors
 /// When the public URL is none; nothing else ends the server.
-pub async fn serve(store: Store, options: Options, listener: TcpListener, shutdown: impl Future) -> io::Result<()> {
+pub async fn serve(
+    store: Store,
+    options: Options,
+    listener: TcpListener,
+    shutdown: impl Future,
+) -> io::Result<()> {
     if let Some(url) = &options.base_url {
-        link::base_url(url).map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message.to_string()))?;
+        link::base_url(url)
+            .map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message.to_string()))?;
     }
     let router = router(store, &options);
     let graceful = GracefulShutdown::new();
@@ -38,13 +46,21 @@ pub async fn serve(store: Store, options: Options, listener: TcpListener, shutdo
     }
     // New connections are refused while the old ones end.
     drop(listener);
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
-        tracing::warn!("some answers were cut off, since they took longer than the time that is left for them");
+    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown())
+        .await
+        .is_err()
+    {
+        tracing::warn!(
+            "some answers were cut off, since they took longer than the time that is left for them"
+        );
     }
     Ok(())
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (TcpStream, Option<OwnedSemaphorePermit>) {
     // The semaphore is never closed.
     let place = Arc::clone(places).acquire_owned().await.ok();
     loop {
@@ -61,7 +77,12 @@ async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> (TcpStream, 
     }
 }
 
-fn connect(stream: TcpStream, place: Option<OwnedSemaphorePermit>, router: Router, graceful: &GracefulShutdown) {
+fn connect(
+    stream: TcpStream,
+    place: Option<OwnedSemaphorePermit>,
+    router: Router,
+    graceful: &GracefulShutdown,
+) {
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "TCP_NODELAY could not be set");
     }

@@ -20,7 +20,11 @@ use crate::problem::Problem;
 use crate::vector::selected;
 
 /// `GET /tiles/{collections}`: TileJSON 3.0.0
-pub(crate) async fn tilejson(State(app): State<App>, context: Context, Segments(ids): Segments<String>) -> Result<Response, Problem> {
+pub(crate) async fn tilejson(
+    State(app): State<App>,
+    context: Context,
+    Segments(ids): Segments<String>,
+) -> Result<Response, Problem> {
     context.params.only(&[])?;
     context.wanted.json(JSON)?;
     let live = app.live()?;
@@ -29,14 +33,25 @@ pub(crate) async fn tilejson(State(app): State<App>, context: Context, Segments(
     if let Some(unchanged) = answer::unchanged(&context, &tag) {
         return Ok(unchanged);
     }
-    Ok(answer::json(&context, JSON, &tilejson_json(&context, &layers), &tag))
+    Ok(answer::json(
+        &context,
+        JSON,
+        &tilejson_json(&context, &layers),
+        &tag,
+    ))
 }
 
 fn tilejson_json(context: &Context, layers: &[LiveCollection]) -> Json {
     let zooms = zooms(layers);
     let ids: Vec<&str> = layers.iter().map(|l| l.collection.id.as_str()).collect();
-    let titles: Vec<String> = layers.iter().map(|l| title(context, &l.collection)).collect();
-    let mut attributions: Vec<&str> = layers.iter().filter_map(|l| l.collection.attribution.as_deref()).collect();
+    let titles: Vec<String> = layers
+        .iter()
+        .map(|l| title(context, &l.collection))
+        .collect();
+    let mut attributions: Vec<&str> = layers
+        .iter()
+        .filter_map(|l| l.collection.attribution.as_deref())
+        .collect();
     attributions.dedup();
     let mut out = json!({
         "tilejson": "3.0.0",
@@ -58,7 +73,13 @@ fn tilejson_json(context: &Context, layers: &[LiveCollection]) -> Json {
 
 fn vector_layer(context: &Context, live: &LiveCollection) -> Json {
     let collection = &live.collection;
-    let shown = |name: &str| collection.tiles.properties.as_ref().is_none_or(|names| names.iter().any(|n| n == name));
+    let shown = |name: &str| {
+        collection
+            .tiles
+            .properties
+            .as_ref()
+            .is_none_or(|names| names.iter().any(|n| n == name))
+    };
     let fields: Map<String, Json> = collection
         .schema
         .properties
@@ -83,14 +104,20 @@ fn vector_layer(context: &Context, live: &LiveCollection) -> Json {
 }
 
 /// `GET /tiles`: the tilesets of all collections together
-pub(crate) async fn of_dataset(State(app): State<App>, context: Context) -> Result<Response, Problem> {
+pub(crate) async fn of_dataset(
+    State(app): State<App>,
+    context: Context,
+) -> Result<Response, Problem> {
     context.params.only(&[])?;
     let layers: Vec<LiveCollection> = app.live()?.collections.values().cloned().collect();
     list(&app, &context, &layers, "/tiles", None)
 }
 
 /// `GET /tiles/WebMercatorQuad?collections=a,b`
-pub(crate) async fn dataset_tileset(State(app): State<App>, context: Context) -> Result<Response, Problem> {
+pub(crate) async fn dataset_tileset(
+    State(app): State<App>,
+    context: Context,
+) -> Result<Response, Problem> {
     context.params.only(&["collections"])?;
     let live = app.live()?;
     let chosen = context.params.get("collections");
@@ -102,7 +129,11 @@ pub(crate) async fn dataset_tileset(State(app): State<App>, context: Context) ->
 }
 
 /// `GET /collections/{id}/tiles`
-pub(crate) async fn of_collection(State(app): State<App>, context: Context, Segments(id): Segments<String>) -> Result<Response, Problem> {
+pub(crate) async fn of_collection(
+    State(app): State<App>,
+    context: Context,
+    Segments(id): Segments<String>,
+) -> Result<Response, Problem> {
     context.params.only(&[])?;
     let live = app.collection(&id)?;
     let at = format!("/collections/{id}/tiles");
@@ -110,7 +141,11 @@ pub(crate) async fn of_collection(State(app): State<App>, context: Context, Segm
 }
 
 /// `GET /collections/{id}/tiles/WebMercatorQuad`
-pub(crate) async fn collection_tileset(State(app): State<App>, context: Context, Segments(id): Segments<String>) -> Result<Response, Problem> {
+pub(crate) async fn collection_tileset(
+    State(app): State<App>,
+    context: Context,
+    Segments(id): Segments<String>,
+) -> Result<Response, Problem> {
     context.params.only(&[])?;
     let live = app.collection(&id)?;
     let at = format!("/collections/{id}/tiles");
@@ -119,18 +154,42 @@ pub(crate) async fn collection_tileset(State(app): State<App>, context: Context,
 
 /// A list with the one tileset. The official suite reads limits and tile templates in the item itself, so the
 /// whole tileset stands there.
-fn list(app: &App, context: &Context, layers: &[LiveCollection], at: &str, chosen: Option<&str>) -> Result<Response, Problem> {
+fn list(
+    app: &App,
+    context: &Context,
+    layers: &[LiveCollection],
+    at: &str,
+    chosen: Option<&str>,
+) -> Result<Response, Problem> {
     answer(app, context, layers, || {
-        let own = link(context.url(at), "self", JSON, context.text("server.tilesets"));
+        let own = link(
+            context.url(at),
+            "self",
+            JSON,
+            context.text("server.tilesets"),
+        );
         json!({ "links": [own], "tilesets": [tileset(context, layers, at, chosen)] })
     })
 }
 
-fn one(app: &App, context: &Context, layers: &[LiveCollection], at: &str, chosen: Option<&str>) -> Result<Response, Problem> {
-    answer(app, context, layers, || tileset(context, layers, at, chosen))
+fn one(
+    app: &App,
+    context: &Context,
+    layers: &[LiveCollection],
+    at: &str,
+    chosen: Option<&str>,
+) -> Result<Response, Problem> {
+    answer(app, context, layers, || {
+        tileset(context, layers, at, chosen)
+    })
 }
 
-fn answer(app: &App, context: &Context, layers: &[LiveCollection], make: impl FnOnce() -> Json) -> Result<Response, Problem> {
+fn answer(
+    app: &App,
+    context: &Context,
+    layers: &[LiveCollection],
+    make: impl FnOnce() -> Json,
+) -> Result<Response, Problem> {
     context.wanted.json(JSON)?;
     let tag = answer::tag(app, context, Format::Json, states(layers));
     if let Some(unchanged) = answer::unchanged(context, &tag) {
@@ -141,9 +200,13 @@ fn answer(app: &App, context: &Context, layers: &[LiveCollection], make: impl Fn
 
 /// Tileset metadata (OGC 17-083r4 §9). `tileMatrixSetId` is not in the standard; the official suite reads it.
 fn tileset(context: &Context, layers: &[LiveCollection], at: &str, chosen: Option<&str>) -> Json {
-    let query = chosen.map(|ids| format!("?collections={}", crate::link::query_text(ids))).unwrap_or_default();
+    let query = chosen
+        .map(|ids| format!("?collections={}", crate::link::query_text(ids)))
+        .unwrap_or_default();
     let here = format!("{at}/{}", matrix_set::ID);
-    let template = context.url(format_args!("{here}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}{query}"));
+    let template = context.url(format_args!(
+        "{here}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}{query}"
+    ));
     let mut item = link(template, "item", MVT, context.text("server.op-tile"));
     item["templated"] = true.into();
     let name = match layers {
@@ -165,7 +228,8 @@ fn tileset(context: &Context, layers: &[LiveCollection], at: &str, chosen: Optio
         ],
     });
     if let Some(extent) = extent(layers) {
-        out["boundingBox"] = json!({ "lowerLeft": extent.min, "upperRight": extent.max, "crs": CRS84 });
+        out["boundingBox"] =
+            json!({ "lowerLeft": extent.min, "upperRight": extent.max, "crs": CRS84 });
     }
     out
 }
@@ -212,13 +276,23 @@ impl Limits {
 
 /// The limits of each zoom at which one of the collections shows; without features, of the whole world.
 pub(crate) fn limits(layers: &[LiveCollection]) -> Vec<Limits> {
-    let whole = Envelope { min: [-180.0, -90.0], max: [180.0, 90.0] };
+    let whole = Envelope {
+        min: [-180.0, -90.0],
+        max: [180.0, 90.0],
+    };
     let extent = extent(layers).unwrap_or(whole);
-    let (low, high) = (project(extent.min[0], extent.max[1]), project(extent.max[0], extent.min[1]));
+    let (low, high) = (
+        project(extent.min[0], extent.max[1]),
+        project(extent.max[0], extent.min[1]),
+    );
     let at = |matrix| {
         let first = TileCoord::containing(matrix, low).ok()?;
         let last = TileCoord::containing(matrix, high).ok()?;
-        Some(Limits { matrix, rows: first.y()..=last.y(), cols: first.x()..=last.x() })
+        Some(Limits {
+            matrix,
+            rows: first.y()..=last.y(),
+            cols: first.x()..=last.x(),
+        })
     };
     zooms(layers).filter_map(at).collect()
 }
@@ -230,7 +304,10 @@ fn zooms(layers: &[LiveCollection]) -> RangeInclusive<u8> {
 }
 
 fn extent(layers: &[LiveCollection]) -> Option<Envelope> {
-    layers.iter().filter_map(|l| l.index.extent()).reduce(Envelope::union)
+    layers
+        .iter()
+        .filter_map(|l| l.index.extent())
+        .reduce(Envelope::union)
 }
 
 fn states(layers: &[LiveCollection]) -> Vec<(i64, u64)> {
@@ -238,10 +315,18 @@ fn states(layers: &[LiveCollection]) -> Vec<(i64, u64)> {
 }
 
 /// `GET /tileMatrixSets`
-pub(crate) async fn matrix_sets(State(app): State<App>, context: Context) -> Result<Response, Problem> {
+pub(crate) async fn matrix_sets(
+    State(app): State<App>,
+    context: Context,
+) -> Result<Response, Problem> {
     context.params.only(&[])?;
     answer(&app, &context, &[], || {
-        let own = link(context.url(format_args!("/tileMatrixSets/{}", matrix_set::ID)), "self", JSON, matrix_set::TITLE);
+        let own = link(
+            context.url(format_args!("/tileMatrixSets/{}", matrix_set::ID)),
+            "self",
+            JSON,
+            matrix_set::TITLE,
+        );
         json!({
             "tileMatrixSets": [{
                 "id": matrix_set::ID,
@@ -255,7 +340,10 @@ pub(crate) async fn matrix_sets(State(app): State<App>, context: Context) -> Res
 }
 
 /// `GET /tileMatrixSets/WebMercatorQuad` (OGC 17-083r4 Annex D.1)
-pub(crate) async fn matrix_set(State(app): State<App>, context: Context) -> Result<Response, Problem> {
+pub(crate) async fn matrix_set(
+    State(app): State<App>,
+    context: Context,
+) -> Result<Response, Problem> {
     context.params.only(&[])?;
     answer(&app, &context, &[], || {
         let matrices: Vec<Json> = matrix_set::matrices()

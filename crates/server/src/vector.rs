@@ -30,9 +30,16 @@ const ID_PROPERTY: &str = "_id";
 const MAX_SAFE_INTEGER: u64 = 1 << 53;
 
 /// `GET /tiles/{collections}/{z}/{x}/{y}`, with or without `.mvt` or `.pbf`
-pub(crate) async fn short(State(app): State<App>, context: Context, Segments([ids, z, x, y]): Segments<[String; 4]>) -> Result<Response, Problem> {
+pub(crate) async fn short(
+    State(app): State<App>,
+    context: Context,
+    Segments([ids, z, x, y]): Segments<[String; 4]>,
+) -> Result<Response, Problem> {
     context.params.only(&[])?;
-    let y = y.strip_suffix(".mvt").or_else(|| y.strip_suffix(".pbf")).unwrap_or(&y);
+    let y = y
+        .strip_suffix(".mvt")
+        .or_else(|| y.strip_suffix(".pbf"))
+        .unwrap_or(&y);
     let coord = coord(&z, &x, y)?;
     let live = app.live()?;
     let layers = selected(&live, &ids)?;
@@ -80,10 +87,15 @@ pub(crate) fn selected(live: &Live, ids: &str) -> Result<Vec<LiveCollection>, Pr
             continue;
         }
         if layers.len() == MAX_TILE_COLLECTIONS {
-            let detail = Message::new("server.too-many-collections").with("max", MAX_TILE_COLLECTIONS);
+            let detail =
+                Message::new("server.too-many-collections").with("max", MAX_TILE_COLLECTIONS);
             return Err(Problem::bad_request(detail));
         }
-        layers.push(live.get(id).cloned().ok_or_else(|| Problem::no_collection(id))?);
+        layers.push(
+            live.get(id)
+                .cloned()
+                .ok_or_else(|| Problem::no_collection(id))?,
+        );
     }
     Ok(layers)
 }
@@ -92,7 +104,9 @@ fn coord(z: &str, x: &str, y: &str) -> Result<TileCoord, Problem> {
     let number = |text: &str| {
         let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         if !is_number {
-            return Err(Problem::bad_request(Message::new("server.tile-not-number").with("value", shown(text))));
+            return Err(Problem::bad_request(
+                Message::new("server.tile-not-number").with("value", shown(text)),
+            ));
         }
         // Too large for 64 bits is too large for any matrix.
         Ok(text.parse::<u64>().unwrap_or(u64::MAX))
@@ -114,16 +128,31 @@ fn within(limits: &[Limits], coord: TileCoord) -> Result<(), Problem> {
     Err(Problem::not_found(Message::new("server.tile-no-data")))
 }
 
-async fn answer(app: &App, context: &Context, coord: TileCoord, all: Vec<LiveCollection>) -> Result<Response, Problem> {
-    let shows = |l: &LiveCollection| (l.collection.tiles.min_zoom..=l.collection.tiles.max_zoom).contains(&coord.z());
+async fn answer(
+    app: &App,
+    context: &Context,
+    coord: TileCoord,
+    all: Vec<LiveCollection>,
+) -> Result<Response, Problem> {
+    let shows = |l: &LiveCollection| {
+        (l.collection.tiles.min_zoom..=l.collection.tiles.max_zoom).contains(&coord.z())
+    };
     let layers: Vec<LiveCollection> = all.into_iter().filter(shows).collect();
     if layers.is_empty() {
         return Ok(empty());
     }
     let ids: Vec<&str> = layers.iter().map(|l| l.collection.id.as_str()).collect();
     let encoding = Encoding::accepted(&context.headers);
-    let key = Key { collections: ids.join(",").into(), coord, encoding };
-    let wanted = Wanted { key, envelopes: coord.query_envelopes().collect(), layers };
+    let key = Key {
+        collections: ids.join(",").into(),
+        coord,
+        encoding,
+    };
+    let wanted = Wanted {
+        key,
+        envelopes: coord.query_envelopes().collect(),
+        layers,
+    };
     let got = app.tiles.get(Arc::new(wanted), &app.workers, cut).await;
     let tile = got.map_err(|Failed| Problem::internal("a tile could not be cut"))?;
     if tile.body.is_empty() {
@@ -133,10 +162,16 @@ async fn answer(app: &App, context: &Context, coord: TileCoord, all: Vec<LiveCol
     if let Some(unchanged) = tag.not_modified(&context.headers) {
         return Ok(unchanged);
     }
-    let headers = [(CONTENT_TYPE, HeaderValue::from_static(MVT)), (ETAG, tag.header()), (CACHE_CONTROL, REVALIDATE)];
+    let headers = [
+        (CONTENT_TYPE, HeaderValue::from_static(MVT)),
+        (ETAG, tag.header()),
+        (CACHE_CONTROL, REVALIDATE),
+    ];
     let mut response = (headers, tile.body.clone()).into_response();
     if encoding != Encoding::Identity {
-        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
+        response
+            .headers_mut()
+            .insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
     }
     Ok(response)
 }
@@ -148,7 +183,11 @@ fn empty() -> Response {
 
 /// The uncompressed tile; empty when nothing shows, `None` when it can't be put together.
 fn cut(wanted: &Wanted) -> Option<Vec<u8>> {
-    let layers: Vec<Vec<u8>> = wanted.layers.iter().filter_map(|live| layer(live, wanted)).collect();
+    let layers: Vec<Vec<u8>> = wanted
+        .layers
+        .iter()
+        .filter_map(|live| layer(live, wanted))
+        .collect();
     tiles::tile(&layers).ok()
 }
 
@@ -156,17 +195,35 @@ fn layer(live: &LiveCollection, wanted: &Wanted) -> Option<Vec<u8>> {
     let collection = &live.collection;
     let schema = &collection.schema;
     let shown: Vec<usize> = match &collection.tiles.properties {
-        Some(names) => names.iter().filter_map(|name| schema.position(name)).collect(),
+        Some(names) => names
+            .iter()
+            .filter_map(|name| schema.position(name))
+            .collect(),
         None => (0..schema.properties.len()).collect(),
     };
-    let columns: Vec<usize> = shown.iter().filter_map(|position| live.column_of(*position)).collect();
-    let mut keys: Vec<&str> = columns.iter().map(|c| schema.properties[live.columns[*c]].name.as_str()).collect();
+    let columns: Vec<usize> = shown
+        .iter()
+        .filter_map(|position| live.column_of(*position))
+        .collect();
+    let mut keys: Vec<&str> = columns
+        .iter()
+        .map(|c| schema.properties[live.columns[*c]].name.as_str())
+        .collect();
     let id_key = keys.len();
     keys.push(ID_PROPERTY);
-    let id_column = collection.id_property.as_ref().filter(|_| has_text_id(collection));
-    let id_column = id_column.and_then(|name| schema.position(name)).and_then(|p| live.column_of(p));
+    let id_column = collection
+        .id_property
+        .as_ref()
+        .filter(|_| has_text_id(collection));
+    let id_column = id_column
+        .and_then(|name| schema.position(name))
+        .and_then(|p| live.column_of(p));
 
-    let mut hits: Vec<Hit<'_>> = wanted.envelopes.iter().flat_map(|e| live.index.search(e)).collect();
+    let mut hits: Vec<Hit<'_>> = wanted
+        .envelopes
+        .iter()
+        .flat_map(|e| live.index.search(e))
+        .collect();
     hits.sort_unstable_by_key(Hit::fid);
     hits.dedup_by_key(|hit| hit.fid());
     let mut builder = LayerBuilder::new(wanted.key.coord, collection.id.as_str(), &keys);
@@ -180,7 +237,10 @@ fn layer(live: &LiveCollection, wanted: &Wanted) -> Option<Vec<u8>> {
             Some(value) => tile_value(value),
         };
         for geometry in hit.geometries() {
-            let values = columns.iter().enumerate().map(|(key, column)| (key, tile_value(hit.value(*column))));
+            let values = columns
+                .iter()
+                .enumerate()
+                .map(|(key, column)| (key, tile_value(hit.value(*column))));
             // Ids below zero keep their bits; `_id` has the number.
             builder.add(fid.cast_unsigned(), geometry, values.chain([(id_key, id)]));
         }
@@ -209,7 +269,10 @@ pub(crate) fn compress(bytes: Vec<u8>, encoding: Encoding) -> Option<Vec<u8>> {
         Encoding::Identity => Some(bytes),
         Encoding::Zstd => zstd::bulk::compress(&bytes, ZSTD_LEVEL).ok(),
         Encoding::Gzip => {
-            let mut encoder = flate2::write::GzEncoder::new(Vec::with_capacity(bytes.len() / 2), flate2::Compression::new(GZIP_LEVEL));
+            let mut encoder = flate2::write::GzEncoder::new(
+                Vec::with_capacity(bytes.len() / 2),
+                flate2::Compression::new(GZIP_LEVEL),
+            );
             encoder.write_all(&bytes).ok()?;
             encoder.finish().ok()
         }

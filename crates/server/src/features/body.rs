@@ -20,14 +20,28 @@ use crate::problem::{Problem, shown};
 /// [`BODY_TIMEOUT`], 503 when too many bodies are held already.
 pub(super) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     check_headers(headers)?;
-    let declared = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
+    let declared = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok())
+        .and_then(|v| v.parse::<u64>().ok());
     if declared.is_some_and(|length| length > MAX_BODY as u64) {
         return Err(too_large());
     }
-    let overloaded = || Problem::new(StatusCode::SERVICE_UNAVAILABLE, Message::new("server.overloaded")).retry_later();
+    let overloaded = || {
+        Problem::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Message::new("server.overloaded"),
+        )
+        .retry_later()
+    };
     let _permit = app.bodies.try_acquire().map_err(|_| overloaded())?;
     let whole = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await;
-    let slow = |_| Problem::new(StatusCode::REQUEST_TIMEOUT, Message::new("server.body-slow").with("seconds", BODY_TIMEOUT.as_secs()));
+    let slow = |_| {
+        Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            Message::new("server.body-slow").with("seconds", BODY_TIMEOUT.as_secs()),
+        )
+    };
     match whole.map_err(slow)? {
         Ok(collected) => Ok(collected.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
@@ -36,23 +50,45 @@ pub(super) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<B
 }
 
 fn too_large() -> Problem {
-    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, Message::new("server.body-too-large").with("max", MAX_BODY >> 20))
+    Problem::new(
+        StatusCode::PAYLOAD_TOO_LARGE,
+        Message::new("server.body-too-large").with("max", MAX_BODY >> 20),
+    )
 }
 
 fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
-    let unsupported = |key| Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, Message::new(key).with("types", format!("{GEOJSON}, {JSON}")));
-    let media_type = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let unsupported = |key| {
+        Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Message::new(key).with("types", format!("{GEOJSON}, {JSON}")),
+        )
+    };
+    let media_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
-    if ![GEOJSON, JSON].iter().any(|known| known.eq_ignore_ascii_case(essence)) {
+    if ![GEOJSON, JSON]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(essence))
+    {
         return Err(unsupported("server.media-type"));
     }
-    if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+    if headers
+        .get(CONTENT_ENCODING)
+        .is_some_and(|coding| coding != "identity")
+    {
         return Err(unsupported("server.content-encoding"));
     }
     // With or without the angle brackets of OGC 20-002: QGIS leaves them out.
-    let crs = headers.get("content-crs").and_then(|v| v.to_str().ok()).map(|v| v.trim().trim_start_matches('<').trim_end_matches('>'));
+    let crs = headers
+        .get("content-crs")
+        .and_then(|v| v.to_str().ok())
+        .map(|v| v.trim().trim_start_matches('<').trim_end_matches('>'));
     match crs {
-        Some(crs) if !is_longitude_latitude(crs) => Err(Problem::bad_request(Message::new("server.content-crs").with("crs", shown(crs)))),
+        Some(crs) if !is_longitude_latitude(crs) => Err(Problem::bad_request(
+            Message::new("server.content-crs").with("crs", shown(crs)),
+        )),
         _ => Ok(()),
     }
 }
@@ -70,16 +106,23 @@ const SLACK: f64 = 1e-9;
 /// # Errors
 /// 400 for what is not a GeoJSON feature, 422 for coordinates that are not longitude and latitude.
 pub(super) fn parse(bytes: &[u8]) -> Result<ParsedFeature, Problem> {
-    let parsed = formats::geojson::parse_feature(bytes).map_err(|error| Problem::bad_request(error.message().clone()))?;
-    let Some(wkb) = &parsed.geometry else { return Ok(parsed) };
+    let parsed = formats::geojson::parse_feature(bytes)
+        .map_err(|error| Problem::bad_request(error.message().clone()))?;
+    let Some(wkb) = &parsed.geometry else {
+        return Ok(parsed);
+    };
     let invalid = |detail| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
     let header = formats::wkb::check(wkb).map_err(|error| invalid(error.message().clone()))?;
     if header.open_rings > 0 {
         return Err(invalid(Message::new("server.ring-open")));
     }
     if let Some(envelope) = header.envelope {
-        let longitudes = [envelope.min[0], envelope.max[0]].iter().all(|x| x.abs() <= 180.0 + SLACK);
-        let latitudes = [envelope.min[1], envelope.max[1]].iter().all(|y| y.abs() <= 90.0 + SLACK);
+        let longitudes = [envelope.min[0], envelope.max[0]]
+            .iter()
+            .all(|x| x.abs() <= 180.0 + SLACK);
+        let latitudes = [envelope.min[1], envelope.max[1]]
+            .iter()
+            .all(|y| y.abs() <= 90.0 + SLACK);
         if !longitudes || !latitudes {
             return Err(invalid(Message::new("server.coordinates-out-of-range")));
         }
@@ -97,22 +140,36 @@ pub(super) fn draft(collection: &Collection, parsed: ParsedFeature) -> Result<Dr
     let mut properties = vec![Value::Null; schema.properties.len()];
     for (name, value) in parsed.properties {
         let Some(position) = schema.position(&name) else {
-            return Err(invalid(Message::new("server.property-unknown").with("name", shown(&name))));
+            return Err(invalid(
+                Message::new("server.property-unknown").with("name", shown(&name)),
+            ));
         };
         let kind = schema.properties[position].kind;
         let value = typed(kind, value);
         if !kind.accepts(&value) {
-            return Err(invalid(Message::new("server.property-type").with("name", &name).with("type", kind.name())));
+            return Err(invalid(
+                Message::new("server.property-type")
+                    .with("name", &name)
+                    .with("type", kind.name()),
+            ));
         }
         properties[position] = value;
     }
-    Ok(Draft { geometry: parsed.geometry, properties })
+    Ok(Draft {
+        geometry: parsed.geometry,
+        properties,
+    })
 }
 
 /// Fills the id property from the feature's `id` when the properties leave it out.
 pub(super) fn fill_id(collection: &Collection, draft: &mut Draft, id: Option<&SourceId>) {
-    let position = collection.id_property.as_ref().and_then(|name| collection.schema.position(name));
-    let (Some(position), Some(id)) = (position, id) else { return };
+    let position = collection
+        .id_property
+        .as_ref()
+        .and_then(|name| collection.schema.position(name));
+    let (Some(position), Some(id)) = (position, id) else {
+        return;
+    };
     let kind = collection.schema.properties[position].kind;
     let value = match (kind, id) {
         (PropertyType::Integer, SourceId::Integer(i)) => Value::Integer(*i),
@@ -127,8 +184,12 @@ pub(super) fn fill_id(collection: &Collection, draft: &mut Draft, id: Option<&So
 
 fn typed(kind: PropertyType, value: Value) -> Value {
     match (kind, value) {
-        (PropertyType::DateTime, Value::Text(text)) => Value::Text(model::normalise_date_time(&text).map_or(text, Into::into)),
-        (PropertyType::Integer, Value::Real(real)) if real.fract() == 0.0 && real.abs() <= 9_007_199_254_740_992.0 => {
+        (PropertyType::DateTime, Value::Text(text)) => {
+            Value::Text(model::normalise_date_time(&text).map_or(text, Into::into))
+        }
+        (PropertyType::Integer, Value::Real(real))
+            if real.fract() == 0.0 && real.abs() <= 9_007_199_254_740_992.0 =>
+        {
             // A whole number below 2^53, written as `5.0`.
             Value::Integer(real as i64)
         }

@@ -22,7 +22,12 @@ use crate::problem::{Problem, shown};
 const ACTOR: &str = "anonymous";
 
 /// `POST /collections/{id}/items`
-pub(crate) async fn create(State(app): State<App>, context: Context, Segments(id): Segments<String>, body: Body) -> Result<Response, Problem> {
+pub(crate) async fn create(
+    State(app): State<App>,
+    context: Context,
+    Segments(id): Segments<String>,
+    body: Body,
+) -> Result<Response, Problem> {
     context.params.only(&[])?;
     let live = app.collection(&id)?;
     let parsed = body::parse(&body::read(&app, &context.headers, body).await?)?;
@@ -32,9 +37,15 @@ pub(crate) async fn create(State(app): State<App>, context: Context, Segments(id
     let written_id = |fid| id_of(&live.collection, fid, &draft.properties).to_string();
     let written = app.store.create(&id, draft.clone(), ACTOR).await?;
     let feature = written_id(written.fid);
-    let location = context.url(format_args!("/collections/{id}/items/{}", segment(&feature)));
+    let location = context.url(format_args!(
+        "/collections/{id}/items/{}",
+        segment(&feature)
+    ));
     let mut response = stored(&app, &context, &id, &feature, StatusCode::CREATED).await?;
-    response.headers_mut().insert(LOCATION, HeaderValue::try_from(location).map_err(Problem::internal)?);
+    response.headers_mut().insert(
+        LOCATION,
+        HeaderValue::try_from(location).map_err(Problem::internal)?,
+    );
     Ok(response)
 }
 
@@ -51,7 +62,9 @@ pub(crate) async fn replace(
     let current = current(&app, &context, &live, &feature).await?;
     let mut draft = body::draft(&live.collection, body::parse(&bytes)?)?;
     keep_id(&live.collection, &mut draft, &current.properties)?;
-    app.store.replace(&id, &feature, draft, current.expected, ACTOR).await?;
+    app.store
+        .replace(&id, &feature, draft, current.expected, ACTOR)
+        .await?;
     stored(&app, &context, &id, &feature, StatusCode::OK).await
 }
 
@@ -64,7 +77,9 @@ pub(crate) async fn delete(
     context.params.only(&[])?;
     let live = app.collection(&id)?;
     let current = current(&app, &context, &live, &feature).await?;
-    app.store.delete(&id, &feature, current.expected, ACTOR).await?;
+    app.store
+        .delete(&id, &feature, current.expected, ACTOR)
+        .await?;
     Ok(StatusCode::NO_CONTENT.into_response())
 }
 
@@ -78,7 +93,12 @@ struct Current {
 /// # Errors
 /// 404 for a feature that is not there, 412 instead when the client says what it expects (RFC 9110 §13.1.1),
 /// and 412 when the feature has another version.
-async fn current(app: &App, context: &Context, live: &LiveCollection, id: &str) -> Result<Current, Problem> {
+async fn current(
+    app: &App,
+    context: &Context,
+    live: &LiveCollection,
+    id: &str,
+) -> Result<Current, Problem> {
     let is_conditional = has_if_match(&context.headers);
     let failed = || {
         let detail = Message::new("server.version-changed").with("id", shown(id));
@@ -87,30 +107,51 @@ async fn current(app: &App, context: &Context, live: &LiveCollection, id: &str) 
     let found = item::find(app, live, id).await;
     let item = found.map_err(|problem| {
         let is_missing = problem.status == StatusCode::NOT_FOUND;
-        if is_conditional && is_missing { failed() } else { problem }
+        if is_conditional && is_missing {
+            failed()
+        } else {
+            problem
+        }
     })?;
     if !Tag::version(app.store.epoch(), item.version).allows_write(&context.headers) {
         return Err(failed());
     }
-    Ok(Current { expected: is_conditional.then_some(item.version), properties: item.feature.properties })
+    Ok(Current {
+        expected: is_conditional.then_some(item.version),
+        properties: item.feature.properties,
+    })
 }
 
 /// The id property stays as it is: left out it is filled in, another value is refused, since the feature's URL
 /// would change under its readers.
 fn keep_id(collection: &Collection, draft: &mut Draft, before: &[Value]) -> Result<(), Problem> {
-    let position = collection.id_property.as_ref().and_then(|name| collection.schema.position(name).map(|p| (p, name)));
-    let Some((position, name)) = position else { return Ok(()) };
+    let position = collection
+        .id_property
+        .as_ref()
+        .and_then(|name| collection.schema.position(name).map(|p| (p, name)));
+    let Some((position, name)) = position else {
+        return Ok(());
+    };
     if draft.properties[position] == Value::Null {
         draft.properties[position] = before[position].clone();
     }
     if draft.properties[position] != before[position] {
-        return Err(Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Message::new("server.id-changed").with("name", name)));
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            Message::new("server.id-changed").with("name", name),
+        ));
     }
     Ok(())
 }
 
 /// The feature as it is stored now.
-async fn stored(app: &App, context: &Context, collection: &str, feature: &str, status: StatusCode) -> Result<Response, Problem> {
+async fn stored(
+    app: &App,
+    context: &Context,
+    collection: &str,
+    feature: &str,
+    status: StatusCode,
+) -> Result<Response, Problem> {
     let live = app.collection(collection)?;
     let item = item::find(app, &live, feature).await?;
     item::answer_with(app, context, &live, &item, status)

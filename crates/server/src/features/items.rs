@@ -23,7 +23,11 @@ use crate::link::{GEOJSON, JSON, link};
 use crate::negotiate::Format;
 use crate::problem::Problem;
 
-pub(crate) async fn get(State(app): State<App>, context: Context, Segments(id): Segments<String>) -> Result<Response, Problem> {
+pub(crate) async fn get(
+    State(app): State<App>,
+    context: Context,
+    Segments(id): Segments<String>,
+) -> Result<Response, Problem> {
     let format = context.wanted.json_or_html(GEOJSON)?;
     let live = app.collection(&id)?;
     let query = query::parse(&context.params, &live, app.store.epoch())?;
@@ -37,7 +41,11 @@ pub(crate) async fn get(State(app): State<App>, context: Context, Segments(id): 
     let mut walk = Walk::new(app, context.clone(), live, query);
     // The first part is read before the head is sent, so that a failure is still an answer of its own.
     let first = walk.next().await?.unwrap_or_default();
-    let body = if walk.done { Body::from(first) } else { streamed(first, walk) };
+    let body = if walk.done {
+        Body::from(first)
+    } else {
+        streamed(first, walk)
+    };
     let mut response = answer::bytes(&context, GEOJSON, body, &tag);
     if let Ok(crs) = HeaderValue::try_from(format!("<{CRS84}>")) {
         response.headers_mut().insert("content-crs", crs);
@@ -52,7 +60,10 @@ fn streamed(first: Bytes, walk: Walk) -> Body {
         if let Some(first) = first {
             return Ok(Some((first, (None, walk))));
         }
-        let part = walk.next().await.map_err(|problem| io::Error::other(problem.detail.to_string()))?;
+        let part = walk
+            .next()
+            .await
+            .map_err(|problem| io::Error::other(problem.detail.to_string()))?;
         Ok::<_, io::Error>(part.map(|part| (part, (None, walk))))
     });
     Body::from_stream(rest)
@@ -75,7 +86,17 @@ struct Walk {
 
 impl Walk {
     fn new(app: App, context: Context, live: LiveCollection, query: ItemsQuery) -> Self {
-        Self { left: query.limit, app, context, live, query, returned: 0, written: 0, begun: false, done: false }
+        Self {
+            left: query.limit,
+            app,
+            context,
+            live,
+            query,
+            returned: 0,
+            written: 0,
+            begun: false,
+            done: false,
+        }
     }
 
     /// The next bytes of the answer; `None` after its end.
@@ -92,7 +113,9 @@ impl Walk {
             self.begun = true;
             out.extend_from_slice(br#"{"type":"FeatureCollection","timeStamp":""#);
             out.extend_from_slice(time::format(SystemTime::now()).as_bytes());
-            out.extend_from_slice(format!(r#"","numberMatched":{},"features":["#, page.number_matched).as_bytes());
+            out.extend_from_slice(
+                format!(r#"","numberMatched":{},"features":["#, page.number_matched).as_bytes(),
+            );
         }
         let mut out = self.encode(page, out, !is_first).await?;
         self.returned += count as u64;
@@ -102,7 +125,9 @@ impl Walk {
         if next.is_none() || self.left == 0 || count == 0 || self.written > MAX_PAGE_BYTES {
             self.done = true;
             let links = Json::from(self.links(next));
-            out.extend_from_slice(format!(r#"],"numberReturned":{},"links":{links}}}"#, self.returned).as_bytes());
+            out.extend_from_slice(
+                format!(r#"],"numberReturned":{},"links":{links}}}"#, self.returned).as_bytes(),
+            );
         }
         Ok(Some(out.into()))
     }
@@ -125,15 +150,30 @@ impl Walk {
         if let Some(key) = next {
             let cursor = query::cursor_text(self.app.store.epoch(), key);
             let href = context.url_with(&[("cursor", Some(&cursor))]);
-            links.push(link(href, "next", GEOJSON, context.text("server.next-page")));
+            links.push(link(
+                href,
+                "next",
+                GEOJSON,
+                context.text("server.next-page"),
+            ));
         }
         let here = context.url(format_args!("/collections/{}", self.live.collection.id));
-        links.push(link(here, "collection", JSON, context.text("server.collection")));
+        links.push(link(
+            here,
+            "collection",
+            JSON,
+            context.text("server.collection"),
+        ));
         links
     }
 }
 
-fn write_features(out: &mut Vec<u8>, live: &LiveCollection, features: &[Feature], mut comma: bool) -> Result<(), Problem> {
+fn write_features(
+    out: &mut Vec<u8>,
+    live: &LiveCollection,
+    features: &[Feature],
+    mut comma: bool,
+) -> Result<(), Problem> {
     for feature in features {
         if comma {
             out.push(b',');
@@ -145,9 +185,14 @@ fn write_features(out: &mut Vec<u8>, live: &LiveCollection, features: &[Feature]
 }
 
 /// Appends a feature as GeoJSON.
-pub(super) fn write_feature(out: &mut Vec<u8>, live: &LiveCollection, feature: &Feature) -> Result<(), Problem> {
+pub(super) fn write_feature(
+    out: &mut Vec<u8>,
+    live: &LiveCollection,
+    feature: &Feature,
+) -> Result<(), Problem> {
     let collection = &live.collection;
     let id = feature_id(collection, feature);
     let geometry = feature.geometry.as_deref();
-    formats::geojson::write_feature(out, &id, geometry, &collection.schema, &feature.properties).map_err(Problem::internal)
+    formats::geojson::write_feature(out, &id, geometry, &collection.schema, &feature.properties)
+        .map_err(Problem::internal)
 }

@@ -17,7 +17,10 @@ pub(crate) fn feature_id(collection: &Collection, feature: &Feature) -> FeatureI
 
 /// As [`feature_id`], from the parts.
 pub(crate) fn id_of(collection: &Collection, fid: i64, properties: &[Value]) -> FeatureId {
-    let position = collection.id_property.as_ref().and_then(|name| collection.schema.position(name));
+    let position = collection
+        .id_property
+        .as_ref()
+        .and_then(|name| collection.schema.position(name));
     match position.and_then(|p| properties.get(p)) {
         Some(value) => id_from(fid, value),
         None => FeatureId::Integer(fid),

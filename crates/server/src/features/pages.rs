@@ -13,9 +13,17 @@ use crate::limits::CHUNK;
 use crate::problem::Problem;
 
 /// A page has at most [`CHUNK`] rows: browsers are slow with longer tables, and paging goes on from there.
-pub(super) async fn items(app: &App, context: &Context, live: &LiveCollection, mut query: ItemsQuery, tag: &Tag) -> Result<Response, Problem> {
+pub(super) async fn items(
+    app: &App,
+    context: &Context,
+    live: &LiveCollection,
+    mut query: ItemsQuery,
+    tag: &Tag,
+) -> Result<Response, Problem> {
     query.limit = query.limit.min(CHUNK);
     let page = app.store.items(live, &query).await?;
-    let next = page.next.map(|key| context.query_with(&[("cursor", Some(&cursor_text(app.store.epoch(), key)))]));
+    let next = page
+        .next
+        .map(|key| context.query_with(&[("cursor", Some(&cursor_text(app.store.epoch(), key)))]));
     answer::page(context, &ItemsPage::new(context, live, &page, next), tag)
 }

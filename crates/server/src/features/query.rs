@@ -14,10 +14,17 @@ pub(crate) const RESERVED: [&str; 6] = ["f", "lang", "limit", "bbox", "datetime"
 ///
 /// # Errors
 /// 400 with the parameter, what it holds and what it takes.
-pub(crate) fn parse(params: &Params, live: &LiveCollection, epoch: &Epoch) -> Result<ItemsQuery, Problem> {
+pub(crate) fn parse(
+    params: &Params,
+    live: &LiveCollection,
+    epoch: &Epoch,
+) -> Result<ItemsQuery, Problem> {
     let schema = &live.collection.schema;
     params.only_where(&RESERVED[2..], |name| schema.position(name).is_some())?;
-    let mut query = ItemsQuery { limit: DEFAULT_LIMIT, ..ItemsQuery::default() };
+    let mut query = ItemsQuery {
+        limit: DEFAULT_LIMIT,
+        ..ItemsQuery::default()
+    };
     if let Some(text) = params.get("limit") {
         query.limit = limit(text)?;
     }
@@ -32,7 +39,9 @@ pub(crate) fn parse(params: &Params, live: &LiveCollection, epoch: &Epoch) -> Re
     }
     for (name, text) in params.pairs().filter(|(name, _)| !RESERVED.contains(name)) {
         if let Some(position) = schema.position(name) {
-            query.equals.push((position, filter_value(&schema.properties[position], text)?));
+            query
+                .equals
+                .push((position, filter_value(&schema.properties[position], text)?));
         }
     }
     Ok(query)
@@ -41,9 +50,15 @@ pub(crate) fn parse(params: &Params, live: &LiveCollection, epoch: &Epoch) -> Re
 /// A limit above the maximum is the maximum (OGC 17-069r4 /req/core/fc-limit-response-1).
 fn limit(text: &str) -> Result<u32, Problem> {
     let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    let number = if is_number { text.parse::<u64>().unwrap_or(u64::MAX) } else { 0 };
+    let number = if is_number {
+        text.parse::<u64>().unwrap_or(u64::MAX)
+    } else {
+        0
+    };
     if number == 0 {
-        let detail = Message::new("server.limit-invalid").with("value", shown(text)).with("max", MAX_LIMIT);
+        let detail = Message::new("server.limit-invalid")
+            .with("value", shown(text))
+            .with("max", MAX_LIMIT);
         return Err(Problem::bad_request(detail));
     }
     Ok(u32::try_from(number).unwrap_or(MAX_LIMIT).min(MAX_LIMIT))
@@ -63,7 +78,8 @@ pub(crate) fn bbox(text: &str) -> Result<Bbox, Problem> {
 
 /// The place after which the next page starts: `{epoch}.{key}`.
 fn cursor(text: &str, epoch: &Epoch) -> Result<i64, Problem> {
-    let unreadable = || Problem::bad_request(Message::new("server.cursor-invalid").with("value", shown(text)));
+    let unreadable =
+        || Problem::bad_request(Message::new("server.cursor-invalid").with("value", shown(text)));
     let (life, key) = text.rsplit_once('.').ok_or_else(unreadable)?;
     let key = key.parse().map_err(|_| unreadable())?;
     if life != &*epoch.0 {
@@ -81,12 +97,17 @@ fn filter_value(property: &Property, text: &str) -> Result<Value, Problem> {
     let value = match property.kind {
         PropertyType::Boolean => text.parse().ok().map(Value::Boolean),
         PropertyType::Integer => text.parse().ok().map(Value::Integer),
-        PropertyType::Real => text.parse().ok().filter(|x: &f64| x.is_finite()).map(Value::Real),
+        PropertyType::Real => text
+            .parse()
+            .ok()
+            .filter(|x: &f64| x.is_finite())
+            .map(Value::Real),
         PropertyType::Text => Some(Value::Text(text.into())),
         PropertyType::Date => model::is_date(text).then(|| Value::Text(text.into())),
         // Stored in the fixed form where the source has milliseconds at most, else as text.
         PropertyType::DateTime => {
-            let fixed = model::normalise_date_time(text).or_else(|| model::is_date_time(text).then(|| text.to_owned()));
+            let fixed = model::normalise_date_time(text)
+                .or_else(|| model::is_date_time(text).then(|| text.to_owned()));
             fixed.map(|t| Value::Text(t.into()))
         }
     };

@@ -42,9 +42,16 @@ impl Collections {
                     items: c.index.len() as u64,
                 })
                 .collect();
-            ThemeRows { title: context.text(theme_key(theme)), rows }
+            ThemeRows {
+                title: context.text(theme_key(theme)),
+                rows,
+            }
         };
-        let themes = model::Theme::ALL.into_iter().map(of).filter(|t| !t.rows.is_empty()).collect();
+        let themes = model::Theme::ALL
+            .into_iter()
+            .map(of)
+            .filter(|t| !t.rows.is_empty())
+            .collect();
         Self { frame, themes }
     }
 }
@@ -95,7 +102,10 @@ impl CollectionPage {
     pub(crate) fn new(context: &Context, live: &LiveCollection) -> Self {
         let collection = &*live.collection;
         let id = collection.id.to_string();
-        let steps = [(context.text("server.collections"), "/collections".to_owned())];
+        let steps = [(
+            context.text("server.collections"),
+            "/collections".to_owned(),
+        )];
         let mut frame = Frame::new(context, title(context, collection), &steps);
         let extent = live.index.extent();
         frame.has_map = extent.is_some();
@@ -111,9 +121,18 @@ impl CollectionPage {
             licence: collection.licence.clone(),
             licence_is_url: collection.licence.as_deref().is_some_and(is_url),
             attribution: collection.attribution.clone(),
-            properties: collection.schema.properties.iter().map(|p| property_row(context, p)).collect(),
+            properties: collection
+                .schema
+                .properties
+                .iter()
+                .map(|p| property_row(context, p))
+                .collect(),
             tilejson: format!("{}/tiles/{id}", context.root),
-            map: map(context, live, &format!("/collections/{id}/items?limit=1000&f=json")),
+            map: map(
+                context,
+                live,
+                &format!("/collections/{id}/items?limit=1000&f=json"),
+            ),
             frame,
             id,
         }
@@ -143,11 +162,18 @@ fn property_row(context: &Context, property: &model::Property) -> PropertyRow {
     };
     let value = |v: &model::Enumerated| {
         let title = v.title.get(context.lang);
-        if title.is_empty() || title == v.value { v.value.clone() } else { format!("{} – {title}", v.value) }
+        if title.is_empty() || title == v.value {
+            v.value.clone()
+        } else {
+            format!("{} – {title}", v.value)
+        }
     };
     PropertyRow {
         name: property.name.clone(),
-        title: property.title.as_ref().map_or(String::new(), |t| t.get(context.lang).to_owned()),
+        title: property
+            .title
+            .as_ref()
+            .map_or(String::new(), |t| t.get(context.lang).to_owned()),
         kind: context.text(kind),
         unit: property.unit.clone().unwrap_or_default(),
         values: property.values.iter().map(value).collect(),

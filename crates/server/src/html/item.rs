@@ -45,26 +45,49 @@ pub(crate) struct Cell {
 
 impl ItemsPage {
     /// `next`: the query of the next page.
-    pub(crate) fn new(context: &Context, live: &LiveCollection, page: &Page, next: Option<String>) -> Self {
+    pub(crate) fn new(
+        context: &Context,
+        live: &LiveCollection,
+        page: &Page,
+        next: Option<String>,
+    ) -> Self {
         let collection = &*live.collection;
         let at = format!("/collections/{}", collection.id);
         let steps = [
-            (context.text("server.collections"), "/collections".to_owned()),
+            (
+                context.text("server.collections"),
+                "/collections".to_owned(),
+            ),
             (title(context, collection), at.clone()),
         ];
         let mut frame = Frame::new(context, context.text("server.items-title"), &steps);
         let columns = columns(live);
-        let rows = page.features.iter().map(|f| row(&frame, live, &columns, f)).collect();
+        let rows = page
+            .features
+            .iter()
+            .map(|f| row(&frame, live, &columns, f))
+            .collect();
         let here = format!("{}{}", context.root, context.path);
-        let geojson = format!("{}{}", context.path, context.query_with(&[("f", Some("json"))]));
+        let geojson = format!(
+            "{}{}",
+            context.path,
+            context.query_with(&[("f", Some("json"))])
+        );
         let map = map(context, live, &geojson);
         frame.has_map = map.is_some();
         Self {
             matched: page.number_matched,
             returned: page.features.len() as u64,
-            columns: columns.iter().map(|c| property_title(context, &collection.schema.properties[*c])).collect(),
+            columns: columns
+                .iter()
+                .map(|c| property_title(context, &collection.schema.properties[*c]))
+                .collect(),
             rows,
-            first: context.params.get("cursor").is_some().then(|| format!("{here}{}", context.query_with(&[("cursor", None)]))),
+            first: context
+                .params
+                .get("cursor")
+                .is_some()
+                .then(|| format!("{here}{}", context.query_with(&[("cursor", None)]))),
             next: next.map(|query| format!("{here}{query}")),
             map,
             frame,
@@ -75,7 +98,11 @@ impl ItemsPage {
 /// The label first, then the others in their order.
 fn columns(live: &LiveCollection) -> Vec<usize> {
     let schema = &live.collection.schema;
-    let label = live.collection.label_property.as_ref().and_then(|name| schema.position(name));
+    let label = live
+        .collection
+        .label_property
+        .as_ref()
+        .and_then(|name| schema.position(name));
     let others = (0..schema.properties.len()).filter(|p| Some(*p) != label);
     label.into_iter().chain(others).take(MAX_COLUMNS).collect()
 }
@@ -83,34 +110,67 @@ fn columns(live: &LiveCollection) -> Vec<usize> {
 fn row(frame: &Frame, live: &LiveCollection, columns: &[usize], feature: &Feature) -> ItemRow {
     let collection = &live.collection;
     let id = feature_id(collection, feature).to_string();
-    let cells = columns.iter().map(|c| cell(frame, &collection.schema.properties[*c], &feature.properties[*c])).collect();
-    ItemRow { href: frame.href(&format!("/collections/{}/items/{}", collection.id, segment(&id))), id, cells }
+    let cells = columns
+        .iter()
+        .map(|c| {
+            cell(
+                frame,
+                &collection.schema.properties[*c],
+                &feature.properties[*c],
+            )
+        })
+        .collect();
+    ItemRow {
+        href: frame.href(&format!(
+            "/collections/{}/items/{}",
+            collection.id,
+            segment(&id)
+        )),
+        id,
+        cells,
+    }
 }
 
 fn cell(frame: &Frame, property: &Property, value: &Value) -> Cell {
     let text = plain(value);
-    let known = property.values.iter().find(|v| v.value == text).map(|v| v.title.get(frame.context.lang));
+    let known = property
+        .values
+        .iter()
+        .find(|v| v.value == text)
+        .map(|v| v.title.get(frame.context.lang));
     let shown = match value {
         Value::Boolean(true) => frame.t("server.yes"),
         Value::Boolean(false) => frame.t("server.no"),
-        _ => known.filter(|t| !t.is_empty() && *t != text).map_or(text.clone(), |title| format!("{title} ({text})")),
+        _ => known
+            .filter(|t| !t.is_empty() && *t != text)
+            .map_or(text.clone(), |title| format!("{title} ({text})")),
     };
     let has_unit = *value != Value::Null;
     Cell {
         is_url: is_url(&shown),
         is_number: matches!(value, Value::Integer(_) | Value::Real(_)) && known.is_none(),
         text: shown,
-        unit: property.unit.as_deref().filter(|_| has_unit).map_or(String::new(), unit_text),
+        unit: property
+            .unit
+            .as_deref()
+            .filter(|_| has_unit)
+            .map_or(String::new(), unit_text),
     }
 }
 
 /// Unit symbols as people write them.
 fn unit_text(unit: &str) -> String {
-    unit.replace("m2", "m²").replace("ft2", "ft²").replace("m3", "m³")
+    unit.replace("m2", "m²")
+        .replace("ft2", "ft²")
+        .replace("m3", "m³")
 }
 
 fn property_title(context: &Context, property: &Property) -> String {
-    let title = property.title.as_ref().map(|t| t.get(context.lang)).filter(|t| !t.is_empty());
+    let title = property
+        .title
+        .as_ref()
+        .map(|t| t.get(context.lang))
+        .filter(|t| !t.is_empty());
     title.unwrap_or(&property.name).to_owned()
 }
 
@@ -129,20 +189,37 @@ pub(crate) struct ItemPage {
 impl ItemPage {
     /// # Errors
     /// 500 when the stored geometry can't be read.
-    pub(crate) fn new(context: &Context, live: &LiveCollection, item: &Item) -> Result<Self, Problem> {
+    pub(crate) fn new(
+        context: &Context,
+        live: &LiveCollection,
+        item: &Item,
+    ) -> Result<Self, Problem> {
         let collection = &*live.collection;
         let feature = &item.feature;
         let id = feature_id(collection, feature).to_string();
-        let label = collection.label_property.as_ref().and_then(|name| collection.schema.position(name));
-        let label = label.map(|p| plain(&feature.properties[p])).filter(|l| !l.is_empty());
+        let label = collection
+            .label_property
+            .as_ref()
+            .and_then(|name| collection.schema.position(name));
+        let label = label
+            .map(|p| plain(&feature.properties[p]))
+            .filter(|l| !l.is_empty());
         let at = format!("/collections/{}", collection.id);
         let steps = [
-            (context.text("server.collections"), "/collections".to_owned()),
+            (
+                context.text("server.collections"),
+                "/collections".to_owned(),
+            ),
             (title(context, collection), at.clone()),
             (context.text("server.items-title"), format!("{at}/items")),
         ];
         let mut frame = Frame::new(context, label.unwrap_or_else(|| id.clone()), &steps);
-        let header = feature.geometry.as_deref().map(formats::wkb::check).transpose().map_err(Problem::internal)?;
+        let header = feature
+            .geometry
+            .as_deref()
+            .map(formats::wkb::check)
+            .transpose()
+            .map_err(Problem::internal)?;
         let envelope = header.as_ref().and_then(|h| h.envelope);
         let kind = header.map_or("server.geometry-none", |h| geometry_key(h.geometry_type));
         let map = envelope.map(|e| Map {
@@ -154,7 +231,9 @@ impl ItemPage {
         frame.has_map = map.is_some();
         let properties = collection.schema.properties.iter().zip(&feature.properties);
         Ok(Self {
-            rows: properties.map(|(p, v)| (property_title(context, p), cell(&frame, p, v))).collect(),
+            rows: properties
+                .map(|(p, v)| (property_title(context, p), cell(&frame, p, v)))
+                .collect(),
             geometry: context.text(kind),
             extent: envelope.map(|e| bbox(&e).map(|n| format!("{n:.6}")).join(", ")),
             attribution: collection.attribution.clone(),

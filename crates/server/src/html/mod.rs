@@ -12,7 +12,7 @@ use crate::context::Context;
 use crate::negotiate::Format;
 use crate::problem::Problem;
 
-pub(crate) use collection::{Collections, CollectionPage};
+pub(crate) use collection::{CollectionPage, Collections};
 pub(crate) use item::{ItemPage, ItemsPage};
 pub(crate) use overview::{Api, Conformance, Landing};
 
@@ -53,10 +53,21 @@ pub(crate) struct Map {
 impl Frame {
     /// `steps`: titles and paths between the landing page and this one.
     pub(crate) fn new(context: &Context, title: String, steps: &[(String, String)]) -> Self {
-        let mut frame = Self { context: context.clone(), title, crumbs: Vec::new(), json: None, has_map: false };
+        let mut frame = Self {
+            context: context.clone(),
+            title,
+            crumbs: Vec::new(),
+            json: None,
+            has_map: false,
+        };
         let home = (context.text("server.title"), "/".to_owned());
         let all = std::iter::once(&home).chain(steps);
-        frame.crumbs = all.map(|(title, path)| Crumb { title: title.clone(), href: frame.href(path) }).collect();
+        frame.crumbs = all
+            .map(|(title, path)| Crumb {
+                title: title.clone(),
+                href: frame.href(path),
+            })
+            .collect();
         let json = context.query_with(&[("f", Some(Format::Json.name()))]);
         frame.json = Some(format!("{}{}{json}", context.root, context.path));
         frame
@@ -100,7 +111,12 @@ impl Frame {
             .map(|(lang, name)| Language {
                 tag: lang.tag(),
                 name,
-                href: format!("{}{}{}", context.root, context.path, context.query_with(&[("lang", Some(lang.tag()))])),
+                href: format!(
+                    "{}{}{}",
+                    context.root,
+                    context.path,
+                    context.query_with(&[("lang", Some(lang.tag()))])
+                ),
                 is_current: lang == context.lang,
             })
             .into()
@@ -120,6 +136,11 @@ struct ProblemPage<'a> {
 pub(crate) fn problem_page(context: &Context, problem: &Problem, id: &str) -> Option<Vec<u8>> {
     let mut frame = Frame::new(context, problem.title(context.lang), &[]);
     frame.json = None;
-    let page = ProblemPage { frame, status: problem.status.as_u16(), detail: problem.detail.text(context.lang), id };
+    let page = ProblemPage {
+        frame,
+        status: problem.status.as_u16(),
+        detail: problem.detail.text(context.lang),
+        id,
+    };
     page.render().ok().map(String::into_bytes)
 }

@@ -40,7 +40,10 @@ pub(crate) struct Conformance<'a> {
 
 impl<'a> Conformance<'a> {
     pub(crate) fn new(context: &Context, classes: &'a [&'static str]) -> Self {
-        Self { frame: Frame::new(context, context.text("server.conformance"), &[]), classes }
+        Self {
+            frame: Frame::new(context, context.text("server.conformance"), &[]),
+            classes,
+        }
     }
 }
 
@@ -70,12 +73,22 @@ impl Api {
                 let is_plain = method == "get" && !path.contains('{') && path != "/search";
                 let name = |p: &Json| {
                     let reference = p["$ref"].as_str().and_then(|r| r.rsplit('/').next());
-                    reference.or_else(|| p["name"].as_str()).unwrap_or_default().to_owned()
+                    reference
+                        .or_else(|| p["name"].as_str())
+                        .unwrap_or_default()
+                        .to_owned()
                 };
-                let parameters: Vec<String> = operation["parameters"].as_array().into_iter().flatten().map(name).collect();
+                let parameters: Vec<String> = operation["parameters"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .map(name)
+                    .collect();
                 operations.push(Operation {
                     method: method.to_uppercase(),
-                    href: is_plain.then(|| frame.href(&path.split('/').map(segment).collect::<Vec<_>>().join("/"))),
+                    href: is_plain.then(|| {
+                        frame.href(&path.split('/').map(segment).collect::<Vec<_>>().join("/"))
+                    }),
                     path: path.clone(),
                     summary: operation["summary"].as_str().unwrap_or_default().to_owned(),
                     parameters: parameters.join(", "),

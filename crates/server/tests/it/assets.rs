@@ -9,20 +9,41 @@ async fn the_app_is_at_its_folder() {
     assert_eq!(index.header("content-type"), "text/html; charset=utf-8");
     assert_eq!(index.header("cache-control"), "no-cache");
     let moved = town.get("/app").await;
-    assert_eq!((moved.status.as_u16(), moved.header("location")), (308, "/app/"));
+    assert_eq!(
+        (moved.status.as_u16(), moved.header("location")),
+        (308, "/app/")
+    );
 }
 
 #[tokio::test]
 async fn glyphs_of_any_stack_and_range() {
     let town = Town::new().await;
-    let ours = town.get("/fonts/Noto%20Sans%20Regular/1024-1279.pbf").await.ok();
+    let ours = town
+        .get("/fonts/Noto%20Sans%20Regular/1024-1279.pbf")
+        .await
+        .ok();
     assert_eq!(ours.header("content-type"), "application/x-protobuf");
     assert!(ours.body.len() > 1000);
-    assert_eq!(town.get("/fonts/No%20Such%20Font,Other/1024-1279.pbf").await.ok().body, ours.body);
-    let bold = town.get("/fonts/Other,Noto%20Sans%20Bold/1024-1279.pbf").await.ok();
+    assert_eq!(
+        town.get("/fonts/No%20Such%20Font,Other/1024-1279.pbf")
+            .await
+            .ok()
+            .body,
+        ours.body
+    );
+    let bold = town
+        .get("/fonts/Other,Noto%20Sans%20Bold/1024-1279.pbf")
+        .await
+        .ok();
     assert_ne!(bold.body, ours.body);
-    let rare = town.get("/fonts/Noto%20Sans%20Regular/19968-20223.pbf").await.ok();
-    assert!(rare.body.starts_with(&[0x0a]) && rare.body.len() < 60, "a stack without glyphs");
+    let rare = town
+        .get("/fonts/Noto%20Sans%20Regular/19968-20223.pbf")
+        .await
+        .ok();
+    assert!(
+        rare.body.starts_with(&[0x0a]) && rare.body.len() < 60,
+        "a stack without glyphs"
+    );
 }
 
 #[tokio::test]

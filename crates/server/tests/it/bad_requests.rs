@@ -15,8 +15,16 @@ async fn bad_requests_get_a_status_and_a_reason() {
         ("?limit=unlimited", 400, "server.limit-invalid"),
         ("?limit=1.5", 400, "server.limit-invalid"),
         ("?limit=", 400, "server.limit-invalid"),
-        ("?unknownQueryParameter12345=1", 400, "server.parameter-unknown"),
-        ("?crs=http://www.opengis.net/def/crs/EPSG/0/3857", 400, "server.parameter-unknown"),
+        (
+            "?unknownQueryParameter12345=1",
+            400,
+            "server.parameter-unknown",
+        ),
+        (
+            "?crs=http://www.opengis.net/def/crs/EPSG/0/3857",
+            400,
+            "server.parameter-unknown",
+        ),
         ("?offset=10", 400, "server.parameter-unknown"),
         ("?bbox=1,2,3", 400, "server.bbox-count"),
         ("?bbox=1,2,3,4,5,6,7", 400, "server.bbox-count"),
@@ -30,8 +38,16 @@ async fn bad_requests_get_a_status_and_a_reason() {
         ("?bbox=0,0,1,1&bbox=0,0,2,2", 400, "server.parameter-twice"),
         ("?datetime=yesterday", 400, "server.datetime-unreadable"),
         ("?datetime=2026-02-30", 400, "server.datetime-unreadable"),
-        ("?datetime=2026-01-01/P2D", 400, "server.datetime-unreadable"),
-        ("?datetime=2026-02-01/2026-01-01", 400, "server.datetime-reversed"),
+        (
+            "?datetime=2026-01-01/P2D",
+            400,
+            "server.datetime-unreadable",
+        ),
+        (
+            "?datetime=2026-02-01/2026-01-01",
+            400,
+            "server.datetime-reversed",
+        ),
         ("?cursor=abc", 400, "server.cursor-invalid"),
         ("?cursor=other-epoch.5", 400, "server.cursor-epoch"),
         ("?floors=many", 400, "server.filter-type"),
@@ -53,10 +69,18 @@ async fn bad_requests_get_a_status_and_a_reason() {
     .into();
     let elsewhere: Vec<(String, u16, &str)> = [
         ("/collections/dUmmYColLection", 404, "server.no-collection"),
-        ("/collections/dUmmYColLection/items", 404, "server.no-collection"),
+        (
+            "/collections/dUmmYColLection/items",
+            404,
+            "server.no-collection",
+        ),
         ("/collections/parcels%00/items", 404, "server.no-collection"),
         ("/collections/wells/items/007", 404, "server.no-feature"),
-        ("/collections/wells/items/9223372036854775808", 404, "server.no-feature"),
+        (
+            "/collections/wells/items/9223372036854775808",
+            404,
+            "server.no-feature",
+        ),
         ("/collections/wells/items/1e0", 404, "server.no-feature"),
         ("/collections?limit=1", 400, "server.parameter-unknown"),
         ("/conformance?f=yaml", 400, "server.format-unknown"),
@@ -68,25 +92,53 @@ async fn bad_requests_get_a_status_and_a_reason() {
         ("/tiles/parcels/3/8/0", 404, "server.tile-outside"),
         ("/tiles/parcels/3/0/2147483647", 404, "server.tile-outside"),
         ("/tiles/parcels/3/4294967296/0", 404, "server.tile-outside"),
-        ("/tiles/parcels/3/99999999999999999999999/0", 404, "server.tile-outside"),
+        (
+            "/tiles/parcels/3/99999999999999999999999/0",
+            404,
+            "server.tile-outside",
+        ),
         ("/tiles/parcels/3/-1/0", 400, "server.tile-not-number"),
         ("/tiles/parcels/a/b/c", 400, "server.tile-not-number"),
         ("/tiles/parcels/3/1.0/0", 400, "server.tile-not-number"),
         ("/tiles/nothing/3/1/1", 404, "server.no-collection"),
         ("/tiles/parcels,/3/1/1", 404, "server.no-collection"),
         ("/tiles/nothing", 404, "server.no-collection"),
-        ("/tiles/WebMercatorQuad/0/2147483647/2147483647", 404, "server.tile-outside"),
-        ("/collections/parcels/tiles/WebMercatorQuad/0/0/0", 404, "server.tile-no-data"),
-        ("/collections/parcels/tiles/WebMercatorQuad/16/0/0", 404, "server.tile-no-data"),
-        ("/collections/parcels/tiles/WorldCRS84Quad", 404, "server.no-such-path"),
+        (
+            "/tiles/WebMercatorQuad/0/2147483647/2147483647",
+            404,
+            "server.tile-outside",
+        ),
+        (
+            "/collections/parcels/tiles/WebMercatorQuad/0/0/0",
+            404,
+            "server.tile-no-data",
+        ),
+        (
+            "/collections/parcels/tiles/WebMercatorQuad/16/0/0",
+            404,
+            "server.tile-no-data",
+        ),
+        (
+            "/collections/parcels/tiles/WorldCRS84Quad",
+            404,
+            "server.no-such-path",
+        ),
         ("/search", 400, "server.search-text"),
         ("/search?q=+", 400, "server.search-text"),
         ("/search?q=a&limit=0", 400, "server.limit-invalid"),
         ("/search?q=a&collections=x", 404, "server.no-collection"),
         ("/app/no-such-file.js", 404, "server.no-file"),
         ("/app/..%2f..%2fetc%2fpasswd", 404, "server.no-file"),
-        ("/fonts/Noto%20Sans%20Regular/0-100.pbf", 404, "server.no-file"),
-        ("/fonts/Noto%20Sans%20Regular/4294967040-4294967295.pbf", 200, ""),
+        (
+            "/fonts/Noto%20Sans%20Regular/0-100.pbf",
+            404,
+            "server.no-file",
+        ),
+        (
+            "/fonts/Noto%20Sans%20Regular/4294967040-4294967295.pbf",
+            200,
+            "",
+        ),
         ("/sprites/..%2ffonts", 404, "server.no-file"),
         ("/styles/none.json", 404, "server.no-file"),
     ]
@@ -98,31 +150,64 @@ async fn bad_requests_get_a_status_and_a_reason() {
         if status == 200 {
             continue;
         }
-        assert_eq!(answer.header("content-type"), "application/problem+json", "{path}");
+        assert_eq!(
+            answer.header("content-type"),
+            "application/problem+json",
+            "{path}"
+        );
         let problem = answer.json();
         assert_eq!(problem["key"], key, "{path}: {problem}");
         assert_eq!(problem["status"], status, "{path}");
         assert_eq!(problem["type"], "about:blank", "{path}");
         let detail = problem["detail"].as_str().unwrap();
-        assert!(!detail.is_empty() && !detail.contains('{') && !detail.starts_with("server."), "{path}: {detail}");
-        assert!(problem["instance"].as_str().unwrap().starts_with("urn:uuid:"), "{path}: {problem}");
+        assert!(
+            !detail.is_empty() && !detail.contains('{') && !detail.starts_with("server."),
+            "{path}: {detail}"
+        );
+        assert!(
+            problem["instance"]
+                .as_str()
+                .unwrap()
+                .starts_with("urn:uuid:"),
+            "{path}: {problem}"
+        );
     }
 }
 
 #[tokio::test]
 async fn caps_on_url_and_parameters() {
     let town = Town::new().await;
-    let long = town.get(&format!("/collections?x={}", "a".repeat(9000))).await;
-    assert_eq!((long.status.as_u16(), long.key().as_str()), (414, "server.url-too-long"));
-    let many = town.get(&format!("/collections?{}", "f=json&".repeat(65))).await;
-    assert_eq!((many.status.as_u16(), many.key().as_str()), (400, "server.too-many-parameters"));
+    let long = town
+        .get(&format!("/collections?x={}", "a".repeat(9000)))
+        .await;
+    assert_eq!(
+        (long.status.as_u16(), long.key().as_str()),
+        (414, "server.url-too-long")
+    );
+    let many = town
+        .get(&format!("/collections?{}", "f=json&".repeat(65)))
+        .await;
+    assert_eq!(
+        (many.status.as_u16(), many.key().as_str()),
+        (400, "server.too-many-parameters")
+    );
     let text = town.get(&format!("/search?q={}", "a".repeat(201))).await;
     assert_eq!(text.key(), "server.search-text");
     let ids: Vec<String> = (0..17).map(|i| format!("c{i}")).collect();
     let tiles = town.get(&format!("/tiles/{}/0/0/0", ids.join(","))).await;
-    assert_eq!(tiles.status.as_u16(), 404, "unknown ones are told before their number");
-    let same = town.get(&format!("/tiles/{}/14/0/0", vec!["parcels"; 40].join(","))).await;
-    assert_eq!(same.status.as_u16(), 204, "one collection, however often it is named");
+    assert_eq!(
+        tiles.status.as_u16(),
+        404,
+        "unknown ones are told before their number"
+    );
+    let same = town
+        .get(&format!("/tiles/{}/14/0/0", vec!["parcels"; 40].join(",")))
+        .await;
+    assert_eq!(
+        same.status.as_u16(),
+        204,
+        "one collection, however often it is named"
+    );
 }
 
 #[tokio::test]
@@ -146,10 +231,20 @@ async fn wrong_methods_are_told_the_right_ones() {
 #[tokio::test]
 async fn formats_that_are_not_there_are_refused_by_name() {
     let town = Town::new().await;
-    for path in ["/", "/collections", "/collections/parcels/items", "/api", "/collections/parcels/schema", "/tiles/parcels"] {
+    for path in [
+        "/",
+        "/collections",
+        "/collections/parcels/items",
+        "/api",
+        "/collections/parcels/schema",
+        "/tiles/parcels",
+    ] {
         let answer = town.get_with(path, &[("accept", "application/xml")]).await;
         assert_eq!(answer.status.as_u16(), 406, "{path}");
-        assert!(answer.json()["detail"].as_str().unwrap().contains("json"), "{path}");
+        assert!(
+            answer.json()["detail"].as_str().unwrap().contains("json"),
+            "{path}"
+        );
     }
 }
 
@@ -158,7 +253,11 @@ async fn hosts_that_are_none_are_refused() {
     let town = Town::new().await;
     for host in ["evil\"onload=", "a/b", "user@host", ""] {
         let answer = town.get_without_host("/", &[("host", host)]).await;
-        assert_eq!((answer.status.as_u16(), answer.key().as_str()), (400, "server.host-invalid"), "{host}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.key().as_str()),
+            (400, "server.host-invalid"),
+            "{host}"
+        );
     }
 }
 
@@ -167,10 +266,16 @@ async fn the_detail_comes_in_the_language_of_the_client() {
     let town = Town::new().await;
     let path = "/collections/parcels/items?limit=0";
     let english = town.get(path).await.json();
-    let ukrainian = town.get_with(path, &[("accept-language", "uk-UA,uk;q=0.9,en;q=0.5")]).await.json();
+    let ukrainian = town
+        .get_with(path, &[("accept-language", "uk-UA,uk;q=0.9,en;q=0.5")])
+        .await
+        .json();
     assert_eq!(english["title"], "Bad Request");
     assert_eq!(ukrainian["title"], "Помилковий запит");
     assert_ne!(english["detail"], ukrainian["detail"]);
-    let forced = town.get_with(&format!("{path}&lang=en"), &[("accept-language", "uk")]).await.json();
+    let forced = town
+        .get_with(&format!("{path}&lang=en"), &[("accept-language", "uk")])
+        .await
+        .json();
     assert_eq!(forced["detail"], english["detail"]);
 }

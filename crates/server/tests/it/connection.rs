@@ -21,9 +21,17 @@ async fn start(store: Store) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let options = server::Options { listen: address, allow_edits: true, ..server::Options::default() };
+    let options = server::Options {
+        listen: address,
+        allow_edits: true,
+        ..server::Options::default()
+    };
     let task = tokio::spawn(server::serve(store, options, listener, stopped));
-    Running { address, stop, task }
+    Running {
+        address,
+        stop,
+        task,
+    }
 }
 
 /// Sends bytes and reads what comes until the other side closes.
@@ -50,7 +58,9 @@ async fn writes_of_clients_that_hang_up_are_whole_or_nothing() {
     let town = Town::with_edits().await;
     let running = start(town.store.clone()).await;
     let request = post(BODY);
-    let before = town.json("/collections/wells").await["itemCount"].as_u64().unwrap();
+    let before = town.json("/collections/wells").await["itemCount"]
+        .as_u64()
+        .unwrap();
     for cut in (0..request.len()).step_by(7) {
         let mut stream = TcpStream::connect(running.address).await.unwrap();
         stream.write_all(&request.as_bytes()[..cut]).await.unwrap();
@@ -68,26 +78,49 @@ async fn writes_of_clients_that_hang_up_are_whole_or_nothing() {
     running.task.await.unwrap().unwrap();
     let after = town.json("/collections/wells/items?limit=1000").await;
     let stored = after["numberMatched"].as_u64().unwrap();
-    assert!((before + 1..=before + 21).contains(&stored), "{before} {stored}");
-    for feature in after["features"].as_array().unwrap().iter().skip(usize::try_from(before).unwrap()) {
-        assert_eq!(feature["geometry"]["coordinates"], serde_json::json!([3, 3]));
+    assert!(
+        (before + 1..=before + 21).contains(&stored),
+        "{before} {stored}"
+    );
+    for feature in after["features"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .skip(usize::try_from(before).unwrap())
+    {
+        assert_eq!(
+            feature["geometry"]["coordinates"],
+            serde_json::json!([3, 3])
+        );
     }
     // Writes go on after their clients are gone; closing lets the one in progress end and refuses the rest.
     town.store.close().await;
     let in_memory = town.store.live().get("wells").unwrap().index.len();
     drop(town.router);
     drop(town.store);
-    let again = Store::open(town.folder.path(), Access::Write).await.unwrap();
+    let again = Store::open(town.folder.path(), Access::Write)
+        .await
+        .unwrap();
     again.load().await.unwrap();
-    assert_eq!(again.live().get("wells").unwrap().index.len(), in_memory, "the file and the index agree");
+    assert_eq!(
+        again.live().get("wells").unwrap().index.len(),
+        in_memory,
+        "the file and the index agree"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn nonsense_gets_an_answer_or_an_end_and_the_server_goes_on() {
     let town = Town::new().await;
     let running = start(town.store.clone()).await;
-    let long_header = format!("GET / HTTP/1.1\r\nHost: t\r\nX: {}\r\n\r\n", "a".repeat(200_000));
-    let many_headers = format!("GET / HTTP/1.1\r\nHost: t\r\n{}\r\n", "A: b\r\n".repeat(200));
+    let long_header = format!(
+        "GET / HTTP/1.1\r\nHost: t\r\nX: {}\r\n\r\n",
+        "a".repeat(200_000)
+    );
+    let many_headers = format!(
+        "GET / HTTP/1.1\r\nHost: t\r\n{}\r\n",
+        "A: b\r\n".repeat(200)
+    );
     let requests: [&[u8]; 8] = [
         b"\r\n\r\n\r\n",
         b"GET\r\n\r\n",
@@ -108,7 +141,11 @@ async fn nonsense_gets_an_answer_or_an_end_and_the_server_goes_on() {
         let text = String::from_utf8_lossy(&answer);
         assert!(!text.starts_with("HTTP/1.1 5"), "{text}");
     }
-    let answer = exchange(running.address, b"GET /collections HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n").await;
+    let answer = exchange(
+        running.address,
+        b"GET /collections HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n",
+    )
+    .await;
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
     running.stop.send(()).unwrap();
     running.task.await.unwrap().unwrap();
@@ -121,7 +158,8 @@ async fn a_head_that_does_not_come_ends_the_connection() {
     let mut stream = TcpStream::connect(running.address).await.unwrap();
     stream.write_all(b"GET / HTTP/1.1\r\nHost: ").await.unwrap();
     let mut answer = Vec::new();
-    let ended = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
+    let ended =
+        tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await;
     assert!(ended.is_ok(), "the connection is still open");
     running.stop.send(()).unwrap();
     running.task.await.unwrap().unwrap();
@@ -138,21 +176,42 @@ async fn answers_in_progress_are_finished_when_the_server_stops() {
     stream.write_all(&head.as_bytes()[..split]).await.unwrap();
     // The server is in the middle of the request when it is told to stop. An answer on another connection
     // shows that the first has been accepted.
-    exchange(running.address, b"GET /health/live HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n").await;
+    exchange(
+        running.address,
+        b"GET /health/live HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n",
+    )
+    .await;
     running.stop.send(()).unwrap();
     stream.write_all(&head.as_bytes()[split..]).await.unwrap();
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer).await.unwrap();
-    assert!(String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 201"), "{}", String::from_utf8_lossy(&answer));
+    assert!(
+        String::from_utf8_lossy(&answer).starts_with("HTTP/1.1 201"),
+        "{}",
+        String::from_utf8_lossy(&answer)
+    );
     running.task.await.unwrap().unwrap();
-    assert!(TcpStream::connect(running.address).await.is_err(), "the port is closed");
+    assert!(
+        TcpStream::connect(running.address).await.is_err(),
+        "the port is closed"
+    );
 }
 
 #[tokio::test]
 async fn a_public_url_that_is_none_is_refused_at_the_start() {
     let town = Town::new().await;
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let options = server::Options { base_url: Some("gis.example.ua".to_owned()), ..server::Options::default() };
-    let error = server::serve(town.store.clone(), options, listener, std::future::pending::<()>()).await.unwrap_err();
+    let options = server::Options {
+        base_url: Some("gis.example.ua".to_owned()),
+        ..server::Options::default()
+    };
+    let error = server::serve(
+        town.store.clone(),
+        options,
+        listener,
+        std::future::pending::<()>(),
+    )
+    .await
+    .unwrap_err();
     assert!(error.to_string().contains("gis.example.ua"), "{error}");
 }

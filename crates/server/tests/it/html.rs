@@ -5,7 +5,10 @@ use axum::http::Method;
 
 use crate::town::{Answer, Town, number};
 
-const BROWSER: (&str, &str) = ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8");
+const BROWSER: (&str, &str) = (
+    "accept",
+    "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+);
 
 /// Elements without an end (HTML §13.1.2).
 const VOID: [&str; 4] = ["meta", "link", "input", "br"];
@@ -15,11 +18,16 @@ const VOID: [&str; 4] = ["meta", "link", "input", "br"];
 fn check_page(answer: &Answer) -> String {
     assert_eq!(answer.header("content-type"), "text/html; charset=utf-8");
     let policy = answer.header("content-security-policy");
-    assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
+    assert!(
+        policy.starts_with("default-src 'none'; script-src 'self';"),
+        "{policy}"
+    );
     let text = answer.text();
     let mut open: Vec<&str> = Vec::new();
     for tag in text.split('<').skip(1) {
-        let (tag, _) = tag.split_once('>').unwrap_or_else(|| panic!("an open tag: {tag}"));
+        let (tag, _) = tag
+            .split_once('>')
+            .unwrap_or_else(|| panic!("an open tag: {tag}"));
         let name = tag.split([' ', '\n']).next().unwrap();
         if let Some(end) = name.strip_prefix('/') {
             assert_eq!(open.pop(), Some(end), "{text}");
@@ -31,7 +39,10 @@ fn check_page(answer: &Answer) -> String {
     assert_eq!(text.matches("<h1>").count(), 1);
     assert_eq!(text.matches("<main ").count(), 1);
     assert!(!text.contains("server."), "a text is missing: {text}");
-    assert!(!text.contains("style=\"") && !text.contains("onclick"), "{text}");
+    assert!(
+        !text.contains("style=\"") && !text.contains("onclick"),
+        "{text}"
+    );
     text
 }
 
@@ -39,9 +50,22 @@ fn check_page(answer: &Answer) -> String {
 async fn req_html_content_every_resource_has_a_page() {
     let town = Town::new().await;
     let item = format!("/collections/parcels/items/{}", number(0, 0));
-    for path in ["/", "/conformance", "/api", "/collections", "/collections/parcels", "/collections/wells", "/collections/parcels/items", &item, "/collections/wells/items/7"] {
+    for path in [
+        "/",
+        "/conformance",
+        "/api",
+        "/collections",
+        "/collections/parcels",
+        "/collections/wells",
+        "/collections/parcels/items",
+        &item,
+        "/collections/wells/items/7",
+    ] {
         for lang in ["uk", "en"] {
-            let answer = town.get_with(path, &[BROWSER, ("accept-language", lang)]).await.ok();
+            let answer = town
+                .get_with(path, &[BROWSER, ("accept-language", lang)])
+                .await
+                .ok();
             assert_eq!(answer.header("content-language"), lang, "{path}");
             let page = check_page(&answer);
             assert!(page.contains(&format!("<html lang=\"{lang}\">")), "{path}");
@@ -53,26 +77,69 @@ async fn req_html_content_every_resource_has_a_page() {
 #[tokio::test]
 async fn a_collection_page_has_title_licence_properties_and_map() {
     let town = Town::new().await;
-    let page = check_page(&town.get_with("/collections/parcels?lang=uk", &[BROWSER]).await.ok());
-    for text in ["Земельні ділянки", "Ділянки міста.", "https://creativecommons.org/licenses/by/4.0/", "Площа", "m2", "area"] {
+    let page = check_page(
+        &town
+            .get_with("/collections/parcels?lang=uk", &[BROWSER])
+            .await
+            .ok(),
+    );
+    for text in [
+        "Земельні ділянки",
+        "Ділянки міста.",
+        "https://creativecommons.org/licenses/by/4.0/",
+        "Площа",
+        "m2",
+        "area",
+    ] {
         assert!(page.contains(text), "{text}");
     }
-    for attribute in ["id=\"page-map\"", "data-collection=\"parcels\"", "data-tiles=\"/tiles/parcels\"", "data-geojson-url=\"/collections/parcels/items?", "data-bbox=\"24.71,48.92,"] {
+    for attribute in [
+        "id=\"page-map\"",
+        "data-collection=\"parcels\"",
+        "data-tiles=\"/tiles/parcels\"",
+        "data-geojson-url=\"/collections/parcels/items?",
+        "data-bbox=\"24.71,48.92,",
+    ] {
         assert!(page.contains(attribute), "{attribute}");
     }
     assert!(page.contains("src=\"/app/page-map.js\""));
-    assert!(page.contains("href=\"/collections/parcels/items?lang=uk\""), "links keep the language");
+    assert!(
+        page.contains("href=\"/collections/parcels/items?lang=uk\""),
+        "links keep the language"
+    );
 }
 
 #[tokio::test]
 async fn an_items_page_leads_to_the_next_and_to_each_feature() {
     let town = Town::new().await;
-    let page = check_page(&town.get_with("/collections/parcels/items?limit=4&floors=1", &[BROWSER]).await.ok());
+    let page = check_page(
+        &town
+            .get_with("/collections/parcels/items?limit=4&floors=1", &[BROWSER])
+            .await
+            .ok(),
+    );
     assert!(page.contains("8 features found"), "{page}");
-    assert!(page.contains(&format!("href=\"/collections/parcels/items/{}\"", number(0, 1))));
-    let next = page.split("rel=\"next\"").next().unwrap().rsplit("href=\"").next().unwrap().split('"').next().unwrap().replace("&#38;", "&").replace("&amp;", "&");
+    assert!(page.contains(&format!(
+        "href=\"/collections/parcels/items/{}\"",
+        number(0, 1)
+    )));
+    let next = page
+        .split("rel=\"next\"")
+        .next()
+        .unwrap()
+        .rsplit("href=\"")
+        .next()
+        .unwrap()
+        .split('"')
+        .next()
+        .unwrap()
+        .replace("&#38;", "&")
+        .replace("&amp;", "&");
     let second = check_page(&town.get_with(&next, &[BROWSER]).await.ok());
-    assert!(second.contains("rel=\"first\"") && !second.contains("rel=\"next\""), "{next}: {second}");
+    assert!(
+        second.contains("rel=\"first\"") && !second.contains("rel=\"next\""),
+        "{next}: {second}"
+    );
 }
 
 #[tokio::test]
@@ -81,12 +148,33 @@ async fn texts_of_others_stay_texts() {
     let hostile = "<img src=x onerror=alert(1)>\"'</script>&";
     let body = serde_json::json!({ "type": "Feature", "properties": { "number": hostile, "owner": "javascript:alert(1)" }, "geometry": null });
     let headers = [("content-type", "application/geo+json")];
-    let made = town.request(Method::POST, "/collections/parcels/items", &headers, body.to_string()).await;
+    let made = town
+        .request(
+            Method::POST,
+            "/collections/parcels/items",
+            &headers,
+            body.to_string(),
+        )
+        .await;
     assert_eq!(made.status, 201, "{}", made.text());
-    let place = made.header("location").strip_prefix("http://town.test").unwrap().to_owned();
-    for path in [place.as_str(), "/collections/parcels/items", "/collections/parcels", "/collections/%3Cscript%3Ealert(1)%3C/script%3E", "/?x=%3Cscript%3E", "/tiles/%22%3E%3Cscript%3E"] {
+    let place = made
+        .header("location")
+        .strip_prefix("http://town.test")
+        .unwrap()
+        .to_owned();
+    for path in [
+        place.as_str(),
+        "/collections/parcels/items",
+        "/collections/parcels",
+        "/collections/%3Cscript%3Ealert(1)%3C/script%3E",
+        "/?x=%3Cscript%3E",
+        "/tiles/%22%3E%3Cscript%3E",
+    ] {
         let page = town.get_with(path, &[BROWSER]).await.text();
-        assert!(!page.contains("<img") && !page.contains("<script>"), "{path}: {page}");
+        assert!(
+            !page.contains("<img") && !page.contains("<script>"),
+            "{path}: {page}"
+        );
         assert!(!page.contains("href=\"javascript:"), "{path}");
     }
 }
@@ -94,15 +182,35 @@ async fn texts_of_others_stay_texts() {
 #[tokio::test]
 async fn an_error_is_a_page_for_browsers_and_a_problem_for_programs() {
     let town = Town::new().await;
-    let page = town.get_with("/collections/nothing", &[BROWSER, ("accept-language", "uk")]).await;
+    let page = town
+        .get_with(
+            "/collections/nothing",
+            &[BROWSER, ("accept-language", "uk")],
+        )
+        .await;
     assert_eq!(page.status, 404);
     let text = check_page(&page);
-    assert!(text.contains("Не знайдено") && text.contains("nothing"), "{text}");
-    assert!(text.contains(page.header("x-request-id")), "the page names the request");
-    for headers in [vec![], vec![("accept", "*/*")], vec![("accept", "application/json")]] {
+    assert!(
+        text.contains("Не знайдено") && text.contains("nothing"),
+        "{text}"
+    );
+    assert!(
+        text.contains(page.header("x-request-id")),
+        "the page names the request"
+    );
+    for headers in [
+        vec![],
+        vec![("accept", "*/*")],
+        vec![("accept", "application/json")],
+    ] {
         let problem = town.get_with("/collections/nothing", &headers).await;
         assert_eq!(problem.header("content-type"), "application/problem+json");
     }
-    let posted = town.request(Method::POST, "/collections", &[BROWSER], Body::empty()).await;
-    assert_eq!((posted.status.as_u16(), posted.header("allow")), (405, "GET,HEAD"));
+    let posted = town
+        .request(Method::POST, "/collections", &[BROWSER], Body::empty())
+        .await;
+    assert_eq!(
+        (posted.status.as_u16(), posted.header("allow")),
+        (405, "GET,HEAD")
+    );
 }

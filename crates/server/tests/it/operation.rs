@@ -11,16 +11,37 @@ async fn a_server_that_still_loads_lives_but_is_not_ready() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), Access::Write).await.unwrap();
     let router = server::router(store.clone(), &server::Options::default());
-    let town = Town { store: store.clone(), router, folder };
+    let town = Town {
+        store: store.clone(),
+        router,
+        folder,
+    };
     assert_eq!(town.get("/health/live").await.status, 200);
-    for path in ["/health/ready", "/", "/collections", "/collections/parcels/items", "/tiles/parcels/3/1/1", "/search?q=a"] {
+    for path in [
+        "/health/ready",
+        "/",
+        "/collections",
+        "/collections/parcels/items",
+        "/tiles/parcels/3/1/1",
+        "/search?q=a",
+    ] {
         let answer = town.get(path).await;
-        assert_eq!((answer.status.as_u16(), answer.key().as_str()), (503, "server.loading"), "{path}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.key().as_str()),
+            (503, "server.loading"),
+            "{path}"
+        );
         assert!(!answer.header("retry-after").is_empty(), "{path}");
     }
     store.load().await.unwrap();
-    assert_eq!(town.get("/health/ready").await.ok().json()["status"], "ready");
-    assert_eq!(town.json("/collections").await["collections"], serde_json::json!([]));
+    assert_eq!(
+        town.get("/health/ready").await.ok().json()["status"],
+        "ready"
+    );
+    assert_eq!(
+        town.json("/collections").await["collections"],
+        serde_json::json!([])
+    );
 }
 
 #[tokio::test]
@@ -29,9 +50,19 @@ async fn figures_are_in_prometheus_form() {
     town.get("/collections/parcels/items?limit=1").await.ok();
     town.get("/nothing").await;
     town.get("/tiles/parcels/14/9316/5632").await.ok();
-    town.request(Method::from_bytes(b"INVENTED").unwrap(), "/", &[], Body::empty()).await;
+    town.request(
+        Method::from_bytes(b"INVENTED").unwrap(),
+        "/",
+        &[],
+        Body::empty(),
+    )
+    .await;
     let answer = town.get("/metrics").await.ok();
-    assert!(answer.header("content-type").starts_with("text/plain; version=0.0.4"));
+    assert!(
+        answer
+            .header("content-type")
+            .starts_with("text/plain; version=0.0.4")
+    );
     let text = answer.text();
     for line in [
         "hromada_requests_total{method=\"GET\",route=\"/collections/{collection}/items\",status=\"200\"} 1",
@@ -44,7 +75,13 @@ async fn figures_are_in_prometheus_form() {
     ] {
         assert!(text.lines().any(|l| l == line), "{line}\n{text}");
     }
-    for name in ["hromada_request_seconds_bucket", "hromada_index_bytes", "hromada_change_seq", "hromada_tile_cache_bytes", "process_resident_memory_bytes"] {
+    for name in [
+        "hromada_request_seconds_bucket",
+        "hromada_index_bytes",
+        "hromada_change_seq",
+        "hromada_tile_cache_bytes",
+        "process_resident_memory_bytes",
+    ] {
         assert!(text.contains(name), "{name}");
     }
 }
@@ -52,40 +89,92 @@ async fn figures_are_in_prometheus_form() {
 #[tokio::test]
 async fn request_ids_come_back_and_bad_ones_are_replaced() {
     let town = Town::new().await;
-    let id = async |given: &str| town.get_with("/", &[("x-request-id", given)]).await.header("x-request-id").to_owned();
+    let id = async |given: &str| {
+        town.get_with("/", &[("x-request-id", given)])
+            .await
+            .header("x-request-id")
+            .to_owned()
+    };
     assert_eq!(id("job-7.a_b").await, "job-7.a_b");
     for bad in ["a b", "x\"y", &"x".repeat(65)] {
         assert_eq!(id(bad).await.len(), 36, "{bad}");
     }
-    let problem = town.get_with("/nothing", &[("x-request-id", "job-7")]).await;
+    let problem = town
+        .get_with("/nothing", &[("x-request-id", "job-7")])
+        .await;
     assert_eq!(problem.json()["instance"], "#job-7");
 }
 
 #[tokio::test]
 async fn every_answer_has_the_security_headers() {
     let town = Town::new().await;
-    for path in ["/", "/nothing", "/?f=html", "/tiles/parcels/14/9316/5632", "/tiles/parcels/14/0/0", "/app/", "/collections?limit=x", "/health/live"] {
+    for path in [
+        "/",
+        "/nothing",
+        "/?f=html",
+        "/tiles/parcels/14/9316/5632",
+        "/tiles/parcels/14/0/0",
+        "/app/",
+        "/collections?limit=x",
+        "/health/live",
+    ] {
         let answer = town.get(path).await;
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(answer.header("referrer-policy"), "same-origin", "{path}");
         assert_eq!(answer.header("access-control-allow-origin"), "*", "{path}");
-        assert!(answer.header("access-control-expose-headers").contains("ETag"), "{path}");
-        assert!(answer.header("vary").to_ascii_lowercase().contains("accept-encoding"), "{path}");
+        assert!(
+            answer
+                .header("access-control-expose-headers")
+                .contains("ETag"),
+            "{path}"
+        );
+        assert!(
+            answer
+                .header("vary")
+                .to_ascii_lowercase()
+                .contains("accept-encoding"),
+            "{path}"
+        );
         assert_eq!(answer.header("x-request-id").len(), 36, "{path}");
         let is_page = answer.header("content-type").starts_with("text/html");
-        assert_eq!(answer.header("content-security-policy").is_empty(), !is_page, "{path}");
+        assert_eq!(
+            answer.header("content-security-policy").is_empty(),
+            !is_page,
+            "{path}"
+        );
     }
 }
 
 #[tokio::test]
 async fn pages_of_other_origins_may_read_but_not_write() {
     let town = Town::with_edits().await;
-    let headers = [("origin", "https://elsewhere.test"), ("access-control-request-method", "DELETE")];
-    let preflight = town.request(Method::OPTIONS, "/collections/wells/items/1", &headers, Body::empty()).await.ok();
-    assert_eq!(preflight.header("access-control-allow-methods"), "GET, HEAD, OPTIONS");
+    let headers = [
+        ("origin", "https://elsewhere.test"),
+        ("access-control-request-method", "DELETE"),
+    ];
+    let preflight = town
+        .request(
+            Method::OPTIONS,
+            "/collections/wells/items/1",
+            &headers,
+            Body::empty(),
+        )
+        .await
+        .ok();
+    assert_eq!(
+        preflight.header("access-control-allow-methods"),
+        "GET, HEAD, OPTIONS"
+    );
     assert_eq!(preflight.header("access-control-allow-credentials"), "");
     // What needs no preflight has a content type that is not taken.
-    let simple = town.request(Method::POST, "/collections/wells/items", &[("content-type", "text/plain")], "{}").await;
+    let simple = town
+        .request(
+            Method::POST,
+            "/collections/wells/items",
+            &[("content-type", "text/plain")],
+            "{}",
+        )
+        .await;
     assert_eq!(simple.status, 415);
 }
 
@@ -93,11 +182,23 @@ async fn pages_of_other_origins_may_read_but_not_write() {
 async fn documents_come_compressed_when_asked() {
     let town = Town::new().await;
     for coding in ["gzip", "br", "zstd"] {
-        for path in ["/api", "/collections", "/collections?f=html", "/collections/parcels/items", "/pages.css"] {
-            let answer = town.get_with(path, &[("accept-encoding", coding)]).await.ok();
+        for path in [
+            "/api",
+            "/collections",
+            "/collections?f=html",
+            "/collections/parcels/items",
+            "/pages.css",
+        ] {
+            let answer = town
+                .get_with(path, &[("accept-encoding", coding)])
+                .await
+                .ok();
             assert_eq!(answer.header("content-encoding"), coding, "{path}");
         }
     }
-    let plain = town.get_with("/api", &[("accept-encoding", "identity")]).await.ok();
+    let plain = town
+        .get_with("/api", &[("accept-encoding", "identity")])
+        .await
+        .ok();
     assert_eq!(plain.header("content-encoding"), "");
 }

@@ -16,7 +16,9 @@ async fn walk(town: &Town, first: &str) -> (Vec<String>, usize) {
         let features = page["features"].as_array().unwrap();
         assert_eq!(page["numberReturned"], features.len());
         ids.extend(features.iter().map(|f| f["id"].to_string()));
-        let Some(next) = link(&page, "next", Some("application/geo+json")) else { return (ids, pages) };
+        let Some(next) = link(&page, "next", Some("application/geo+json")) else {
+            return (ids, pages);
+        };
         page = town.follow(next).await.ok().json();
     }
     panic!("the walk does not end");
@@ -31,7 +33,11 @@ async fn req_core_fc_links_a_walk_yields_each_feature_once() {
         let (ids, _) = walk(&town, &format!("/collections/parcels/items?limit={limit}")).await;
         assert_eq!(ids, whole, "{limit}");
     }
-    let (filtered, pages) = walk(&town, "/collections/parcels/items?limit=3&used=true&bbox=24,48,25,49").await;
+    let (filtered, pages) = walk(
+        &town,
+        "/collections/parcels/items?limit=3&used=true&bbox=24,48,25,49",
+    )
+    .await;
     assert_eq!((filtered.len(), pages), (15, 5));
 }
 
@@ -40,29 +46,73 @@ async fn the_limit_may_change_on_the_way() {
     let town = Town::new().await;
     let first = town.json("/collections/parcels/items?limit=10").await;
     let next = link(&first, "next", None).unwrap();
-    let rest = town.follow(&next.replace("limit=10", "limit=10000")).await.ok().json();
+    let rest = town
+        .follow(&next.replace("limit=10", "limit=10000"))
+        .await
+        .ok()
+        .json();
     assert_eq!(rest["numberReturned"], 20);
-    let rest = town.follow(&format!("{next}&limit=10000")).await.ok().json();
-    assert_eq!(rest["numberReturned"], 20, "appended, as the official suite does");
+    let rest = town
+        .follow(&format!("{next}&limit=10000"))
+        .await
+        .ok()
+        .json();
+    assert_eq!(
+        rest["numberReturned"], 20,
+        "appended, as the official suite does"
+    );
 }
 
 #[tokio::test]
 async fn edits_between_pages_neither_repeat_nor_skip_what_stays() {
     let town = Town::with_edits().await;
     let all = town.json("/collections/wells/items?limit=100").await;
-    let before: Vec<String> = all["features"].as_array().unwrap().iter().map(|f| f["id"].to_string()).collect();
+    let before: Vec<String> = all["features"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| f["id"].to_string())
+        .collect();
     let first = town.json("/collections/wells/items?limit=3").await;
-    let ids = |page: &serde_json::Value| -> Vec<String> { page["features"].as_array().unwrap().iter().map(|f| f["id"].to_string()).collect() };
+    let ids = |page: &serde_json::Value| -> Vec<String> {
+        page["features"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|f| f["id"].to_string())
+            .collect()
+    };
     let mut seen = ids(&first);
     // One of the first page goes, one of the rest goes, a new one comes.
     for id in [&before[1], &before[5]] {
-        let gone = town.request(Method::DELETE, &format!("/collections/wells/items/{id}"), &[], Body::empty()).await;
+        let gone = town
+            .request(
+                Method::DELETE,
+                &format!("/collections/wells/items/{id}"),
+                &[],
+                Body::empty(),
+            )
+            .await;
         assert_eq!(gone.status, 204);
     }
     let body = r#"{"type":"Feature","properties":{"depth":99},"geometry":{"type":"Point","coordinates":[1,1]}}"#;
-    let made = town.request(Method::POST, "/collections/wells/items", &[("content-type", "application/geo+json")], body).await;
+    let made = town
+        .request(
+            Method::POST,
+            "/collections/wells/items",
+            &[("content-type", "application/geo+json")],
+            body,
+        )
+        .await;
     assert_eq!(made.status, 201, "{}", made.text());
-    let (rest, _) = walk(&town, link(&first, "next", None).unwrap().strip_prefix("http://town.test").unwrap()).await;
+    let (rest, _) = walk(
+        &town,
+        link(&first, "next", None)
+            .unwrap()
+            .strip_prefix("http://town.test")
+            .unwrap(),
+    )
+    .await;
     seen.extend(rest);
     let mut expect = before.clone();
     expect.remove(5);
@@ -76,22 +126,46 @@ async fn a_page_of_thousands_is_whole_and_in_order() {
     let town = Town::new().await;
     let point = |i: usize| {
         let [x, y] = [20.0 + i as f64 / 1000.0, 40.0];
-        format!("{{\"type\":\"Feature\",\"properties\":{{\"n\":{i}}},\"geometry\":{{\"type\":\"Point\",\"coordinates\":[{x},{y}]}}}}")
+        format!(
+            "{{\"type\":\"Feature\",\"properties\":{{\"n\":{i}}},\"geometry\":{{\"type\":\"Point\",\"coordinates\":[{x},{y}]}}}}"
+        )
     };
     let features: Vec<String> = (0..COUNT).map(point).collect();
-    import(&town.store, town.folder.path(), "poles", &collection_of(&features), None, CollectionSettings::default()).await;
-    for path in ["/collections/poles/items?limit=10000", "/collections/poles/items?limit=10000&bbox=-180,-90,180,90"] {
+    import(
+        &town.store,
+        town.folder.path(),
+        "poles",
+        &collection_of(&features),
+        None,
+        CollectionSettings::default(),
+    )
+    .await;
+    for path in [
+        "/collections/poles/items?limit=10000",
+        "/collections/poles/items?limit=10000&bbox=-180,-90,180,90",
+    ] {
         let page = town.json(path).await;
-        assert_eq!((&page["numberMatched"], &page["numberReturned"]), (&COUNT.into(), &COUNT.into()), "{path}");
-        let numbers: Vec<u64> = page["features"].as_array().unwrap().iter().map(|f| f["properties"]["n"].as_u64().unwrap()).collect();
+        assert_eq!(
+            (&page["numberMatched"], &page["numberReturned"]),
+            (&COUNT.into(), &COUNT.into()),
+            "{path}"
+        );
+        let numbers: Vec<u64> = page["features"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|f| f["properties"]["n"].as_u64().unwrap())
+            .collect();
         assert_eq!(numbers, (0..COUNT as u64).collect::<Vec<_>>(), "{path}");
         assert!(link(&page, "next", None).is_none());
     }
     let (ids, pages) = walk(&town, "/collections/poles/items?limit=1500").await;
     assert_eq!((ids.len(), pages), (COUNT, 2));
-    let counted = ids.iter().fold(BTreeMap::new(), |mut seen: BTreeMap<&String, usize>, id| {
-        *seen.entry(id).or_default() += 1;
-        seen
-    });
+    let counted = ids
+        .iter()
+        .fold(BTreeMap::new(), |mut seen: BTreeMap<&String, usize>, id| {
+            *seen.entry(id).or_default() += 1;
+            seen
+        });
     assert!(counted.values().all(|n| *n == 1));
 }

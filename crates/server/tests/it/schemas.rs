@@ -6,11 +6,19 @@ use crate::town::{Town, link};
 async fn req_schemas_schema_op_is_linked_from_the_collection_and_names_types_titles_units() {
     let town = Town::new().await;
     let collection = town.json("/collections/parcels?lang=uk").await;
-    let href = link(&collection, "http://www.opengis.net/def/rel/ogc/1.0/schema", Some("application/schema+json")).unwrap();
+    let href = link(
+        &collection,
+        "http://www.opengis.net/def/rel/ogc/1.0/schema",
+        Some("application/schema+json"),
+    )
+    .unwrap();
     let answer = town.follow(href).await.ok();
     assert_eq!(answer.header("content-type"), "application/schema+json");
     let schema = town.json("/collections/parcels/schema?lang=uk").await;
-    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert_eq!(
+        schema["$schema"],
+        "https://json-schema.org/draft/2020-12/schema"
+    );
     assert_eq!(schema["$id"], "http://town.test/collections/parcels/schema");
     assert_eq!(schema["type"], "object");
     let properties = &schema["properties"];
@@ -27,7 +35,12 @@ async fn req_schemas_schema_op_is_linked_from_the_collection_and_names_types_tit
         assert_eq!(properties[name]["type"], kind, "{name}");
         assert_eq!(properties[name]["format"].as_str(), format, "{name}");
     }
-    let orders: Vec<i64> = properties.as_object().unwrap().values().map(|p| p["x-ogc-propertySeq"].as_i64().unwrap()).collect();
+    let orders: Vec<i64> = properties
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|p| p["x-ogc-propertySeq"].as_i64().unwrap())
+        .collect();
     assert!(orders.is_sorted(), "{orders:?}");
 }
 
@@ -36,8 +49,14 @@ async fn req_core_roles_features_id_and_geometry_have_their_roles() {
     let town = Town::new().await;
     let parcels = town.json("/collections/parcels/schema").await;
     assert_eq!(parcels["properties"]["number"]["x-ogc-role"], "id");
-    assert_eq!(parcels["properties"]["geometry"]["x-ogc-role"], "primary-geometry");
-    assert_eq!(parcels["properties"]["geometry"]["format"], "geometry-polygon");
+    assert_eq!(
+        parcels["properties"]["geometry"]["x-ogc-role"],
+        "primary-geometry"
+    );
+    assert_eq!(
+        parcels["properties"]["geometry"]["format"],
+        "geometry-polygon"
+    );
     let wells = town.json("/collections/wells/schema").await;
     assert_eq!(wells["properties"]["geometry"]["format"], "geometry-point");
 }
@@ -48,7 +67,15 @@ async fn describedby_is_a_geojson_feature() {
     let collection = town.json("/collections/parcels").await;
     let href = link(&collection, "describedby", Some("application/schema+json")).unwrap();
     let schema = town.follow(href).await.ok().json();
-    assert_eq!(schema["properties"]["properties"]["properties"]["floors"]["type"], "integer");
-    assert!(schema["properties"]["geometry"]["$ref"].as_str().unwrap().ends_with("/Polygon.json"));
+    assert_eq!(
+        schema["properties"]["properties"]["properties"]["floors"]["type"],
+        "integer"
+    );
+    assert!(
+        schema["properties"]["geometry"]["$ref"]
+            .as_str()
+            .unwrap()
+            .ends_with("/Polygon.json")
+    );
     assert_eq!(schema["properties"]["id"]["type"], "string");
 }

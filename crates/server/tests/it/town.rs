@@ -45,7 +45,10 @@ impl Answer {
 
     /// Empty when it is not there.
     pub(crate) fn header(&self, name: &str) -> &str {
-        self.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default()
+        self.headers
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
     }
 
     #[track_caller]
@@ -68,38 +71,92 @@ impl Town {
     }
 
     pub(crate) async fn with_edits() -> Self {
-        Self::with(&Options { allow_edits: true, ..Options::default() }).await
+        Self::with(&Options {
+            allow_edits: true,
+            ..Options::default()
+        })
+        .await
     }
 
     pub(crate) async fn with(options: &Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), Access::Write).await.unwrap();
-        import(&store, folder.path(), "parcels", &parcels(), Some("number"), parcel_settings()).await;
-        import(&store, folder.path(), "wells", &wells(), None, CollectionSettings::default()).await;
-        import(&store, folder.path(), "roads", &roads(), None, CollectionSettings::default()).await;
+        import(
+            &store,
+            folder.path(),
+            "parcels",
+            &parcels(),
+            Some("number"),
+            parcel_settings(),
+        )
+        .await;
+        import(
+            &store,
+            folder.path(),
+            "wells",
+            &wells(),
+            None,
+            CollectionSettings::default(),
+        )
+        .await;
+        import(
+            &store,
+            folder.path(),
+            "roads",
+            &roads(),
+            None,
+            CollectionSettings::default(),
+        )
+        .await;
         store.load().await.unwrap();
         let router = server::router(store.clone(), options);
-        Self { store, router, folder }
+        Self {
+            store,
+            router,
+            folder,
+        }
     }
 
-    pub(crate) async fn request(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+    pub(crate) async fn request(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
         let host = [("host", "town.test")];
-        self.raw(method, path, &[&host, headers].concat(), body).await
+        self.raw(method, path, &[&host, headers].concat(), body)
+            .await
     }
 
     pub(crate) async fn get_without_host(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.raw(Method::GET, path, headers, Body::empty()).await
     }
 
-    async fn raw(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Body>) -> Answer {
+    async fn raw(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let response = self.router.clone().oneshot(request.body(body.into()).unwrap()).await.unwrap();
+        let response = self
+            .router
+            .clone()
+            .oneshot(request.body(body.into()).unwrap())
+            .await
+            .unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes().to_vec();
-        Answer { status: parts.status, headers: parts.headers, body }
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        }
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {
@@ -107,17 +164,19 @@ impl Town {
     }
 
     pub(crate) async fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        self.request(Method::GET, path, headers, Body::empty()).await
+        self.request(Method::GET, path, headers, Body::empty())
+            .await
     }
 
-    #[track_caller]
-    pub(crate) fn json<'a>(&'a self, path: &'a str) -> impl Future<Output = Json> + 'a {
-        async move { self.get(path).await.ok().json() }
+    pub(crate) async fn json(&self, path: &str) -> Json {
+        self.get(path).await.ok().json()
     }
 
     /// Follows a link of an answer.
     pub(crate) async fn follow(&self, href: &str) -> Answer {
-        let path = href.strip_prefix("http://town.test").unwrap_or_else(|| panic!("not absolute: {href}"));
+        let path = href
+            .strip_prefix("http://town.test")
+            .unwrap_or_else(|| panic!("not absolute: {href}"));
         self.get(path).await
     }
 }
@@ -129,7 +188,14 @@ pub(crate) fn link<'a>(document: &'a Json, rel: &str, media_type: Option<&str>) 
     links.iter().find(fits)?["href"].as_str()
 }
 
-pub(crate) async fn import(store: &Store, folder: &Path, id: &str, geojson: &str, id_property: Option<&str>, settings: CollectionSettings) {
+pub(crate) async fn import(
+    store: &Store,
+    folder: &Path,
+    id: &str,
+    geojson: &str,
+    id_property: Option<&str>,
+    settings: CollectionSettings,
+) {
     let file = folder.join(format!("{id}.geojson"));
     std::fs::write(&file, geojson).unwrap();
     let job = ImportJob {
@@ -150,17 +216,25 @@ pub(crate) async fn import(store: &Store, folder: &Path, id: &str, geojson: &str
 }
 
 pub(crate) fn collection_of(features: &[String]) -> String {
-    format!("{{\"type\":\"FeatureCollection\",\"features\":[{}]}}", features.join(",\n"))
+    format!(
+        "{{\"type\":\"FeatureCollection\",\"features\":[{}]}}",
+        features.join(",\n")
+    )
 }
 
 /// The south-western corner of the parcel in a row and column.
 pub(crate) fn corner(row: i32, column: i32) -> [f64; 2] {
-    [CORNER[0] + f64::from(column) * SIDE, CORNER[1] + f64::from(row) * SIDE]
+    [
+        CORNER[0] + f64::from(column) * SIDE,
+        CORNER[1] + f64::from(row) * SIDE,
+    ]
 }
 
 pub(crate) fn square([x, y]: [f64; 2], side: f64) -> String {
     let (e, n) = (x + side, y + side);
-    format!("{{\"type\":\"Polygon\",\"coordinates\":[[[{x},{y}],[{e},{y}],[{e},{n}],[{x},{n}],[{x},{y}]]]}}")
+    format!(
+        "{{\"type\":\"Polygon\",\"coordinates\":[[[{x},{y}],[{e},{y}],[{e},{n}],[{x},{n}],[{x},{y}]]]}}"
+    )
 }
 
 pub(crate) fn number(row: i32, column: i32) -> String {
@@ -173,7 +247,11 @@ fn parcels() -> String {
         for column in 0..GRID.1 {
             let n = row * GRID.1 + column;
             let day = n % 28 + 1;
-            let checked = if n % 3 == 0 { "null".to_owned() } else { format!("\"2026-01-{day:02}T10:00:00.000Z\"") };
+            let checked = if n % 3 == 0 {
+                "null".to_owned()
+            } else {
+                format!("\"2026-01-{day:02}T10:00:00.000Z\"")
+            };
             let mut properties = String::new();
             write!(
                 properties,
@@ -186,14 +264,19 @@ fn parcels() -> String {
             )
             .unwrap();
             let geometry = square(corner(row, column), SIDE);
-            features.push(format!("{{\"type\":\"Feature\",\"properties\":{{{properties}}},\"geometry\":{geometry}}}"));
+            features.push(format!(
+                "{{\"type\":\"Feature\",\"properties\":{{{properties}}},\"geometry\":{geometry}}}"
+            ));
         }
     }
     collection_of(&features)
 }
 
 fn parcel_settings() -> CollectionSettings {
-    let text = |uk: &str, en: &str| Text { uk: uk.to_owned(), en: en.to_owned() };
+    let text = |uk: &str, en: &str| Text {
+        uk: uk.to_owned(),
+        en: en.to_owned(),
+    };
     let mut area = model::Property::new("area", model::PropertyType::Real);
     area.title = Some(text("Площа", "Area"));
     area.unit = Some("m2".to_owned());
@@ -207,7 +290,11 @@ fn parcel_settings() -> CollectionSettings {
         time_property: Some("checked".to_owned()),
         searchable: Some(vec!["number".to_owned(), "owner".to_owned()]),
         properties: vec![area],
-        tiles: Some(TileSettings { min_zoom: 5, max_zoom: 16, properties: Some(vec!["number".to_owned(), "floors".to_owned()]) }),
+        tiles: Some(TileSettings {
+            min_zoom: 5,
+            max_zoom: 16,
+            properties: Some(vec!["number".to_owned(), "floors".to_owned()]),
+        }),
     }
 }
 
@@ -225,7 +312,9 @@ pub(crate) const WELLS: [Option<[f64; 2]>; 8] = [
 
 fn wells() -> String {
     let well = |(i, at): (usize, &Option<[f64; 2]>)| {
-        let geometry = at.map_or("null".to_owned(), |[x, y]| format!("{{\"type\":\"Point\",\"coordinates\":[{x},{y}]}}"));
+        let geometry = at.map_or("null".to_owned(), |[x, y]| {
+            format!("{{\"type\":\"Point\",\"coordinates\":[{x},{y}]}}")
+        });
         format!("{{\"type\":\"Feature\",\"properties\":{{\"depth\":{i}}},\"geometry\":{geometry}}}")
     };
     collection_of(&WELLS.iter().enumerate().map(well).collect::<Vec<_>>())

@@ -35,17 +35,38 @@ async fn req_tiles_mvt_a_tile_decodes_to_valid_layers_named_by_collection() {
     assert_eq!(answer.header("content-type"), MVT);
     let parcels = layer(&answer, "parcels");
     assert_eq!((parcels.version, parcels.extent), (2, 4096));
-    assert_eq!(parcels.features.len(), usize::try_from(GRID.0 * GRID.1).unwrap());
+    assert_eq!(
+        parcels.features.len(),
+        usize::try_from(GRID.0 * GRID.1).unwrap()
+    );
     assert_eq!(layer(&answer, "roads").features.len(), 1);
     let first = &parcels.features[0];
-    assert_eq!(parcels.property(first, "number"), Some(&Value::Text(number(0, 0))));
-    assert_eq!(parcels.property(first, "_id"), Some(&Value::Text(number(0, 0))), "the id of the API is a text");
+    assert_eq!(
+        parcels.property(first, "number"),
+        Some(&Value::Text(number(0, 0)))
+    );
+    assert_eq!(
+        parcels.property(first, "_id"),
+        Some(&Value::Text(number(0, 0))),
+        "the id of the API is a text"
+    );
     assert_eq!(parcels.property(first, "floors"), Some(&Value::Int(0)));
-    assert_eq!(parcels.property(first, "owner"), None, "not among the properties of tiles");
-    let wells = town.get(&path("wells", tile_at(14, 24.7105, 48.9205))).await.ok();
+    assert_eq!(
+        parcels.property(first, "owner"),
+        None,
+        "not among the properties of tiles"
+    );
+    let wells = town
+        .get(&path("wells", tile_at(14, 24.7105, 48.9205)))
+        .await
+        .ok();
     let wells = layer(&wells, "wells");
     assert_eq!(wells.features[0].id, Some(1));
-    assert_eq!(wells.property(&wells.features[0], "_id"), None, "the id of the API is the integer");
+    assert_eq!(
+        wells.property(&wells.features[0], "_id"),
+        None,
+        "the id of the API is the integer"
+    );
 }
 
 #[tokio::test]
@@ -54,23 +75,63 @@ async fn the_ogc_paths_give_the_same_tile_row_before_column() {
     let at = tile_at(15, CORNER[0] + SIDE, CORNER[1] + SIDE);
     let short = town.get(&path("parcels", at)).await.ok();
     for suffix in [".mvt", ".pbf"] {
-        assert_eq!(town.get(&format!("{}{suffix}", path("parcels", at))).await.ok().body, short.body);
+        assert_eq!(
+            town.get(&format!("{}{suffix}", path("parcels", at)))
+                .await
+                .ok()
+                .body,
+            short.body
+        );
     }
-    let ogc = town.get(&format!("/collections/parcels/tiles/WebMercatorQuad/{}/{}/{}", at.z(), at.y(), at.x())).await.ok();
+    let ogc = town
+        .get(&format!(
+            "/collections/parcels/tiles/WebMercatorQuad/{}/{}/{}",
+            at.z(),
+            at.y(),
+            at.x()
+        ))
+        .await
+        .ok();
     assert_eq!(ogc.body, short.body);
     assert_eq!(ogc.header("etag"), short.header("etag"));
-    let dataset = town.get(&format!("/tiles/WebMercatorQuad/{}/{}/{}?collections=parcels", at.z(), at.y(), at.x())).await.ok();
+    let dataset = town
+        .get(&format!(
+            "/tiles/WebMercatorQuad/{}/{}/{}?collections=parcels",
+            at.z(),
+            at.y(),
+            at.x()
+        ))
+        .await
+        .ok();
     assert_eq!(dataset.body, short.body);
-    let all = town.get(&format!("/tiles/WebMercatorQuad/{}/{}/{}", at.z(), at.y(), at.x())).await.ok();
+    let all = town
+        .get(&format!(
+            "/tiles/WebMercatorQuad/{}/{}/{}",
+            at.z(),
+            at.y(),
+            at.x()
+        ))
+        .await
+        .ok();
     assert!(decode::tile(&all.body).unwrap().layers.len() > 1);
 }
 
 #[tokio::test]
 async fn an_empty_tile_has_no_body_and_no_coding() {
     let town = Town::new().await;
-    for tile in ["/tiles/parcels/14/0/0", "/tiles/parcels/0/0/0", "/tiles/parcels/17/0/0"] {
-        let answer = town.get_with(tile, &[("accept-encoding", "gzip, br, zstd")]).await;
-        assert_eq!((answer.status.as_u16(), answer.body.len()), (204, 0), "{tile}");
+    for tile in [
+        "/tiles/parcels/14/0/0",
+        "/tiles/parcels/0/0/0",
+        "/tiles/parcels/17/0/0",
+    ] {
+        let answer = town
+            .get_with(tile, &[("accept-encoding", "gzip, br, zstd")])
+            .await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.body.len()),
+            (204, 0),
+            "{tile}"
+        );
         assert_eq!(answer.header("content-encoding"), "", "{tile}");
     }
 }
@@ -80,8 +141,14 @@ async fn features_at_the_edges_of_the_world_are_in_the_tiles_there() {
     let town = Town::new().await;
     let ids = async |tile: &str| -> Vec<u64> {
         let answer = town.get(tile).await;
-        if answer.status == 204 { return Vec::new() }
-        layer(&answer, "wells").features.iter().map(|f| f.id.unwrap()).collect()
+        if answer.status == 204 {
+            return Vec::new();
+        }
+        layer(&answer, "wells")
+            .features
+            .iter()
+            .map(|f| f.id.unwrap())
+            .collect()
     };
     // Seven wells have a geometry; those past 85.05° lie on the edge of the square.
     let all = ids("/tiles/wells/0/0/0").await;
@@ -92,8 +159,14 @@ async fn features_at_the_edges_of_the_world_are_in_the_tiles_there() {
     let east = tile_at(4, 179.9, 66.0);
     let west = tile_at(4, -179.9, 66.0);
     assert_eq!((east.x(), west.x()), (15, 0));
-    let [east, west] = [ids(&path("wells", east)).await, ids(&path("wells", west)).await];
-    assert!(east.contains(&3) && east.contains(&4), "the buffer goes over the antimeridian: {east:?}");
+    let [east, west] = [
+        ids(&path("wells", east)).await,
+        ids(&path("wells", west)).await,
+    ];
+    assert!(
+        east.contains(&3) && east.contains(&4),
+        "the buffer goes over the antimeridian: {east:?}"
+    );
     assert!(west.contains(&4) && west.contains(&3), "{west:?}");
 }
 
@@ -104,23 +177,62 @@ async fn tiles_come_in_every_coding_with_one_content_and_a_tag_of_their_own() {
     let plain = town.get(&url).await.ok();
     assert_eq!(plain.header("content-encoding"), "");
     let mut tags = vec![plain.header("etag").to_owned()];
-    for (accept, coding) in [("gzip", "gzip"), ("br", "br"), ("zstd", "zstd"), ("gzip;q=0.5, br;q=0.9", "br"), ("gzip, deflate, br, zstd", "zstd")] {
-        let answer = town.get_with(&url, &[("accept-encoding", accept)]).await.ok();
+    for (accept, coding) in [
+        ("gzip", "gzip"),
+        ("br", "br"),
+        ("zstd", "zstd"),
+        ("gzip;q=0.5, br;q=0.9", "br"),
+        ("gzip, deflate, br, zstd", "zstd"),
+    ] {
+        let answer = town
+            .get_with(&url, &[("accept-encoding", accept)])
+            .await
+            .ok();
         assert_eq!(answer.header("content-encoding"), coding, "{accept}");
-        assert!(answer.header("vary").to_ascii_lowercase().contains("accept-encoding"));
+        assert!(
+            answer
+                .header("vary")
+                .to_ascii_lowercase()
+                .contains("accept-encoding")
+        );
         let mut unpacked = Vec::new();
         match coding {
-            "gzip" => _ = flate2::read::GzDecoder::new(&*answer.body).read_to_end(&mut unpacked).unwrap(),
-            "br" => _ = brotli::Decompressor::new(&*answer.body, 4096).read_to_end(&mut unpacked).unwrap(),
+            "gzip" => {
+                _ = flate2::read::GzDecoder::new(&*answer.body)
+                    .read_to_end(&mut unpacked)
+                    .unwrap()
+            }
+            "br" => {
+                _ = brotli::Decompressor::new(&*answer.body, 4096)
+                    .read_to_end(&mut unpacked)
+                    .unwrap()
+            }
             _ => unpacked = zstd::decode_all(&*answer.body).unwrap(),
         }
         assert_eq!(unpacked, plain.body, "{accept}");
         let tag = answer.header("etag").to_owned();
         assert!(tag.ends_with(&format!("-{coding}\"")), "{tag}");
-        let again = town.get_with(&url, &[("accept-encoding", accept), ("if-none-match", &tag)]).await;
-        assert_eq!((again.status.as_u16(), again.body.len(), again.header("etag")), (304, 0, tag.as_str()));
+        let again = town
+            .get_with(
+                &url,
+                &[("accept-encoding", accept), ("if-none-match", &tag)],
+            )
+            .await;
+        assert_eq!(
+            (
+                again.status.as_u16(),
+                again.body.len(),
+                again.header("etag")
+            ),
+            (304, 0, tag.as_str())
+        );
         assert_eq!(again.header("cache-control"), "no-cache");
-        assert!(again.header("vary").to_ascii_lowercase().contains("accept-encoding"));
+        assert!(
+            again
+                .header("vary")
+                .to_ascii_lowercase()
+                .contains("accept-encoding")
+        );
         tags.push(tag);
     }
     tags.sort();
@@ -131,7 +243,14 @@ async fn tiles_come_in_every_coding_with_one_content_and_a_tag_of_their_own() {
 async fn move_well(town: &Town, id: i64, lon: f64, lat: f64) {
     let body = json!({ "type": "Feature", "properties": { "depth": 1 }, "geometry": { "type": "Point", "coordinates": [lon, lat] } });
     let headers = [("content-type", "application/geo+json")];
-    town.request(Method::PUT, &format!("/collections/wells/items/{id}"), &headers, body.to_string()).await.ok();
+    town.request(
+        Method::PUT,
+        &format!("/collections/wells/items/{id}"),
+        &headers,
+        body.to_string(),
+    )
+    .await
+    .ok();
 }
 
 #[tokio::test]
@@ -154,8 +273,16 @@ async fn a_change_shows_at_once_and_touches_only_the_tiles_of_its_old_and_new_pl
     move_well(&town, 1, to[0], to[1]).await;
     assert_eq!(read(1).await, after[1]);
     let metrics = town.get("/metrics").await.ok().text();
-    let misses: u64 = metrics.lines().find_map(|l| l.strip_prefix("hromada_tile_cache_misses ")).unwrap().parse().unwrap();
-    assert!(misses <= 3 + 2 + 1, "only touched tiles were cut again: {misses}");
+    let misses: u64 = metrics
+        .lines()
+        .find_map(|l| l.strip_prefix("hromada_tile_cache_misses "))
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!(
+        misses <= 3 + 2 + 1,
+        "only touched tiles were cut again: {misses}"
+    );
 }
 
 #[tokio::test]
@@ -166,7 +293,12 @@ async fn a_change_beside_a_tile_shows_in_its_buffer() {
     let width = bounds.max[0] - bounds.min[0];
     // Within 64 of 4096 pixels east of the tile, and well beyond.
     move_well(&town, 1, bounds.max[0] + width * 0.01, 48.9205).await;
-    assert_eq!(layer(&town.get(&path("wells", at)).await.ok(), "wells").features.len(), 1);
+    assert_eq!(
+        layer(&town.get(&path("wells", at)).await.ok(), "wells")
+            .features
+            .len(),
+        1
+    );
     move_well(&town, 1, bounds.max[0] + width * 0.05, 48.9205).await;
     assert_eq!(town.get(&path("wells", at)).await.status, 204);
 }
@@ -192,26 +324,46 @@ async fn readers_during_edits_see_each_edit_that_was_acknowledged() {
     for round in 0..40 {
         let lon = 24.7105 + f64::from(round) * 1e-5;
         let noise = futures_util::future::join_all((0..8).map(|_| town.get(&url)));
-        let ((), answers) = futures_util::future::join(move_well(&town, 1, lon, 48.9205), noise).await;
+        let ((), answers) =
+            futures_util::future::join(move_well(&town, 1, lon, 48.9205), noise).await;
         answers.iter().for_each(|a| assert_eq!(a.status, 200));
         let shown = layer(&town.get(&url).await.ok(), "wells");
-        let x = shown.features.iter().find(|f| f.id == Some(1)).map(|f| match &f.geometry {
-            decode::Geometry::Points(points) => points[0][0],
-            other => panic!("{other:?}"),
-        });
+        let x = shown
+            .features
+            .iter()
+            .find(|f| f.id == Some(1))
+            .map(|f| match &f.geometry {
+                decode::Geometry::Points(points) => points[0][0],
+                other => panic!("{other:?}"),
+            });
         let world = i64::from(project(lon, 48.9205)[0]) - (i64::from(at.x()) << 17);
         let expect = (world + 16) >> 5;
-        assert!((i64::from(x.unwrap()) - expect).abs() <= 1, "round {round}: {x:?} {expect}");
+        assert!(
+            (i64::from(x.unwrap()) - expect).abs() <= 1,
+            "round {round}: {x:?} {expect}"
+        );
     }
 }
 
 #[tokio::test]
 async fn without_a_cache_tiles_are_cut_each_time_and_are_the_same() {
     let town = Town::new().await;
-    let options = server::Options { tile_cache_bytes: 0, ..server::Options::default() };
-    let plain = Town { router: server::router(town.store.clone(), &options), ..town };
+    let options = server::Options {
+        tile_cache_bytes: 0,
+        ..server::Options::default()
+    };
+    let plain = Town {
+        router: server::router(town.store.clone(), &options),
+        ..town
+    };
     let url = path("parcels", tile_at(14, CORNER[0], CORNER[1]));
     let first = plain.get(&url).await.ok();
-    let second = plain.request(Method::GET, &url, &[], Body::empty()).await.ok();
-    assert_eq!((first.body.clone(), first.header("etag")), (second.body.clone(), second.header("etag")));
+    let second = plain
+        .request(Method::GET, &url, &[], Body::empty())
+        .await
+        .ok();
+    assert_eq!(
+        (first.body.clone(), first.header("etag")),
+        (second.body.clone(), second.header("etag"))
+    );
 }
