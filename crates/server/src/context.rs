@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-use axum::body::Body;
+use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::middleware::Next;
@@ -26,7 +26,7 @@ use crate::app::App;
 use crate::limits::MAX_URL;
 use crate::negotiate::{self, Wanted};
 use crate::params::Params;
-use crate::problem::{self, Problem};
+use crate::problem::{self, Problem, shown};
 use crate::{conditional, html, link};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -199,15 +199,16 @@ pub(crate) async fn layer(
     let (status, elapsed) = (response.status().as_u16(), started.elapsed());
     app.metrics
         .request(&route, method.as_str(), status, elapsed);
-    let bytes = response
-        .headers()
-        .get(CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or("-");
+    let bytes = response.body().size_hint().exact();
     // Names of parameters without their values, which may be about a person.
-    let parameters: Vec<&str> = context.params.pairs().map(|(name, _)| name).collect();
+    let names: Vec<String> = context
+        .params
+        .pairs()
+        .map(|(name, _)| shown(name))
+        .collect();
+    let parameters = names.join(",");
     let elapsed_ms = elapsed.as_secs_f64() * 1000.0;
-    tracing::info!(%method, %path, %route, ?parameters, status, bytes, elapsed_ms, request_id = %id, "request");
+    tracing::info!(%method, %path, %route, parameters, status, bytes, elapsed_ms, request_id = %id, "request");
     Ok(response)
 }
 

@@ -20,8 +20,12 @@ pub(crate) const MAX_BODY: usize = 32 * 1024 * 1024;
 /// Bodies that are held in memory at once; with [`MAX_BODY`] 256 MiB in the worst case.
 pub(crate) const MAX_BODIES: usize = 8;
 
-/// Features in a page when the client does not say.
-pub(crate) const DEFAULT_LIMIT: u32 = 100;
+/// Features in a page when the client does not say: GDAL and QGIS take it as their page size, and fetch pages one
+/// after the other.
+pub(crate) const DEFAULT_LIMIT: u32 = 1_000;
+
+/// Rows of an HTML page when the client does not say: as many as a person looks through.
+pub(crate) const DEFAULT_ROWS: u32 = 100;
 
 /// Features that are read from the store at a time, so that a page of 10,000 is never whole in memory.
 pub(crate) const CHUNK: u32 = 1_000;

@@ -62,7 +62,6 @@ fn each_outside_crate_has_one_owner() {
         ("rstar", "spatial"),
         ("proj", "spatial"),
         ("geo", "spatial"),
-        ("i_overlay", "tiles"),
         ("flatgeobuf", "formats"),
         ("flatbuffers", "formats"),
         ("csv", "formats"),

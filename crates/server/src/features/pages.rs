@@ -9,7 +9,7 @@ use crate::app::App;
 use crate::conditional::Tag;
 use crate::context::Context;
 use crate::html::ItemsPage;
-use crate::limits::CHUNK;
+use crate::limits::{CHUNK, DEFAULT_ROWS};
 use crate::problem::Problem;
 
 /// A page has at most [`CHUNK`] rows: browsers are slow with longer tables, and paging goes on from there.
@@ -20,7 +20,12 @@ pub(super) async fn items(
     mut query: ItemsQuery,
     tag: &Tag,
 ) -> Result<Response, Problem> {
-    query.limit = query.limit.min(CHUNK);
+    let rows = if context.params.get("limit").is_some() {
+        CHUNK
+    } else {
+        DEFAULT_ROWS
+    };
+    query.limit = query.limit.min(rows);
     let page = app.store.items(live, &query).await?;
     let next = page
         .next

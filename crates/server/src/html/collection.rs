@@ -128,24 +128,25 @@ impl CollectionPage {
                 .map(|p| property_row(context, p))
                 .collect(),
             tilejson: format!("{}/tiles/{id}", context.root),
-            map: map(
-                context,
-                live,
-                &format!("/collections/{id}/items?limit=1000&f=json"),
-            ),
+            map: map(context, live, extent, None),
             frame,
             id,
         }
     }
 }
 
-/// The map of a page about a collection; `None` when it has nothing to show.
-pub(super) fn map(context: &Context, live: &LiveCollection, geojson: &str) -> Option<Map> {
-    let extent = live.index.extent()?;
+/// The map of a page; `None` when there is no place to show.
+pub(super) fn map(
+    context: &Context,
+    live: &LiveCollection,
+    extent: Option<model::Envelope>,
+    geojson: Option<&str>,
+) -> Option<Map> {
+    let extent = extent?;
     let id = &live.collection.id;
     Some(Map {
         collection: id.to_string(),
-        geojson: format!("{}{geojson}", context.root),
+        geojson: geojson.map(|path| format!("{}{path}", context.root)),
         bbox: bbox(&extent).map(|n| n.to_string()).join(","),
         tiles: format!("{}/tiles/{id}", context.root),
     })

@@ -60,7 +60,9 @@ impl ItemsPage {
             ),
             (title(context, collection), at.clone()),
         ];
-        let mut frame = Frame::new(context, context.text("server.items-title"), &steps);
+        let name = title(context, collection);
+        let heading = format!("{name}: {}", context.text("server.items-title"));
+        let mut frame = Frame::new(context, heading, &steps);
         let columns = columns(live);
         let rows = page
             .features
@@ -73,7 +75,12 @@ impl ItemsPage {
             context.path,
             context.query_with(&[("f", Some("json"))])
         );
-        let map = map(context, live, &geojson);
+        let keys = page
+            .features
+            .iter()
+            .filter_map(|f| live.index.get(f.fid)?.envelope());
+        let extent = keys.reduce(model::Envelope::union);
+        let map = map(context, live, extent, Some(&geojson));
         frame.has_map = map.is_some();
         Self {
             matched: page.number_matched,
@@ -211,7 +218,7 @@ impl ItemPage {
                 "/collections".to_owned(),
             ),
             (title(context, collection), at.clone()),
-            (context.text("server.items-title"), format!("{at}/items")),
+            (context.text("server.items"), format!("{at}/items")),
         ];
         let mut frame = Frame::new(context, label.unwrap_or_else(|| id.clone()), &steps);
         let header = feature
@@ -222,12 +229,8 @@ impl ItemPage {
             .map_err(Problem::internal)?;
         let envelope = header.as_ref().and_then(|h| h.envelope);
         let kind = header.map_or("server.geometry-none", |h| geometry_key(h.geometry_type));
-        let map = envelope.map(|e| Map {
-            collection: collection.id.to_string(),
-            geojson: format!("{}{at}/items/{}?f=json", context.root, segment(&id)),
-            bbox: bbox(&e).map(|n| n.to_string()).join(","),
-            tiles: format!("{}/tiles/{}", context.root, collection.id),
-        });
+        let geojson = format!("{at}/items/{}?f=json", segment(&id));
+        let map = map(context, live, envelope, Some(&geojson));
         frame.has_map = map.is_some();
         let properties = collection.schema.properties.iter().zip(&feature.properties);
         Ok(Self {

@@ -44,7 +44,8 @@ pub(crate) struct Language {
 /// The map of a page; `page-map.js` finds it by its id.
 pub(crate) struct Map {
     pub(crate) collection: String,
-    pub(crate) geojson: String,
+    /// What is drawn besides the tiles, where there is something: a feature or a page of them.
+    pub(crate) geojson: Option<String>,
     /// West, south, east, north with commas.
     pub(crate) bbox: String,
     pub(crate) tiles: String,
@@ -80,7 +81,15 @@ impl Frame {
 
     /// A text with a count.
     pub(crate) fn n(&self, key: &'static str, n: &u64) -> String {
-        Message::new(key).count(*n).text(self.context.lang)
+        Message::new(key)
+            .with("n", self.number(*n))
+            .count(*n)
+            .text(self.context.lang)
+    }
+
+    /// A number with its thousands apart, as the language writes it.
+    pub(crate) fn number(&self, n: impl std::borrow::Borrow<u64>) -> String {
+        grouped(*n.borrow(), self.context.lang)
     }
 
     pub(crate) fn lang(&self) -> &'static str {
@@ -123,6 +132,26 @@ impl Frame {
     }
 }
 
+/// Groups of three digits: a no-break space in Ukrainian, where four digits stay together, a comma in English.
+fn grouped(n: u64, lang: Lang) -> String {
+    let digits = n.to_string();
+    let (mark, least) = match lang {
+        Lang::Uk => ('\u{a0}', 5),
+        Lang::En => (',', 4),
+    };
+    if digits.len() < least {
+        return digits;
+    }
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            out.push(mark);
+        }
+        out.push(digit);
+    }
+    out
+}
+
 #[derive(Template)]
 #[template(path = "problem.html")]
 struct ProblemPage<'a> {
@@ -143,4 +172,24 @@ pub(crate) fn problem_page(context: &Context, problem: &Problem, id: &str) -> Op
         id,
     };
     page.render().ok().map(String::into_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousands_are_apart() {
+        let both = |n| (grouped(n, Lang::Uk), grouped(n, Lang::En));
+        assert_eq!(both(999), ("999".to_owned(), "999".to_owned()));
+        assert_eq!(both(1960), ("1960".to_owned(), "1,960".to_owned()));
+        assert_eq!(
+            both(13_116),
+            ("13\u{a0}116".to_owned(), "13,116".to_owned())
+        );
+        assert_eq!(
+            both(1_234_567),
+            ("1\u{a0}234\u{a0}567".to_owned(), "1,234,567".to_owned())
+        );
+    }
 }

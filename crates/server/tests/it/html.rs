@@ -97,7 +97,6 @@ async fn a_collection_page_has_title_licence_properties_and_map() {
         "id=\"page-map\"",
         "data-collection=\"parcels\"",
         "data-tiles=\"/tiles/parcels\"",
-        "data-geojson-url=\"/collections/parcels/items?",
         "data-bbox=\"24.71,48.92,",
     ] {
         assert!(page.contains(attribute), "{attribute}");

@@ -101,7 +101,7 @@ async fn req_core_fc_limit_definition_each_collection_refers_to_the_one_limit() 
     }
     let limit = &document["components"]["parameters"]["limit"];
     let expect =
-        serde_json::json!({ "type": "integer", "minimum": 1, "maximum": 10000, "default": 100 });
+        serde_json::json!({ "type": "integer", "minimum": 1, "maximum": 10000, "default": 1000 });
     assert_eq!(limit["schema"], expect);
     for name in ["limit", "bbox", "datetime"] {
         let parameter = &document["components"]["parameters"][name];

@@ -11,9 +11,16 @@ use super::{Part, Point, cross};
 /// An edge without direction: the lesser end first.
 pub(crate) type EdgeKey = [Point; 2];
 
-/// Pairs that one feature may have compared, about 50 ms. A scribble whose edges all cross each other
+/// Pairs that one feature may have compared, about 0.1 s with all that follows. A scribble whose edges all cross each other
 /// would take minutes; it is left out instead.
-const MAX_STEPS: u64 = 20_000_000;
+pub(crate) const MAX_STEPS: u64 = 20_000_000;
+
+/// What a crossing costs later, when the pieces are sorted and walked, in pairs compared.
+const CROSSING_STEPS: u64 = 100;
+
+/// Pairs that all broken features of a layer may have compared together, about a second: a tile full of
+/// scribbles must not hold a thread for minutes.
+pub(crate) const MAX_LAYER_STEPS: u64 = 100_000_000;
 
 /// A feature whose edges cross too often to be sorted out.
 #[derive(Debug)]
@@ -26,8 +33,13 @@ pub(crate) fn key(a: Point, b: Point) -> EdgeKey {
 /// The vertices to insert: edge and vertex, sorted, each once.
 ///
 /// # Errors
-/// [`TooTangled`] past [`MAX_STEPS`].
-pub(crate) fn nodes(coords: &[Point], parts: &[Part]) -> Result<Vec<(EdgeKey, Point)>, TooTangled> {
+/// [`TooTangled`] past [`MAX_STEPS`] or when less is left of the `budget`, from which the pairs are taken.
+pub(crate) fn nodes(
+    coords: &[Point],
+    parts: &[Part],
+    budget: &mut u64,
+) -> Result<Vec<(EdgeKey, Point)>, TooTangled> {
+    let limit = MAX_STEPS.min(*budget);
     let mut edges: Vec<EdgeKey> = edges(coords, parts).collect();
     edges.sort_unstable();
     edges.dedup();
@@ -36,7 +48,7 @@ pub(crate) fn nodes(coords: &[Point], parts: &[Part]) -> Result<Vec<(EdgeKey, Po
     let mut hot: Vec<Point> = edges.iter().flatten().copied().collect();
     for cell in buckets.cells() {
         steps += (cell.len() * cell.len() / 2) as u64;
-        if steps > MAX_STEPS {
+        if steps > limit {
             return Err(TooTangled);
         }
         for (i, &e) in cell.iter().enumerate() {
@@ -51,11 +63,12 @@ pub(crate) fn nodes(coords: &[Point], parts: &[Part]) -> Result<Vec<(EdgeKey, Po
     }
     hot.sort_unstable();
     hot.dedup();
+    steps += CROSSING_STEPS * (hot.len() as u64).saturating_sub(edges.len() as u64);
     let mut found = Vec::new();
     for &p in &hot {
         let near = buckets.at(p);
         steps += near.len() as u64;
-        if steps > MAX_STEPS {
+        if steps > limit {
             return Err(TooTangled);
         }
         for &e in near {
@@ -65,6 +78,7 @@ pub(crate) fn nodes(coords: &[Point], parts: &[Part]) -> Result<Vec<(EdgeKey, Po
             }
         }
     }
+    *budget -= steps;
     found.sort_unstable();
     Ok(found)
 }
@@ -253,7 +267,7 @@ mod tests {
     fn noded(ring: &[Point]) -> Vec<(EdgeKey, Point)> {
         let mut parts = Parts::default();
         parts.push(ring.iter().copied(), false);
-        nodes(&parts.coords, &parts.parts).unwrap()
+        nodes(&parts.coords, &parts.parts, &mut MAX_STEPS.clone()).unwrap()
     }
 
     #[test]
@@ -309,6 +323,6 @@ mod tests {
         let ring: Vec<Point> = (0..20_000).map(|_| [random(), random()]).collect();
         let mut parts = Parts::default();
         parts.push(ring, false);
-        assert!(nodes(&parts.coords, &parts.parts).is_err());
+        assert!(nodes(&parts.coords, &parts.parts, &mut u64::MAX.clone()).is_err());
     }
 }

@@ -99,8 +99,9 @@ fn noded(coords: &[Point], parts: &[Part]) -> Option<Parts> {
         coords: coords.to_vec(),
         parts: parts.to_vec(),
     };
+    let mut budget = node::MAX_STEPS;
     for _ in 0..ROUNDS {
-        let nodes = node::nodes(&rings.coords, &rings.parts)
+        let nodes = node::nodes(&rings.coords, &rings.parts, &mut budget)
             .map_err(|TooTangled| ())
             .ok()?;
         if nodes.is_empty() {

@@ -32,8 +32,9 @@ impl LayerBuilder {
         let rows = (0..self.rows.len()).filter(|&r| self.rows[r].broken);
         let mut broken: Vec<Broken> = rows.map(|row| Broken { row, fresh: None }).collect();
         let mut noding = Noding::Due;
+        let mut budget = node::MAX_LAYER_STEPS;
         for _ in 0..ROUNDS {
-            let nodes = self.nodes(&broken);
+            let nodes = self.nodes(&broken, &mut budget);
             if nodes.is_empty() {
                 noding = Noding::Done;
                 break;
@@ -70,14 +71,14 @@ impl LayerBuilder {
     }
 
     /// The vertices that broken features need on their edges, sorted.
-    fn nodes(&mut self, broken: &[Broken]) -> Vec<(EdgeKey, Point)> {
+    fn nodes(&mut self, broken: &[Broken], budget: &mut u64) -> Vec<(EdgeKey, Point)> {
         let mut all = Vec::new();
         for broken in broken {
             let coords = &self.parts.coords;
             let parts = &self.parts.parts[self.rows[broken.row].parts.clone()];
             let nodes = match &broken.fresh {
                 Some(fresh) => Ok(node::nodes_near(coords, parts, fresh)),
-                None => node::nodes(coords, parts),
+                None => node::nodes(coords, parts, budget),
             };
             match nodes {
                 Ok(nodes) => all.extend(nodes),

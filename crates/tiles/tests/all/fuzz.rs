@@ -127,3 +127,20 @@ fn huge_rings_are_repaired_or_left_out() {
     let layer = decoded(builder).unwrap().layers.remove(0);
     assert_eq!(layer.features.len(), 1);
 }
+
+/// Many scribbles, each just small enough to be sorted out, end at the layer's budget and not after minutes.
+#[test]
+fn a_tile_full_of_scribbles_ends() {
+    let tile = TileCoord::new(14, 9316, 5651).unwrap();
+    let mut random = crate::support::Random(4);
+    let mut builder = LayerBuilder::new(tile, "test", &[]);
+    for id in 0..200 {
+        let scribble = (0..700)
+            .map(|_| crate::support::world(tile, [random.unit() * 4000., random.unit() * 4000.]))
+            .collect();
+        builder.add(id, polygons(&[(false, scribble)]).view(), []);
+    }
+    let dropped = builder.dropped();
+    assert!(dropped > 100, "{dropped}");
+    decoded(builder);
+}
