@@ -198,7 +198,12 @@ impl Source {
     pub(super) fn path(&self, part: Part) -> PathBuf {
         match self.place(part) {
             Some(Place::File(path, _)) => path.clone(),
-            Some(Place::Entry(entry)) => PathBuf::from(&entry.name),
+            // Both names, so that the file to mend can be found.
+            Some(Place::Entry(entry)) => PathBuf::from(format!(
+                "{}:{}",
+                file_name(&entry.archive),
+                file_name(Path::new(&entry.name))
+            )),
             None => PathBuf::from(&self.name).with_extension(part.extension()),
         }
     }

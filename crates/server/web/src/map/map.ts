@@ -27,6 +27,8 @@ export class TownMap {
   readonly engine: MapLibre
   private readonly drawn: Drawn = { selection: nothing, measure: nothing, names: nothing }
   private style: Omit<StyleInput, 'drawn' | 'origin'> | undefined
+  /** Only a loaded style can be changed piece by piece; until then the next one takes its place whole. */
+  private loaded = false
 
   constructor(container: HTMLElement, label: string, events: MapEvents) {
     this.engine = new MapLibre({
@@ -54,6 +56,9 @@ export class TownMap {
       const image = makePattern(id)
       if (image && !map.hasImage(id)) map.addImage(id, image, { pixelRatio: 2 })
     })
+    map.on('style.load', () => {
+      this.loaded = true
+    })
     map.on('moveend', () => events.moved(this.view()))
     map.on('idle', () => events.rested())
     map.on('click', (e) => events.clicked(e.point, e.lngLat.toArray()))
@@ -65,7 +70,8 @@ export class TownMap {
 
   setStyle(input: Omit<StyleInput, 'drawn' | 'origin'>): void {
     this.style = input
-    this.engine.setStyle(buildStyle({ ...input, drawn: this.drawn, origin: location.origin }), { diff: true })
+    const diff = this.loaded
+    this.engine.setStyle(buildStyle({ ...input, drawn: this.drawn, origin: location.origin }), { diff })
   }
 
   label(text: string): void {
