@@ -10,7 +10,8 @@ use store::Live;
 
 use crate::app::App;
 use crate::conditional::{REVALIDATE, Tag};
-use crate::context::{self, Context};
+use crate::context::Context;
+use crate::finish;
 use crate::negotiate::Format;
 use crate::problem::Problem;
 
@@ -37,7 +38,7 @@ pub(crate) fn state(live: &Live) -> Vec<(&str, i64)> {
 /// 304 when the client has the answer already.
 pub(crate) fn unchanged(context: &Context, tag: &Tag) -> Option<Response> {
     let mut response = tag.not_modified(&context.headers)?;
-    context::vary(&mut response);
+    finish::vary(&mut response);
     Some(response)
 }
 
@@ -66,7 +67,7 @@ pub(crate) fn bytes(
         CONTENT_LANGUAGE,
         HeaderValue::from_static(context.lang.tag()),
     );
-    context::vary(&mut response);
+    finish::vary(&mut response);
     response
 }
 

@@ -11,9 +11,10 @@ use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderV
 use model::Message;
 
 use crate::conditional::{REVALIDATE, Tag};
-use crate::context::{Context, Segments};
+use crate::context::Context;
 use crate::negotiate::Encoding;
 use crate::problem::{Problem, shown};
+use crate::segments::Segments;
 use crate::vector::compress;
 
 mod files {

@@ -9,11 +9,12 @@ use store::LiveCollection;
 use crate::answer;
 use crate::app::App;
 use crate::common::self_links;
-use crate::context::{Context, Segments};
+use crate::context::Context;
 use crate::html;
 use crate::link::{GEOJSON, HTML, JSON, REL_SCHEMA, REL_TILESETS_VECTOR, SCHEMA_JSON, link};
 use crate::negotiate::Format;
 use crate::problem::Problem;
+use crate::segments::Segments;
 
 pub(crate) const CRS84: &str = "http://www.opengis.net/def/crs/OGC/1.3/CRS84";
 

@@ -1,7 +1,7 @@
 //! HTTP: OGC API Features, vector tiles, search, the web map, in JSON and HTML.
 //!
-//! Handlers are flat: read the request, ask the store, answer. Errors are one [`problem::Problem`]; what all
-//! answers share (request id, language, security headers, log line, figures) is in [`context`]. All routes are
+//! Handlers are flat: read the request, ask the store, answer. Errors are one `problem::Problem`; what all
+//! requests share (id, language, log line, figures) is in `context`, what all answers share in `finish`. All routes are
 //! in `routes.rs`.
 
 mod answer;
@@ -13,6 +13,7 @@ mod common;
 mod conditional;
 mod context;
 mod features;
+mod finish;
 mod health;
 mod html;
 mod limits;
@@ -22,9 +23,11 @@ mod negotiate;
 mod openapi;
 mod params;
 mod problem;
+mod request_id;
 mod routes;
 mod schema;
 mod search;
+mod segments;
 mod serve;
 mod stream;
 mod tilesets;

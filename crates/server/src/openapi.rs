@@ -4,24 +4,26 @@
 //! `components.parameters.limit`, GDAL for a `$ref` to it on a concrete path. So each collection has its own paths,
 //! and shared parameters are components.
 
+mod components;
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
-use model::{Collection, MAX_ZOOM};
+use model::Collection;
 use serde_json::{Map, Value as Json, json};
-use store::{Live, MAX_LIMIT};
+use store::Live;
 
 use crate::app::App;
 use crate::collections::title;
 use crate::context::Context;
 use crate::features::query::RESERVED;
-use crate::limits::{DEFAULT_HITS, DEFAULT_LIMIT, MAX_HITS, MAX_SEARCH};
+use crate::limits::{DEFAULT_HITS, MAX_HITS, MAX_SEARCH};
 use crate::link::{GEOJSON, HTML, JSON, MVT, OPENAPI, SCHEMA_JSON};
 use crate::negotiate::Format;
-use crate::problem::{self, Problem};
+use crate::problem::Problem;
 use crate::schema::json_type;
 use crate::{answer, html};
 
@@ -93,7 +95,7 @@ fn document(app: &App, context: &Context, live: &Live) -> Json {
             { "name": "common", "description": context.text("server.tag-common") },
         ],
         "paths": paths,
-        "components": components(context),
+        "components": components::json(context),
     })
 }
 
@@ -381,72 +383,4 @@ fn reference(names: &[&str]) -> Vec<Json> {
 
 fn shared(names: &[&str]) -> Json {
     reference(names).into()
-}
-
-fn components(context: &Context) -> Json {
-    let text = |key| context.text(key);
-    let path = |name: &str, schema: Json| json!({ "name": name, "in": "path", "required": true, "schema": schema });
-    let number = |max: u64| json!({ "type": "integer", "minimum": 0, "maximum": max });
-    let query = |name: &str, key, schema: Json| {
-        json!({
-            "name": name, "in": "query", "description": text(key), "required": false,
-            "style": "form", "explode": false, "schema": schema,
-        })
-    };
-    let cells = (1_u64 << MAX_ZOOM) - 1;
-    json!({
-        "parameters": {
-            "limit": query("limit", "server.param-limit",
-                json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT })),
-            "bbox": query("bbox", "server.param-bbox",
-                json!({ "type": "array", "minItems": 4, "maxItems": 6, "items": { "type": "number" } })),
-            "datetime": query("datetime", "server.param-datetime", json!({ "type": "string" })),
-            "cursor": query("cursor", "server.param-cursor", json!({ "type": "string" })),
-            "f": query("f", "server.param-f", json!({ "type": "string", "enum": ["json", "html"] })),
-            "lang": query("lang", "server.param-lang", json!({ "type": "string", "enum": ["uk", "en"] })),
-            "collections": query("collections", "server.param-collections",
-                json!({ "type": "array", "items": { "type": "string" } })),
-            "featureId": path("featureId", json!({ "type": "string" })),
-            "collectionList": path("collectionList", json!({ "type": "string" })),
-            "tileMatrix": path("tileMatrix", number(MAX_ZOOM.into())),
-            "tileRow": path("tileRow", number(cells)),
-            "tileCol": path("tileCol", number(cells)),
-            "z": path("z", number(MAX_ZOOM.into())),
-            "x": path("x", number(cells)),
-            "y": path("y", number(cells)),
-            "ifMatch": {
-                "name": "If-Match", "in": "header", "description": text("server.param-if-match"),
-                "required": false, "schema": { "type": "string" },
-            },
-        },
-        "responses": {
-            "problem": {
-                "description": text("server.answer-problem"),
-                "content": { (problem::MEDIA_TYPE): { "schema": { "$ref": "#/components/schemas/problem" } } },
-            },
-        },
-        "schemas": {
-            "problem": {
-                "type": "object",
-                "required": ["type", "title", "status", "detail"],
-                "properties": {
-                    "type": { "type": "string" },
-                    "title": { "type": "string" },
-                    "status": { "type": "integer" },
-                    "detail": { "type": "string" },
-                    "instance": { "type": "string" },
-                    "key": { "type": "string" },
-                },
-            },
-            "feature": {
-                "type": "object",
-                "required": ["type", "geometry", "properties"],
-                "properties": {
-                    "type": { "type": "string", "enum": ["Feature"] },
-                    "geometry": { "type": "object", "nullable": true },
-                    "properties": { "type": "object", "nullable": true },
-                },
-            },
-        },
-    })
 }

@@ -75,8 +75,12 @@ pub fn router(store: Store, options: &Options) -> Router {
         .route("/sprites/{file}", get(assets::sprite))
         .route("/styles/{file}", get(assets::style))
         .route("/pages.css", get(assets::pages_css));
-    let routes = documents
-        .merge(packed)
+    dressed(documents.merge(packed), app)
+}
+
+/// What surrounds all routes.
+fn dressed(routes: Router<App>, app: App) -> Router {
+    let routes = routes
         .layer(CatchPanicLayer::custom(panicked))
         .layer(axum::middleware::from_fn(context::name_route))
         .with_state(app.clone());
@@ -100,4 +104,76 @@ fn panicked(cause: Box<dyn std::any::Any + Send>) -> axum::response::Response {
     axum::response::IntoResponse::into_response(Problem::internal(
         text.unwrap_or("a panic without a text"),
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use axum::body::Body;
+    use axum::http::{Request, Response};
+    use store::Access;
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::limits::MAX_REQUESTS;
+
+    async fn empty() -> (App, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Access::Write).await.unwrap();
+        store.load().await.unwrap();
+        (App::new(store, &Options::default()), folder)
+    }
+
+    async fn get_from(router: &Router, path: &str) -> Response<Body> {
+        let request = Request::get(path)
+            .header("host", "t")
+            .body(Body::empty())
+            .unwrap();
+        router.clone().oneshot(request).await.unwrap()
+    }
+
+    async fn broken() -> &'static str {
+        panic!("a defect with a secret")
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_a_problem_that_does_not_tell_its_cause() {
+        let (app, _folder) = empty().await;
+        let router = dressed(Router::new().route("/broken", get(broken)), app.clone());
+        let answer = get_from(&router, "/broken").await;
+        assert_eq!(answer.status(), 500);
+        assert_eq!(answer.headers()["content-type"], "application/problem+json");
+        let body = axum::body::to_bytes(answer.into_body(), 10_000)
+            .await
+            .unwrap();
+        let text = String::from_utf8(body.to_vec()).unwrap();
+        assert!(
+            text.contains("server.internal") && !text.contains("secret"),
+            "{text}"
+        );
+        assert_eq!(app.requests.available_permits(), MAX_REQUESTS);
+    }
+
+    #[tokio::test]
+    async fn above_the_limit_requests_are_sent_away_but_the_monitor_is_not() {
+        let (app, _folder) = empty().await;
+        let router = dressed(
+            Router::new()
+                .route("/", get(common::landing))
+                .route("/health/live", get(health::live)),
+            app.clone(),
+        );
+        let all = app
+            .requests
+            .acquire_many(u32::try_from(MAX_REQUESTS).unwrap())
+            .await
+            .unwrap();
+        let answer = get_from(&router, "/").await;
+        assert_eq!(answer.status(), 503);
+        assert!(answer.headers().contains_key("retry-after"));
+        assert_eq!(get_from(&router, "/health/live").await.status(), 200);
+        drop(all);
+        assert_eq!(get_from(&router, "/").await.status(), 200);
+    }
 }

@@ -8,10 +8,11 @@ use serde_json::{Map, Value as Json, json};
 use crate::answer;
 use crate::app::App;
 use crate::collections::title;
-use crate::context::{Context, Segments};
+use crate::context::Context;
 use crate::link::SCHEMA_JSON;
 use crate::negotiate::Format;
 use crate::problem::Problem;
+use crate::segments::Segments;
 
 const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 

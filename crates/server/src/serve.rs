@@ -20,7 +20,7 @@ use crate::limits::{
 use crate::stream::Patient;
 use crate::{Options, link, router};
 
-/// Serves until `shutdown` ends, then lets answers in progress finish for [`DRAIN_TIMEOUT`] at most.
+/// Serves until `shutdown` ends, then lets answers in progress finish for ten seconds at most.
 ///
 /// # Errors
 /// When the public URL is none; nothing else ends the server.

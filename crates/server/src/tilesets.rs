@@ -13,10 +13,11 @@ use tiles::{TileCoord, matrix_set};
 use crate::answer;
 use crate::app::App;
 use crate::collections::{CRS84, bbox, title};
-use crate::context::{Context, Segments};
+use crate::context::Context;
 use crate::link::{JSON, MVT, REL_TILING_SCHEME, link};
 use crate::negotiate::Format;
 use crate::problem::Problem;
+use crate::segments::Segments;
 use crate::vector::selected;
 
 /// `GET /tiles/{collections}`: TileJSON 3.0.0

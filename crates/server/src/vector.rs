@@ -15,12 +15,13 @@ use tiles::{LayerBuilder, TileCoord, TileValue};
 use crate::app::App;
 use crate::cache::{Failed, Key, Wanted};
 use crate::conditional::{REVALIDATE, Tag};
-use crate::context::{Context, Segments};
+use crate::context::Context;
 use crate::limits::MAX_TILE_COLLECTIONS;
 use crate::link::MVT;
 use crate::negotiate::Encoding;
 use crate::problem::{Problem, shown};
 use crate::schema::has_text_id;
+use crate::segments::Segments;
 use crate::tilesets::{Limits, limits};
 
 /// The property of a tile that holds the id of the API where it is not the integer in `id`.

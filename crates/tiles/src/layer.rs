@@ -142,7 +142,7 @@ impl LayerBuilder {
         self.dropped
     }
 
-    /// The encoded layer, ready for [`crate::tile`]; `None` when nothing shows.
+    /// The encoded layer, ready for [`crate::tile()`]; `None` when nothing shows.
     pub fn finish(mut self) -> Option<Vec<u8>> {
         self.settle();
         self.encode()

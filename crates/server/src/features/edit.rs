@@ -14,9 +14,10 @@ use store::{Draft, LiveCollection};
 use super::{body, id_of, item};
 use crate::app::App;
 use crate::conditional::{Tag, has_if_match};
-use crate::context::{Context, Segments};
+use crate::context::Context;
 use crate::link::segment;
 use crate::problem::{Problem, shown};
+use crate::segments::Segments;
 
 /// Who a change is written to the log as, until there is sign-in.
 const ACTOR: &str = "anonymous";

@@ -13,11 +13,12 @@ use crate::answer;
 use crate::app::App;
 use crate::collections::CRS84;
 use crate::conditional::Tag;
-use crate::context::{Context, Segments};
+use crate::context::Context;
 use crate::html;
 use crate::link::{GEOJSON, HTML, JSON, link, segment};
 use crate::negotiate::Format;
 use crate::problem::{Problem, shown};
+use crate::segments::Segments;
 
 pub(crate) async fn get(
     State(app): State<App>,

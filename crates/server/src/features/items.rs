@@ -17,11 +17,12 @@ use crate::answer;
 use crate::app::App;
 use crate::collections::CRS84;
 use crate::common::self_links;
-use crate::context::{Context, Segments};
+use crate::context::Context;
 use crate::limits::{CHUNK, MAX_PAGE_BYTES};
 use crate::link::{GEOJSON, JSON, link};
 use crate::negotiate::Format;
 use crate::problem::Problem;
+use crate::segments::Segments;
 
 pub(crate) async fn get(
     State(app): State<App>,

@@ -1,0 +1,77 @@
+//! Parameters, answers and schemas that operations share.
+
+use model::MAX_ZOOM;
+use serde_json::{Value as Json, json};
+use store::MAX_LIMIT;
+
+use crate::context::Context;
+use crate::limits::DEFAULT_LIMIT;
+use crate::problem;
+
+pub(super) fn json(context: &Context) -> Json {
+    let text = |key| context.text(key);
+    let path = |name: &str, schema: Json| json!({ "name": name, "in": "path", "required": true, "schema": schema });
+    let number = |max: u64| json!({ "type": "integer", "minimum": 0, "maximum": max });
+    let query = |name: &str, key, schema: Json| {
+        json!({
+            "name": name, "in": "query", "description": text(key), "required": false,
+            "style": "form", "explode": false, "schema": schema,
+        })
+    };
+    let cells = (1_u64 << MAX_ZOOM) - 1;
+    json!({
+        "parameters": {
+            "limit": query("limit", "server.param-limit",
+                json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT })),
+            "bbox": query("bbox", "server.param-bbox",
+                json!({ "type": "array", "minItems": 4, "maxItems": 6, "items": { "type": "number" } })),
+            "datetime": query("datetime", "server.param-datetime", json!({ "type": "string" })),
+            "cursor": query("cursor", "server.param-cursor", json!({ "type": "string" })),
+            "f": query("f", "server.param-f", json!({ "type": "string", "enum": ["json", "html"] })),
+            "lang": query("lang", "server.param-lang", json!({ "type": "string", "enum": ["uk", "en"] })),
+            "collections": query("collections", "server.param-collections",
+                json!({ "type": "array", "items": { "type": "string" } })),
+            "featureId": path("featureId", json!({ "type": "string" })),
+            "collectionList": path("collectionList", json!({ "type": "string" })),
+            "tileMatrix": path("tileMatrix", number(MAX_ZOOM.into())),
+            "tileRow": path("tileRow", number(cells)),
+            "tileCol": path("tileCol", number(cells)),
+            "z": path("z", number(MAX_ZOOM.into())),
+            "x": path("x", number(cells)),
+            "y": path("y", number(cells)),
+            "ifMatch": {
+                "name": "If-Match", "in": "header", "description": text("server.param-if-match"),
+                "required": false, "schema": { "type": "string" },
+            },
+        },
+        "responses": {
+            "problem": {
+                "description": text("server.answer-problem"),
+                "content": { (problem::MEDIA_TYPE): { "schema": { "$ref": "#/components/schemas/problem" } } },
+            },
+        },
+        "schemas": {
+            "problem": {
+                "type": "object",
+                "required": ["type", "title", "status", "detail"],
+                "properties": {
+                    "type": { "type": "string" },
+                    "title": { "type": "string" },
+                    "status": { "type": "integer" },
+                    "detail": { "type": "string" },
+                    "instance": { "type": "string" },
+                    "key": { "type": "string" },
+                },
+            },
+            "feature": {
+                "type": "object",
+                "required": ["type", "geometry", "properties"],
+                "properties": {
+                    "type": { "type": "string", "enum": ["Feature"] },
+                    "geometry": { "type": "object", "nullable": true },
+                    "properties": { "type": "object", "nullable": true },
+                },
+            },
+        },
+    })
+}
