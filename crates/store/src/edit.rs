@@ -1,5 +1,6 @@
 //! The write path of single features: store, change log, commit, then index.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use model::{ChangeSeq, Collection, Message, Operation, Value};
@@ -192,40 +193,56 @@ impl Store {
         reason
     }
 
-    /// The index as the store has it, after a write of unknown outcome.
+    /// The index as the store has it, after a write of unknown outcome. Without it readers would be shown what
+    /// is no longer so: writes stop, and the server is not ready.
     async fn reload(&self) {
         if let Err(error) = self.load().await {
             tracing::error!(%error, "the index could not be loaded again");
+            self.stop();
         }
     }
 
     /// Shows a committed change to readers. Called with the writer held, so changes arrive in order.
     async fn publish(&self, before: &LiveCollection, seq: ChangeSeq, edit: &Edit) {
-        let mut live = Live::clone(&self.live());
-        let applied = before.index.with(std::slice::from_ref(edit));
-        let index = match applied {
-            Ok(index) => index,
-            Err(error) => {
-                tracing::error!(%error, "the index refused a committed change; it is loaded again");
-                self.reload().await;
+        // The change is on disk: whatever happens in the index, it has to be shown.
+        let applied = std::panic::catch_unwind(AssertUnwindSafe(|| followed(before, seq, edit)));
+        match applied {
+            Ok(Ok(after)) => {
+                let mut live = Live::clone(&self.live());
+                live.collections
+                    .insert(before.collection.id.as_str().into(), after);
+                self.inner.live.store(Arc::new(live));
                 return;
             }
-        };
-        let (fid, after) = match edit {
-            Edit::Put { fid, envelope, .. } => (*fid, *envelope),
-            Edit::Remove { fid } => (*fid, None),
-        };
-        let was = before.index.get(fid).and_then(|hit| hit.envelope());
-        let after = LiveCollection {
-            index,
-            seq,
-            touched: before.touched.with(seq, was, after),
-            ..before.clone()
-        };
-        live.collections
-            .insert(before.collection.id.as_str().into(), after);
-        self.inner.live.store(Arc::new(live));
+            Ok(Err(error)) => {
+                tracing::error!(%error, "the index refused a committed change; it is loaded again");
+            }
+            Err(_) => {
+                tracing::error!("the index panicked in a committed change; it is loaded again");
+            }
+        }
+        self.reload().await;
     }
+}
+
+/// A collection after a change. Snapshots are immutable, so one that fails half-way is only thrown away.
+fn followed(
+    before: &LiveCollection,
+    seq: ChangeSeq,
+    edit: &Edit,
+) -> Result<LiveCollection, spatial::Error> {
+    let index = before.index.with(std::slice::from_ref(edit))?;
+    let (fid, after) = match edit {
+        Edit::Put { fid, envelope, .. } => (*fid, *envelope),
+        Edit::Remove { fid } => (*fid, None),
+    };
+    let was = before.index.get(fid).and_then(|hit| hit.envelope());
+    Ok(LiveCollection {
+        index,
+        seq,
+        touched: before.touched.with(seq, was, after),
+        ..before.clone()
+    })
 }
 
 /// A geometry in the storage CRS, and as its column holds it.

@@ -42,6 +42,10 @@ const SQLITE_IOERR: i32 = 10;
 
 impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Self {
+        if matches!(error, sqlx::Error::PoolTimedOut) {
+            // All connections read for others: a load, not a defect.
+            return Self::Busy(Message::new("store.busy"));
+        }
         match primary_code(&error) {
             Some(SQLITE_FULL) => Self::Full(Message::new("store.disk-full")),
             Some(SQLITE_BUSY) => Self::Busy(Message::new("store.busy")),

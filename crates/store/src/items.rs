@@ -1,8 +1,8 @@
 //! Reading features: pages by key, single features, search.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use futures_util::TryStreamExt;
 use model::{Bbox, ChangeSeq, Collection, Envelope, Feature, Interval, PropertyType, Value};
 use sqlx::sqlite::SqliteConnection;
 use sqlx::{AssertSqlSafe, Row};
@@ -13,6 +13,9 @@ use crate::{Error, Store, row};
 
 /// Features in a page at most: 10,000 parcels are about 8 MB of GeoJSON, and QGIS asks for pages of this size.
 pub const MAX_LIMIT: u32 = 10_000;
+
+/// Geometries that are held against a box at a time: 1,000 parcels are some hundred kilobytes.
+const DECIDED_AT_ONCE: usize = 1_000;
 
 /// Which features to read. Conditions are joined by AND; the order is that of the integer key.
 #[derive(Debug, Clone, Default)]
@@ -67,41 +70,43 @@ impl Store {
         let mut connection = self.inner.reader.acquire().await?;
         let limit = query.limit.clamp(1, MAX_LIMIT) as usize;
         let filter = Filter::new(&live.collection, query);
-        let (mut features, number_matched) = if let Some(bbox) = &query.bbox {
+        let (features, number_matched, next) = if let Some(bbox) = &query.bbox {
             let mut keys = in_bbox(&mut connection, live, bbox).await?;
             if !filter.is_empty() {
                 let matching = filter.keys(&mut connection, &live.collection).await?;
                 keys.retain(|key| matching.contains(key));
             }
             keys.sort_unstable();
-            let matched = keys.len();
             let start = query
                 .after
                 .map_or(0, |after| keys.partition_point(|key| *key <= after));
-            let page = &keys[start..keys.len().min(start + limit + 1)];
-            (
-                by_keys(&mut connection, &live.collection, page).await?,
-                matched as u64,
-            )
+            let end = keys.len().min(start + limit);
+            // By the keys and not by the rows: one that was deleted meanwhile does not end the walk.
+            let next = (end < keys.len()).then(|| keys[end - 1]);
+            let features = by_keys(&mut connection, &live.collection, &keys[start..end]).await?;
+            (features, keys.len() as u64, next)
         } else {
             let matched = if filter.is_empty() {
                 live.index.len() as u64
             } else {
                 filter.count(&mut connection, &live.collection).await?
             };
-            (
-                filter
-                    .page(&mut connection, &live.collection, query.after, limit + 1)
-                    .await?,
-                matched,
-            )
+            let mut features = filter
+                .page(&mut connection, &live.collection, query.after, limit + 1)
+                .await?;
+            let next = (features.len() > limit).then(|| features[limit - 1].fid);
+            features.truncate(limit);
+            (features, matched, next)
         };
-        let next = (features.len() > limit).then(|| features[limit - 1].fid);
-        features.truncate(limit);
-        let features = features
-            .into_iter()
-            .map(|f| row::in_wgs84(&live.collection, f))
-            .collect::<Result<_, _>>()?;
+        drop(connection);
+        let collection = Arc::clone(&live.collection);
+        let features = off_the_reactor(features.len(), move || {
+            features
+                .into_iter()
+                .map(|f| row::in_wgs84(&collection, f))
+                .collect::<Result<_, _>>()
+        })
+        .await?;
         Ok(Page {
             features,
             number_matched,
@@ -226,18 +231,43 @@ async fn in_bbox(
         "SELECT {KEY}, geom FROM {} WHERE {KEY} IN (SELECT value FROM json_each(?))",
         quoted(live.collection.id.as_str())
     );
-    let mut rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(json_array(&undecided))
-        .fetch(connection);
-    while let Some(row) = rows.try_next().await? {
-        let Some(wkb) = row::geometry(&row, 1)? else {
-            continue;
-        };
-        if spatial::intersects(&row::to_wgs84(&live.collection, wkb)?, bbox) {
-            keys.push(row.try_get(0)?);
-        }
+    // Some at a time, so that the geometries of a whole town are never in memory at once.
+    for some in undecided.chunks(DECIDED_AT_ONCE) {
+        let rows = sqlx::query(AssertSqlSafe(sql.clone()))
+            .bind(json_array(some))
+            .fetch_all(&mut *connection)
+            .await?;
+        let (collection, bbox) = (Arc::clone(&live.collection), *bbox);
+        let decided = off_the_reactor(rows.len(), move || {
+            let mut inside: Vec<i64> = Vec::new();
+            for row in &rows {
+                let Some(wkb) = row::geometry(row, 1)? else {
+                    continue;
+                };
+                if spatial::intersects(&row::to_wgs84(&collection, wkb)?, &bbox) {
+                    inside.push(row.try_get(0)?);
+                }
+            }
+            Ok(inside)
+        });
+        keys.extend(decided.await?);
     }
     Ok(keys)
+}
+
+/// Runs work on geometries: that of some features here, that of many on a blocking thread, since other requests
+/// would wait for it.
+async fn off_the_reactor<T: Send + 'static>(
+    features: usize,
+    work: impl FnOnce() -> Result<T, Error> + Send + 'static,
+) -> Result<T, Error> {
+    const FEW: usize = 20;
+    if features <= FEW {
+        return work();
+    }
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|e| Error::Io(std::io::Error::other(e)))?
 }
 
 async fn by_keys(

@@ -9,6 +9,7 @@ mod bad_requests;
 mod conditional;
 mod connection;
 mod core;
+mod coverage;
 mod editing;
 mod html;
 mod openapi;
