@@ -217,6 +217,18 @@ fn a_bad_feature_is_one_rejection_with_its_place() {
             "formats.ring-too-short",
         ),
         (
+            bad(r#"{"type":"LineString","coordinates":[[0,0]]}"#),
+            "formats.line-too-short",
+        ),
+        (
+            bad(r#"{"type":"MultiLineString","coordinates":[[[0,0],[1,1]],[[0,0]]]}"#),
+            "formats.line-too-short",
+        ),
+        (
+            bad(r#"{"type":"MultiPoint","coordinates":[[0,0],[]]}"#),
+            "formats.position-too-short",
+        ),
+        (
             bad(r#"{"type":"LineString","coordinates":[[0,0,1],[1,1]]}"#),
             "formats.json-mixed-dimensions",
         ),

@@ -59,14 +59,18 @@ pub fn is_date_time(text: &str) -> bool {
 }
 
 /// An RFC 3339 date-time as UTC in the fixed form `2026-11-23T10:00:00.000Z`, which compares as text; `None` for
-/// other texts and for fractions finer than a millisecond, which the form would lose.
+/// other texts. A fraction finer than a millisecond keeps its digits; it compares right to the millisecond.
 pub fn normalise_date_time(text: &str) -> Option<String> {
-    let finer = text
-        .split_once('.')
-        .is_some_and(|(_, rest)| rest.bytes().take_while(u8::is_ascii_digit).count() > 3);
-    (!finer && is_date_time(text))
-        .then(|| normalise(text, false))
-        .flatten()
+    let (days, millis) = parse_date_time(text)?;
+    let mut fixed = date_time(days, millis);
+    let fraction = text.split_once('.').map_or("", |(_, rest)| rest);
+    let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
+    if digits > 3 {
+        fixed.truncate(fixed.len() - 1);
+        fixed.push_str(&fraction[3..digits]);
+        fixed.push('Z');
+    }
+    Some(fixed)
 }
 
 /// A date or date-time as UTC in the fixed form; `last` takes the end of a day.
@@ -76,14 +80,18 @@ fn normalise(text: &str, last: bool) -> Option<String> {
         return Some(format!("{y:04}-{m:02}-{d:02}T{time}Z"));
     }
     let (days, millis) = parse_date_time(text)?;
+    Some(date_time(days, millis))
+}
+
+fn date_time(days: i64, millis: i64) -> String {
     let (y, m, d) = civil(days);
     let (h, rest) = (millis / 3_600_000, millis % 3_600_000);
     let (minute, rest) = (rest / 60_000, rest % 60_000);
-    Some(format!(
+    format!(
         "{y:04}-{m:02}-{d:02}T{h:02}:{minute:02}:{:02}.{:03}Z",
         rest / 1000,
         rest % 1000
-    ))
+    )
 }
 
 fn digits(bytes: &[u8]) -> Option<i64> {
@@ -221,6 +229,22 @@ mod tests {
             "2024-03-01T01:30:00.5+02:00",
             Some(("2024-02-29T23:30:00.500Z", "2024-02-29T23:30:00.500Z")),
         );
+    }
+
+    #[test]
+    fn times_of_any_offset_and_precision_compare_as_texts() {
+        for (given, fixed) in [
+            ("2020-01-01T12:00:00+02:00", "2020-01-01T10:00:00.000Z"),
+            ("2020-01-01T00:00:00Z", "2020-01-01T00:00:00.000Z"),
+            (
+                "2022-01-01T12:00:00.1234+02:00",
+                "2022-01-01T10:00:00.1234Z",
+            ),
+            ("2022-01-01 12:00:00.5z", "2022-01-01T12:00:00.500Z"),
+        ] {
+            assert_eq!(normalise_date_time(given).as_deref(), Some(fixed));
+        }
+        assert_eq!(normalise_date_time("2022-01-01"), None);
     }
 
     #[test]

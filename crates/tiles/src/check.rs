@@ -11,7 +11,7 @@ use std::collections::HashSet;
 
 use crate::TILE_EXTENT;
 use crate::decode::{Feature, Geometry, Layer, Tile};
-use crate::geometry::{MAX, MIN, area2};
+use crate::geometry::{LINE_MAX, LINE_MIN, MAX, MIN, area2};
 
 type Point = [i32; 2];
 
@@ -95,10 +95,10 @@ pub fn layer(layer: &Layer) -> Result<(), Defect> {
 pub fn feature(feature: &Feature) -> Result<(), Defect> {
     match &feature.geometry {
         Geometry::Points(points) if points.is_empty() => Err(Defect::TooFewVertices),
-        Geometry::Points(points) => within(points),
+        Geometry::Points(points) => within(points, MIN..=MAX),
         Geometry::Lines(lines) if lines.is_empty() => Err(Defect::TooFewVertices),
         Geometry::Lines(lines) => lines.iter().try_for_each(|line| {
-            within(line)?;
+            within(line, LINE_MIN..=LINE_MAX)?;
             if line.len() < 2 {
                 return Err(Defect::TooFewVertices);
             }
@@ -162,7 +162,7 @@ fn one_ring(ring: &[Point], interior: bool) -> Result<(), Defect> {
     if ring.len() < 3 {
         return Err(Defect::TooFewVertices);
     }
-    within(ring)?;
+    within(ring, MIN..=MAX)?;
     let next = ring.iter().cycle().skip(1);
     if let Some((p, _)) = ring.iter().zip(next).find(|(a, b)| a == b) {
         return Err(Defect::Repeated(*p));
@@ -174,8 +174,8 @@ fn one_ring(ring: &[Point], interior: bool) -> Result<(), Defect> {
     }
 }
 
-fn within(points: &[Point]) -> Result<(), Defect> {
-    let out = |p: &&Point| p.iter().any(|v| !(MIN..=MAX).contains(v));
+fn within(points: &[Point], square: std::ops::RangeInclusive<i32>) -> Result<(), Defect> {
+    let out = |p: &&Point| p.iter().any(|v| !square.contains(v));
     points
         .iter()
         .find(out)

@@ -3,7 +3,7 @@
 use model::world::{WorldPoint, unproject};
 use model::{Envelope, MAX_ZOOM};
 
-use crate::{BUFFER, Error, TILE_EXTENT};
+use crate::{Error, LINE_BUFFER, TILE_EXTENT};
 
 /// Zoom levels between a tile and its pixels: 4096 = 2^12.
 const EXTENT_BITS: u32 = TILE_EXTENT.trailing_zeros();
@@ -100,10 +100,10 @@ impl TileCoord {
     /// The boxes (longitude/latitude in degrees) in which features must be looked for, so that nothing
     /// is missing from the buffered tile: one, or two where the buffer goes over the antimeridian.
     ///
-    /// They are a pixel wider than the buffer, because what lies beyond may be rounded into it; the
+    /// They are a pixel wider than the buffer of lines, because what lies beyond may be rounded into it; the
     /// outermost rows reach to the poles, because what lies beyond 85.0511° is drawn on the edge.
     pub fn query_envelopes(self) -> impl Iterator<Item = Envelope> {
-        let [west, north, east, south] = self.square(i64::from(BUFFER) + 1);
+        let [west, north, east, south] = self.square(i64::from(LINE_BUFFER) + 1);
         let wide = east - west >= WORLD;
         let (inner_west, inner_east) = if wide {
             (0, WORLD)

@@ -41,6 +41,10 @@ pub const TILE_EXTENT: u32 = 4096;
 /// Each 16 pixels more would be 1.5 % more area to cut, send and decode.
 pub const BUFFER: u32 = 64;
 
+/// The same for lines, which alone are drawn wide: 256 are 32 screen pixels, so a street 64 pixels wide has no notch
+/// where two tiles meet. Lines are light, and little of them lies in the wider frame.
+pub const LINE_BUFFER: u32 = 256;
+
 /// Why a tile cannot be addressed or put together.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {

@@ -99,15 +99,23 @@ impl GeometryReader<'_> {
         self.out.header(kind, self.dims);
         match kind {
             GeometryType::Point => self.point(json),
-            GeometryType::LineString => self.line(json).map(|_| ()),
+            GeometryType::LineString => self.path(json),
             GeometryType::Polygon => self.rings(json),
             GeometryType::MultiPoint => self.parts(json, |reader, json| {
                 reader.out.header(GeometryType::Point, reader.dims);
-                reader.point(json)
+                json.peek();
+                let at = json.position();
+                let before = reader.positions;
+                reader.point(json)?;
+                // Only a whole geometry is empty; a part of one is a position.
+                if reader.positions == before {
+                    return Err(Fault::new(at, "formats.position-too-short"));
+                }
+                Ok(())
             }),
             GeometryType::MultiLineString => self.parts(json, |reader, json| {
                 reader.out.header(GeometryType::LineString, reader.dims);
-                reader.line(json).map(|_| ())
+                reader.path(json)
             }),
             GeometryType::MultiPolygon => self.parts(json, |reader, json| {
                 reader.out.header(GeometryType::Polygon, reader.dims);
@@ -142,6 +150,16 @@ impl GeometryReader<'_> {
             return Ok(());
         }
         self.put(numbers, json.position())
+    }
+
+    /// RFC 7946 §3.1.4: two or more positions; none at all where the geometry is empty.
+    fn path(&mut self, json: &mut Json<'_>) -> Parsed<()> {
+        json.peek();
+        let at = json.position();
+        match self.line(json)? {
+            (1, _) => Err(Fault::new(at, "formats.line-too-short")),
+            _ => Ok(()),
+        }
     }
 
     fn rings(&mut self, json: &mut Json<'_>) -> Parsed<()> {

@@ -151,7 +151,7 @@ impl Preparer {
                 let reason = Message::new("store.value-type").with("type", property.kind.name());
                 return Err((Some(property.name.clone()), reason));
             }
-            values.push(value);
+            values.push(comparable(property.kind, value));
         }
         let fid = match (self.key, &feature.id) {
             (Some(position), _) => match values[position] {
@@ -289,6 +289,16 @@ fn defects_by_part(geometry: &Geometry<f64>, whole: &Defect) -> Vec<(usize, Defe
         parts.push((whole.part, *whole));
     }
     parts
+}
+
+/// Times in the fixed form of UTC, whatever the file's offset, since they are compared as texts.
+fn comparable(kind: PropertyType, value: Value) -> Value {
+    match value {
+        Value::Text(text) if kind == PropertyType::DateTime => {
+            Value::Text(model::normalise_date_time(&text).map_or(text, Into::into))
+        }
+        other => other,
+    }
 }
 
 fn in_degrees(envelope: &Envelope) -> bool {

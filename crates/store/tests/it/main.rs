@@ -11,3 +11,4 @@ mod guards;
 mod imports;
 mod reads;
 mod support;
+mod times;

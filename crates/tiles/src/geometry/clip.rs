@@ -3,21 +3,49 @@
 //! The crossing of an edge with a side depends on the edge alone and not on its direction, so two
 //! neighbours get the same vertex.
 
-use super::{MAX, MIN};
+use super::{LINE_MAX, LINE_MIN, MAX, MIN};
 
 /// A snapped vertex before clipping; may lie 2^33 pixels away.
 pub(crate) type Far = [i64; 2];
 
-const LOW: i64 = MIN as i64;
-const HIGH: i64 = MAX as i64;
+/// A square that is shown, its sides included.
+#[derive(Clone, Copy)]
+pub(crate) struct Square {
+    low: i64,
+    high: i64,
+}
 
-/// (axis, limit, whether the inside is above it), in the order in which everything is clipped.
-const SIDES: [(usize, i64, Keep); 4] = [
-    (0, LOW, Keep::Above),
-    (0, HIGH, Keep::Below),
-    (1, LOW, Keep::Above),
-    (1, HIGH, Keep::Below),
-];
+/// For points and polygons.
+pub(crate) const SQUARE: Square = Square {
+    low: MIN as i64,
+    high: MAX as i64,
+};
+
+pub(crate) const LINE_SQUARE: Square = Square {
+    low: LINE_MIN as i64,
+    high: LINE_MAX as i64,
+};
+
+impl Square {
+    /// (axis, limit, whether the inside is above it), in the order in which everything is clipped.
+    const fn sides(self) -> [(usize, i64, Keep); 4] {
+        [
+            (0, self.low, Keep::Above),
+            (0, self.high, Keep::Below),
+            (1, self.low, Keep::Above),
+            (1, self.high, Keep::Below),
+        ]
+    }
+
+    pub(crate) fn holds(self, p: Far) -> bool {
+        p.iter().all(|v| (self.low..=self.high).contains(v))
+    }
+
+    /// Whether nothing between two corners of a box is in the square.
+    pub(crate) fn misses(self, low: Far, high: Far) -> bool {
+        (0..2).any(|k| high[k] < self.low || low[k] > self.high)
+    }
+}
 
 #[derive(Clone, Copy)]
 enum Keep {
@@ -34,14 +62,10 @@ impl Keep {
     }
 }
 
-pub(crate) fn inside(p: Far) -> bool {
-    p.iter().all(|v| (LOW..=HIGH).contains(v))
-}
-
 /// Clips a ring by Sutherland and Hodgman's method; may leave edges that run along the sides and meet
 /// each other there, which the repair removes.
 pub(crate) fn ring(ring: &mut Vec<Far>, spare: &mut Vec<Far>) {
-    for (axis, limit, keep) in SIDES {
+    for (axis, limit, keep) in SQUARE.sides() {
         let Some(&last) = ring.last() else { return };
         spare.clear();
         let mut previous = last;
@@ -89,7 +113,7 @@ pub(crate) enum Begins {
 }
 
 fn segment(mut a: Far, mut b: Far) -> Option<[Far; 2]> {
-    for (axis, limit, keep) in SIDES {
+    for (axis, limit, keep) in LINE_SQUARE.sides() {
         let (a_in, b_in) = (keep.inside(a[axis], limit), keep.inside(b[axis], limit));
         match (a_in, b_in) {
             (true, true) => {}
@@ -146,16 +170,16 @@ mod tests {
         let there = pieces(&[a, b]);
         let mut back = pieces(&[b, a]);
         back[0].reverse();
-        // 17 + 936 * 1001 / 2003 = 484.77
-        assert_eq!(there, [[[-64, 485], [1003, 1018]]]);
+        // 17 + 744 * 1001 / 2003 = 388.81
+        assert_eq!(there, [[[-256, 389], [1003, 1018]]]);
         assert_eq!(there, back);
     }
 
     #[test]
     fn halves_are_rounded_up_on_both_sides() {
-        // y = 0.5 at x = -64, and y = -0.5.
-        assert_eq!(pieces(&[[-65, 0], [-63, 1]])[0][0], [-64, 1]);
-        assert_eq!(pieces(&[[-65, 0], [-63, -1]])[0][0], [-64, 0]);
+        // y = 0.5 at x = -256, and y = -0.5.
+        assert_eq!(pieces(&[[-257, 0], [-255, 1]])[0][0], [-256, 1]);
+        assert_eq!(pieces(&[[-257, 0], [-255, -1]])[0][0], [-256, 0]);
     }
 
     #[test]
@@ -163,7 +187,7 @@ mod tests {
         let line = [[0, 0], [5000, 0], [5000, 100], [0, 100]];
         assert_eq!(
             pieces(&line),
-            [vec![[0, 0], [4160, 0]], vec![[4160, 100], [0, 100]]]
+            [vec![[0, 0], [4352, 0]], vec![[4352, 100], [0, 100]]]
         );
         // Even when it comes back where it left.
         assert_eq!(pieces(&[[0, 0], [5000, 0], [0, 0]]).len(), 2);
@@ -171,7 +195,7 @@ mod tests {
 
     #[test]
     fn what_runs_past_a_corner_is_nothing() {
-        assert_eq!(pieces(&[[-200, 0], [0, -200]]), [[[0; 2]; 0]; 0]);
+        assert_eq!(pieces(&[[-600, 0], [0, -600]]), [[[0; 2]; 0]; 0]);
         assert_eq!(clipped(&[[-200, 0], [0, -200], [-200, -200]]), [[0; 2]; 0]);
     }
 }

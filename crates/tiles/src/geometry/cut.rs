@@ -6,9 +6,9 @@
 
 use model::world::{WorldGeometry, WorldKind, WorldPoint};
 
-use super::clip::{self, Begins, Far};
+use super::clip::{self, Begins, Far, LINE_SQUARE, SQUARE, Square};
 use super::collapse::Fate;
-use super::{MAX, MIN, Parts, Point, area2, collapse, unspike};
+use super::{Parts, Point, area2, collapse, unspike};
 use crate::TileCoord;
 use crate::coord::WORLD;
 
@@ -53,8 +53,8 @@ impl Grid {
         [snap(x, ox), snap(y, oy)]
     }
 
-    /// Where a part lies relative to the buffered square.
-    fn place(self, part: &[WorldPoint]) -> Place {
+    /// Where a part lies relative to a buffered square.
+    fn place(self, part: &[WorldPoint], square: Square) -> Place {
         let (mut low, mut high) = ([u32::MAX; 2], [0; 2]);
         for p in part {
             for k in 0..2 {
@@ -66,10 +66,9 @@ impl Grid {
             return Place::Outside;
         }
         let (low, high) = (self.snap(low), self.snap(high));
-        let (min, max) = (i64::from(MIN), i64::from(MAX));
-        if (0..2).any(|k| high[k] < min || low[k] > max) {
+        if square.misses(low, high) {
             Place::Outside
-        } else if clip::inside(low) && clip::inside(high) {
+        } else if square.holds(low) && square.holds(high) {
             Place::Inside
         } else {
             Place::Across
@@ -135,7 +134,7 @@ impl Cutter {
 
     fn lines(&mut self, grid: Grid, geometry: WorldGeometry<'_>, out: &mut Parts) {
         for (_, line) in geometry.parts() {
-            let place = grid.place(line);
+            let place = grid.place(line, LINE_SQUARE);
             if matches!(place, Place::Outside) || !collapse::line_survives(line, self.tile.z()) {
                 continue;
             }
@@ -175,7 +174,7 @@ impl Cutter {
 
     /// Whether anything of the ring is left for holes to lie in.
     fn ring(&mut self, grid: Grid, ring: &[WorldPoint], interior: bool, out: &mut Parts) -> bool {
-        let place = grid.place(ring);
+        let place = grid.place(ring, SQUARE);
         if matches!(place, Place::Outside) {
             return false;
         }
@@ -218,7 +217,7 @@ fn points(grid: Grid, points: &[WorldPoint], out: &mut Parts) {
     let start = out.coords.len();
     for &p in points {
         let p = grid.snap(p);
-        if clip::inside(p) && !out.coords[start..].ends_with(&[near(p)]) {
+        if SQUARE.holds(p) && !out.coords[start..].ends_with(&[near(p)]) {
             out.coords.push(near(p));
         }
     }

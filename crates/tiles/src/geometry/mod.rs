@@ -9,7 +9,7 @@ pub(crate) mod node;
 pub(crate) mod repair;
 pub(crate) mod simple;
 
-use crate::{BUFFER, TILE_EXTENT};
+use crate::{BUFFER, LINE_BUFFER, TILE_EXTENT};
 
 /// A vertex in tile pixels, y down.
 pub(crate) type Point = [i32; 2];
@@ -17,6 +17,9 @@ pub(crate) type Point = [i32; 2];
 /// First and last pixel of the buffered square, in x and in y; both inclusive.
 pub(crate) const MIN: i32 = -(BUFFER as i32);
 pub(crate) const MAX: i32 = TILE_EXTENT as i32 + BUFFER as i32;
+/// The same for lines.
+pub(crate) const LINE_MIN: i32 = -(LINE_BUFFER as i32);
+pub(crate) const LINE_MAX: i32 = TILE_EXTENT as i32 + LINE_BUFFER as i32;
 
 /// A line or a ring (open: the first vertex is not repeated) in [`Parts::coords`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

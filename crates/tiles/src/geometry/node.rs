@@ -49,6 +49,8 @@ pub(crate) fn nodes(
     for cell in buckets.cells() {
         steps += (cell.len() * cell.len() / 2) as u64;
         if steps > limit {
+            // Spent as well: a thousand such features must not take a thousand times the time.
+            *budget -= limit;
             return Err(TooTangled);
         }
         for (i, &e) in cell.iter().enumerate() {
@@ -69,6 +71,8 @@ pub(crate) fn nodes(
         let near = buckets.at(p);
         steps += near.len() as u64;
         if steps > limit {
+            // Spent as well: a thousand such features must not take a thousand times the time.
+            *budget -= limit;
             return Err(TooTangled);
         }
         for &e in near {

@@ -144,14 +144,14 @@ fn lines_are_clipped_into_pieces() {
         at(&[[7., 7.], [7.2, 7.2]]),
         at(&[[1., 1.], [1., 1.], [2., 2.], [2.3, 2.3], [3., 9.]]),
         // Along the very edge of the square, past its corner, and touching it with one vertex.
-        at(&[[4160., 5.], [4160., 50.]]),
-        at(&[[4300., 0.], [4000., -300.]]),
-        at(&[[4160., 60.], [4200., 60.]]),
+        at(&[[4352., 5.], [4352., 50.]]),
+        at(&[[4800., 0.], [4000., -500.]]),
+        at(&[[4352., 60.], [4400., 60.]]),
     ]);
     assert_eq!(
         text(tile(), &[pieces]),
         "layer test v2 extent 4096\n  \
-         1: lines (0 0, 4160 0) (4160 10, 0 10) (1 1, 2 2, 3 9) (4160 5, 4160 50)\n"
+         1: lines (0 0, 4352 0) (4352 10, 0 10) (1 1, 2 2, 3 9) (4352 5, 4352 50)\n"
     );
 }
 
@@ -194,7 +194,7 @@ fn the_buffer_goes_over_the_antimeridian() {
     ]]);
     assert_eq!(
         text(last, std::slice::from_ref(&line)),
-        "layer test v2 extent 4096\n  1: lines (4106 5, 4160 5)\n"
+        "layer test v2 extent 4096\n  1: lines (4106 5, 4352 5)\n"
     );
     let point = points(&[world(last, [4090., 7.])]);
     assert_eq!(
