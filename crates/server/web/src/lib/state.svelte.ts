@@ -33,6 +33,8 @@ class App {
   /** For the legend: `collection` and `collection|class` that are in view. */
   inView = $state.raw<ReadonlySet<string>>(new Set())
   zoom = $state(0)
+  /** A finger, not a mouse, is the main pointer: texts name no keys then. */
+  touch = $state(false)
   /** Said politely to screen readers. */
   announcement = $state('')
   /** Short confirmation at the foot of the map. */
@@ -87,6 +89,9 @@ export function begin(): void {
   const theme = kept('theme')
   app.chosenTheme = link.theme ?? (theme === 'dark' || theme === 'light' ? theme : undefined)
   app.shortcuts = kept('shortcuts') !== 'off'
+  const coarse = matchMedia('(pointer: coarse)')
+  app.touch = coarse.matches
+  coarse.addEventListener('change', (e) => (app.touch = e.matches))
   const dark = matchMedia('(prefers-color-scheme: dark)')
   app.systemDark = dark.matches
   dark.addEventListener('change', (e) => (app.systemDark = e.matches))
