@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import messages from '$messages/web.json'
-import { formatArea, formatDate, formatLength, formatNumber, preferredLang, translate, unitName, type Key } from '../src/lib/i18n'
+import { formatArea, formatDate, formatLength, formatNumber, formatPercent, preferredLang, translate, unitName, type Key } from '../src/lib/i18n'
 
 type Text = string | Record<string, string>
 const all = Object.entries(messages as Record<string, Record<string, Text>>)
@@ -58,15 +58,26 @@ describe('plurals', () => {
 describe('values', () => {
   test('lengths and areas take units that fit', () => {
     expect(space(formatLength('uk', 12.345))).toBe('12,3 м')
+    expect(space(formatLength('uk', 2))).toBe('2 м')
+    expect(space(formatLength('uk', 128.44))).toBe('128,4 м')
     expect(formatLength('en', 999)).toBe('999 m')
+    expect(formatLength('en', 999.97)).toBe('1 km')
     expect(formatLength('en', 1234)).toBe('1.23 km')
-    expect(space(formatArea('uk', 599.97))).toBe('600,0 м²')
+    expect(space(formatArea('uk', 599.97))).toBe('600 м²')
     expect(space(formatArea('uk', 1967.1))).toBe('1 967,1 м² (0,1967 га)')
-    expect(formatArea('en', 2_500_000)).toBe('250.0 ha')
+    expect(formatArea('en', 2_500_000)).toBe('250 ha')
   })
-  test('four digits stay together, five are grouped', () => {
-    expect(formatNumber('en', 1998)).toBe('1998')
-    expect(space(formatNumber('uk', 13_116))).toBe('13 116')
+  test('grouped from a thousand, in Ukrainian by a narrow space that breaks no line', () => {
+    expect(formatNumber('en', 1998)).toBe('1,998')
+    expect(formatNumber('uk', 1998)).toBe('1\u202f998')
+    expect(formatNumber('uk', 13_116)).toBe('13\u202f116')
+    expect(formatNumber('uk', -0.5)).toBe('−0,5')
+  })
+  test('percentages have a sign, two significant digits and, in Ukrainian, a space', () => {
+    expect(formatPercent('uk', -0.000_213)).toBe('−0,021\u202f%')
+    expect(formatPercent('uk', 0.1234)).toBe('+12\u202f%')
+    expect(formatPercent('en', 0.0123)).toBe('+1.2%')
+    expect(formatPercent('en', 0)).toBe('0%')
   })
   test('dates of every notation, and text that is none', () => {
     expect(formatDate('uk', '2026-01-08')).toBe('8 січня 2026 р.')
