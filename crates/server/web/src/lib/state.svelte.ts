@@ -306,6 +306,11 @@ export function copyLink(): void {
   else navigator.clipboard.writeText(location.href).then(done, failed)
 }
 
+/** Extents of all layers: where a pair of coordinates may mean something. */
+export function knownBoxes(): Bounds[] {
+  return app.catalogue.map((c) => c.bbox).filter((b) => b !== undefined)
+}
+
 /** The smallest useful extent to begin with: the cadastre's, else everything's. */
 export function homeBounds(): Bounds | undefined {
   const boxes = (of: Collection[]) => of.map((c) => c.bbox).filter((b) => b !== undefined)

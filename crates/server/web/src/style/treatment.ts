@@ -40,6 +40,8 @@ export interface Given {
   widthBy?: { property: string; values: Record<string, number> }[]
   iconBy?: { property: string; values: Record<string, string> }
   registeredArea?: string[]
+  /** Words that people use for it, for the search of layers. */
+  aliases?: string[]
 }
 export interface Treatment extends Given {
   colour: string
@@ -59,10 +61,10 @@ export interface Preset {
 
 export const presets: Preset[] = presetFile.presets
 export const base: { themes: string[]; collections: string[] } = presetFile.base
-export const files: Record<string, { theme: string; collections: Record<string, Given> }> = {
+export const files: Record<string, { theme: string; aliases?: string[]; collections: Record<string, Given> }> = {
   cadastre, zoning, networks, addresses, transport, boundaries,
 } as never
-const media: { id: string; match: string[]; colour: string; icon: string }[] = networks.media
+const media: { id: string; match: string[]; colour: string; icon: string; aliases: string[] }[] = networks.media
 
 export function isPoint(c: Collection): boolean {
   return c.geometryType.endsWith('point')
@@ -84,6 +86,7 @@ export function treatmentOf(c: Collection): Treatment {
     minzoom,
     labelZoom: Math.max(treatment.labelZoom ?? minzoom + 2, minzoom),
     order: treatment.order ?? ORDER.area,
+    aliases: [...(treatment.aliases ?? []), ...(mediumOf(c)?.aliases ?? [])],
   }
 }
 
@@ -96,8 +99,12 @@ function fits(recipe: Recipe, c: Collection): boolean {
   return true
 }
 
+function mediumOf(c: Collection) {
+  return c.theme === 'networks' ? media.find((m) => m.match.some((word) => c.id.toLowerCase().includes(word))) : undefined
+}
+
 function guess(c: Collection): Given {
-  const medium = c.theme === 'networks' ? media.find((m) => m.match.some((word) => c.id.toLowerCase().includes(word))) : undefined
+  const medium = mediumOf(c)
   if (isPoint(c)) {
     if (c.theme === 'networks') return { recipe: 'node', colour: medium?.colour ?? c.id, icon: medium?.icon ?? 'dot', minzoom: 14, order: 80 }
     if (c.theme === 'addresses') return { recipe: 'address', colour: 'address', minzoom: 17, labelZoom: 17.5, order: 90 }
