@@ -32,6 +32,8 @@ class App {
   seenReady = $state(false)
   /** For the legend: `collection` and `collection|class` that are in view. */
   inView = $state.raw<ReadonlySet<string>>(new Set())
+  /** Collections with anything on the screen, whose sources are named. */
+  drawn = $state.raw<ReadonlySet<string>>(new Set())
   zoom = $state(0)
   /** A finger, not a mouse, is the main pointer: texts name no keys then. */
   touch = $state(false)
