@@ -71,12 +71,12 @@ export function formatLength(lang: Lang, metres: number): string {
   return `${formatNumber(lang, metres / 1000, metres < 10_000 ? 2 : 1)} ${translate(lang, 'unit.km')}`
 }
 
-/** Square metres, and hectares beside them from a tenth of a hectare. */
+/** Square metres, and hectares beside them from a tenth of a hectare; to four digits, as the cadastre writes them. */
 export function formatArea(lang: Lang, squareMetres: number): string {
   const m2 = `${formatNumber(lang, squareMetres, squareMetres < 10_000 ? 1 : 0)} ${translate(lang, 'unit.m2')}`
   if (squareMetres < 1000) return m2
   const hectares = squareMetres / 10_000
-  const ha = `${formatNumber(lang, hectares, hectares < 100 ? 4 : 1)} ${translate(lang, 'unit.ha')}`
+  const ha = `${hectares < 100 ? written(lang, hectares, { minimumFractionDigits: 4, maximumFractionDigits: 4 }) : formatNumber(lang, hectares, 1)} ${translate(lang, 'unit.ha')}`
   return squareMetres < 1_000_000 ? `${m2} (${ha})` : ha
 }
 

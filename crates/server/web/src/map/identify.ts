@@ -1,7 +1,7 @@
 /** What lies under a point, and what the whole view shows: the same question, so list and map agree. */
 import type { Geometry, Position } from 'geojson'
 import type { Bounds, Collection } from '../lib/api'
-import { boundsOf, distanceTo } from '../lib/geodesy'
+import { area, boundsOf, distanceTo } from '../lib/geodesy'
 import type { Lang } from '../lib/i18n'
 import { MAX_SELECTION, type Ref } from '../lib/permalink'
 import { apiId, labelOf, refKey, type Seen } from '../lib/refs'
@@ -20,7 +20,7 @@ export interface Shown {
   preset?: string | undefined
 }
 
-/** Features at a point, topmost first: points, lines, then areas from small to large. */
+/** Features at a point: points, lines, then areas from small to large. */
 export function identify(map: TownMap, at: { x: number; y: number }, shown: Shown): Ref[] {
   const layers = hitLayers(shown.catalogue, shown.visible)
   const rank = new Map(layers.map((l, i) => [l.layer, i]))
@@ -35,7 +35,14 @@ export function identify(map: TownMap, at: { x: number; y: number }, shown: Show
   ])
   const isArea = (type: string) => type === 'Polygon' || type === 'MultiPolygon'
   const found = [...near.filter((f) => !isArea(f.feature.geometry.type)), ...exact.filter((f) => isArea(f.feature.geometry.type))]
-  found.sort((a, b) => rank.get(a.layer)! - rank.get(b.layer)!)
+  // Small before large: as far as tiles show it, else by how much ground a feature of the collection has on average.
+  const sizes = new Map(found.map((f) => [f, isArea(f.feature.geometry.type) ? area(f.feature.geometry) : 0]))
+  const mean = new Map(shown.catalogue.map((c) => [c.id, c.bbox ? ((c.bbox[2] - c.bbox[0]) * (c.bbox[3] - c.bbox[1])) / Math.max(1, c.itemCount) : Infinity]))
+  found.sort((a, b) => {
+    const [one, two] = [sizes.get(a)!, sizes.get(b)!]
+    if (one === 0 || two === 0) return one === two ? rank.get(a.layer)! - rank.get(b.layer)! : one - two
+    return Math.abs(one - two) > 0.05 * Math.max(one, two) ? one - two : mean.get(a.collection)! - mean.get(b.collection)!
+  })
   const refs = new Map<string, Ref>()
   for (const { collection, feature } of found) {
     const id = apiId(feature)
