@@ -1,6 +1,6 @@
 /** The map itself: made once, driven by the state, never inside it. */
 import type { Feature, FeatureCollection, Geometry } from 'geojson'
-import { Map as MapLibre, setWorkerUrl, type GeoJSONSource, type MapMouseEvent, type PaddingOptions } from 'maplibre-gl'
+import { Map as MapLibre, Marker, setWorkerUrl, type GeoJSONSource, type MapMouseEvent, type PaddingOptions } from 'maplibre-gl'
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
 import type { Bounds } from '../lib/api'
 import type { View } from '../lib/permalink'
@@ -29,6 +29,7 @@ export class TownMap {
   private style: Omit<StyleInput, 'drawn' | 'origin'> | undefined
   /** Only a loaded style can be changed piece by piece; until then the next one takes its place whole. */
   private loaded = false
+  private here: Marker | undefined
 
   constructor(container: HTMLElement, label: string, events: MapEvents) {
     this.engine = new MapLibre({
@@ -120,6 +121,18 @@ export class TownMap {
 
   go(center: [number, number], zoom?: number): void {
     this.engine.easeTo({ center, ...(zoom === undefined ? {} : { zoom }), duration: MOVE_MS })
+  }
+
+  /** The reader's own place: a dot that stays where it is told. */
+  mark(at: [number, number]): void {
+    if (!this.here) {
+      const element = document.createElement('div')
+      element.className = 'here'
+      this.here = new Marker({ element })
+    }
+    this.here.setLngLat(at).addTo(this.engine)
+    this.here.getElement().removeAttribute('tabindex')
+    this.here.getElement().setAttribute('aria-hidden', 'true')
   }
 
   zoomBy(step: number): void {

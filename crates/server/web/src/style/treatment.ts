@@ -150,7 +150,12 @@ export function presetLayers(id: string, catalogue: readonly Collection[]): stri
   return catalogue.filter((c) => themes.has(c.theme) || ids.has(c.id)).map((c) => c.id)
 }
 
-/** A preset can be offered when at least one collection of its own themes exists; imagery is not served yet. */
+/** A task that needs what no server has yet keeps its place in the file only. */
+export function presetOffered(preset: Preset): boolean {
+  return preset.needs === undefined
+}
+
+/** A preset is ready when at least one collection of its own themes exists; imagery is not served yet. */
 export function presetReady(preset: Preset, catalogue: readonly Collection[]): boolean {
-  return preset.needs === undefined && catalogue.some((c) => preset.themes.includes(c.theme))
+  return presetOffered(preset) && catalogue.some((c) => preset.themes.includes(c.theme))
 }
