@@ -76,6 +76,14 @@ Object.assign(tests, {
     await page.locator('article h2').waitFor()
     noProblems(page)
   },
+  async 'a link whose first object is gone keeps the rest of its stack'(t) {
+    const page = await open(t, 'map=17.00/42.371000/-71.112000&sel=parcels/none,zoning/1&lang=en')
+    await page.locator('article').getByRole('alert').getByText('Parcels').waitFor()
+    assert.match(await page.locator('.pager').textContent(), /1 of 2/)
+    await page.locator('.stack button').nth(1).click()
+    await page.locator('article dl.rows').waitFor()
+    assert.equal(await page.locator('article').getByRole('alert').count(), 0)
+  },
   async 'a link that makes no sense still opens the map'(t) {
     const page = await open(t, 'map=x/y&sel=nothing/0&layers=none,%E0%A4&preset=magic&measure=volume&n=99')
     await page.locator('.presets, article').first().waitFor()

@@ -112,6 +112,27 @@ Object.assign(tests, {
     await page.keyboard.press('Enter')
     assert.ok(await page.evaluate(() => document.activeElement.matches('.maplibregl-canvas')))
   },
+  async 'what a phone finds is eased into the part that the sheet leaves free'(t) {
+    const page = await open(t, join(PLACE.street, 'lang=uk'), { viewport: PHONE, hasTouch: true, isMobile: true })
+    await page.locator('.tabs > .icon').last().tap()
+    await page.locator('[role=combobox]').tap()
+    await page.keyboard.type('88 ellery')
+    await page.locator('.answer').first().tap()
+    await page.locator('article dl.rows').waitFor()
+    await settled(page)
+    const at = await page.evaluate(() => {
+      const map = window.hromada.map
+      const { width, height } = document.querySelector('.map').getBoundingClientRect()
+      const p = map.getPadding()
+      const boxes = map.querySourceFeatures('app selection').flatMap((f) => f.geometry.coordinates.flat(3))
+      const points = boxes.flatMap((v, i) => (i % 2 ? [] : [map.project([v, boxes[i + 1]])]))
+      const sheet = document.querySelector('.panel').getBoundingClientRect().top
+      const header = document.querySelector('header').getBoundingClientRect().bottom
+      return { n: points.length, top: Math.min(...points.map((q) => q.y)), bottom: Math.max(...points.map((q) => q.y)), header, sheet, width, height, padding: p }
+    })
+    assert.ok(at.n > 3 && at.top >= at.header && at.bottom <= at.sheet, JSON.stringify(at))
+    noProblems(page)
+  },
   async 'the sheet of a phone opens, grows and hides'(t) {
     const page = await open(t, PLACE.street, { viewport: PHONE, hasTouch: true, isMobile: true })
     const height = () => page.locator('.panel').evaluate((e) => e.getBoundingClientRect().height)

@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import { colourOf, coloursOf, contrast, hueOf, over, type Role } from '../src/style/colours'
+import { colourOf, coloursOf, contrast, hueOf, over, symbolOn, type Role } from '../src/style/colours'
 import { files } from '../src/style/treatment'
 
 const css = readFileSync(new URL('../src/app.css', import.meta.url), 'utf8')
 const THEMES = ['light', 'dark'] as const
 /** Lines and symbols that carry a meaning: WCAG 2.2, 1.4.11 asks for 3:1. */
-const LINES: Role[] = ['parcel', 'easement', 'quarter', 'boundary', 'district', 'ward', 'settlement', 'address', 'overlay', 'water', 'sewer', 'gas', 'power', 'heat', 'telecom', 'drainage', 'lighting', 'selection', 'measure']
+const LINES: Role[] = ['parcel', 'parcel-quiet', 'easement', 'quarter', 'cadastral-zone', 'boundary', 'district', 'ward', 'settlement', 'address', 'overlay', 'water', 'sewer', 'power', 'heat', 'telecom', 'drainage', 'lighting', 'selection', 'measure']
 const ZONES = ['residential', 'dense', 'business', 'office', 'industry', 'open', 'mixed', 'special', 'farm', 'other'].map((z) => `zone-${z}` as Role)
 /** Text: WCAG 2.2, 1.4.3 asks for 4.5:1. Names in the colour of their border stand on a halo. */
-const TEXTS: Role[] = ['label', 'labelSoft', 'parcelNumber', 'district', 'quarter', 'boundary', 'ward', 'overlay', 'address', 'water', 'measure']
+const TEXTS: Role[] = ['label', 'labelSoft', 'parcelNumber', 'district', 'quarter', 'cadastral-zone', 'boundary', 'ward', 'overlay', 'address', 'water', 'measure']
 
 test('the formula agrees with WCAG’s own ends of the scale', () => {
   expect(contrast('#000000', '#ffffff')).toBeCloseTo(21, 5)
@@ -36,7 +36,11 @@ describe.each(THEMES)('map, %s', (theme) => {
   })
   test('symbols on their discs', () => {
     const discs = Object.values(files.networks!.collections).filter((x) => x.recipe === 'node').map((x) => colourOf(x.colour!, theme))
-    for (const disc of discs) expect(contrast(c.onSymbol, disc)).toBeGreaterThanOrEqual(3)
+    for (const disc of discs) expect(contrast(symbolOn(disc, theme), disc)).toBeGreaterThanOrEqual(3)
+  })
+  test('gas: the yellow in its dark edge, one of them on the ground', () => {
+    expect(contrast(c.gas, c['gas-casing'])).toBeGreaterThanOrEqual(4.5)
+    for (const ground of grounds) expect(Math.max(contrast(c.gas, c[ground]), contrast(c['gas-casing'], c[ground]))).toBeGreaterThanOrEqual(4.5)
   })
   test('the selection in its casing', () => expect(contrast(c.selection, c.selectionCasing)).toBeGreaterThanOrEqual(4.5))
   test('invented hues stand out from the ground', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { formatCoordinates, parseCoordinates } from '../src/lib/coordinates'
+import { formatCoordinates, parseCoordinates, readCoordinates } from '../src/lib/coordinates'
 
 const LAT = 48.92
 const LON = 24.71
@@ -21,6 +21,32 @@ describe('decimal degrees', () => {
   })
 })
 
+describe('which order', () => {
+  const town = [[24.6, 48.8, 24.8, 49.0]] as const
+  test('the swapped one first where only it lies in the data, and both are offered', () => {
+    expect(readCoordinates('24.71 48.92', town)).toEqual([[24.71, 48.92], [48.92, 24.71]])
+    expect(parseCoordinates('24,71; 48,92', town)).toEqual([24.71, 48.92])
+  })
+  test('latitude first else', () => {
+    expect(readCoordinates('48.92 24.71', town)).toEqual([[24.71, 48.92]])
+    expect(readCoordinates('24.71 48.92')).toEqual([[48.92, 24.71]])
+    expect(readCoordinates('24.71 N 48.92 E', town)).toEqual([[48.92, 24.71]])
+  })
+})
+
+describe('as other programs write them', () => {
+  test.each([
+    '48.92 N 24.71 E', 'N48.92 E24.71', 'N 48.92, E 24.71', '24.71E 48.92N', '48,92 пн. ш. 24,71 сх. д.', '(48.92, 24.71)', '[48.92 24.71]',
+    '48 55 12 24 42 36', '48:55:12 24:42:36', '48 55 12.0 N, 24 42 36.0 E', 'N 48 55 12 E 24 42 36', 'geo:48.92,24.71', 'geo:48.92,24.71;u=35', 'geo:48.92,24.71?z=17',
+    'https://maps.example/maps/@48.92,24.71,17z', 'https://maps.example/place/X/@48.92,24.71,17.5z/data=1', 'https://osm.example/#map=17/48.92/24.71',
+    'https://osm.example/?mlat=48.92&mlon=24.71', 'https://maps.example/?q=48.92,24.71', 'https://maps.example/search/?api=1&query=48.92%2C24.71',
+    'Широта 48.92 Довгота 24.71', 'широта: 48,92, довгота: 24,71', 'Довгота 24.71 Широта 48.92', 'lat 48.92 lon 24.71', 'Latitude: 48.92, Longitude: 24.71', 'lat=48.92, lng=24.71',
+  ])('%s', (text) => {
+    expect(parseCoordinates(text)?.[0]).toBeCloseTo(LON, 6)
+    expect(parseCoordinates(text)?.[1]).toBeCloseTo(LAT, 6)
+  })
+})
+
 describe('degrees, minutes, seconds', () => {
   test.each([
     '48°55\'12"N 24°42\'36"E', '48°55′12″N, 24°42′36″E', 'N48°55\'12" E24°42\'36"', '48° 55\' 12" N 24° 42\' 36" E',
@@ -37,7 +63,7 @@ describe('degrees, minutes, seconds', () => {
 describe('what is not a pair of coordinates', () => {
   test.each([
     '', '48.92', '2610100000:01:001:0001', 'вул. Шевченка 12', '127-123', '95, 200', '48.92, 24.71, 3', '48°75\'N 24°E', '48°N 24°N', 'a'.repeat(200),
-    '12 Main St', '1e5, 2', '48.92,', ',', '°', '2610100000 01 001 0001',
+    '12 Main St', '48 75 00 24 42 36', 'N48.92 N24.71', 'geo:95,200', 'https://example.test/', 'latvia 48 24', 'широта 48', '1e5, 2', '48.92,', ',', '°', '2610100000 01 001 0001',
   ])('%s', (text) => expect(parseCoordinates(text)).toBeUndefined())
 })
 

@@ -53,3 +53,13 @@ test('the class of a feature comes from the first property that it has', () => {
   expect(classOf(zoning, { ZONE_TYPE: 'new' })).toBe('other')
   expect(classOf(zoning, null)).toBe('other')
 })
+
+test('beside a building where there is room, upon it where there is none', () => {
+  const square = (w: number, s: number, e: number, n: number) => ({ type: 'Polygon' as const, coordinates: [[[w, s], [e, s], [e, n], [w, n], [w, s]]] })
+  const plot = square(24, 48, 24.001, 48.0005)
+  const house = square(24.0003, 48.0001, 24.0007, 48.0004)
+  expect(fitText(plot, '0014')!.at[0]).toBeCloseTo(24.0005, 4)
+  const beside = fitText(plot, '0014', [house])!.at
+  expect(beside[0]! < 24.0003 || beside[0]! > 24.0007 || beside[1]! < 48.0001 || beside[1]! > 48.0004).toBe(true)
+  expect(fitText(plot, '0014', [square(23, 47, 25, 49)])).toEqual(fitText(plot, '0014'))
+})

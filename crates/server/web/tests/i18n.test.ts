@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import messages from '$messages/web.json'
-import { formatArea, formatDate, formatLength, formatNumber, preferredLang, translate, unitName, type Key } from '../src/lib/i18n'
+import { formatArea, formatDate, formatLength, formatNumber, formatPercent, preferredLang, translate, unitName, type Key } from '../src/lib/i18n'
 
 type Text = string | Record<string, string>
 const all = Object.entries(messages as Record<string, Record<string, Text>>)
@@ -44,9 +44,9 @@ describe('catalogue', () => {
 describe('plurals', () => {
   const count = (lang: 'uk' | 'en', n: number) => space(translate(lang, 'list.total', { n }))
   test.each([
-    [0, '0 об’єктів у вікні'], [1, '1 об’єкт у вікні'], [2, '2 об’єкти у вікні'], [4, '4 об’єкти у вікні'], [5, '5 об’єктів у вікні'],
-    [11, '11 об’єктів у вікні'], [12, '12 об’єктів у вікні'], [14, '14 об’єктів у вікні'], [21, '21 об’єкт у вікні'], [22, '22 об’єкти у вікні'],
-    [25, '25 об’єктів у вікні'], [101, '101 об’єкт у вікні'], [111, '111 об’єктів у вікні'], [13_116, '13 116 об’єктів у вікні'],
+    [0, '0 об’єктів на екрані'], [1, '1 об’єкт на екрані'], [2, '2 об’єкти на екрані'], [4, '4 об’єкти на екрані'], [5, '5 об’єктів на екрані'],
+    [11, '11 об’єктів на екрані'], [12, '12 об’єктів на екрані'], [14, '14 об’єктів на екрані'], [21, '21 об’єкт на екрані'], [22, '22 об’єкти на екрані'],
+    [25, '25 об’єктів на екрані'], [101, '101 об’єкт на екрані'], [111, '111 об’єктів на екрані'], [13_116, '13 116 об’єктів на екрані'],
   ])('Ukrainian %i', (n, text) => expect(count('uk', n)).toBe(text))
   test('English', () => {
     expect(count('en', 1)).toBe('1 feature in view')
@@ -58,15 +58,26 @@ describe('plurals', () => {
 describe('values', () => {
   test('lengths and areas take units that fit', () => {
     expect(space(formatLength('uk', 12.345))).toBe('12,3 м')
+    expect(space(formatLength('uk', 2))).toBe('2 м')
+    expect(space(formatLength('uk', 128.44))).toBe('128,4 м')
     expect(formatLength('en', 999)).toBe('999 m')
+    expect(formatLength('en', 999.97)).toBe('1 km')
     expect(formatLength('en', 1234)).toBe('1.23 km')
-    expect(space(formatArea('uk', 599.97))).toBe('600,0 м²')
+    expect(space(formatArea('uk', 599.97))).toBe('600 м²')
     expect(space(formatArea('uk', 1967.1))).toBe('1 967,1 м² (0,1967 га)')
-    expect(formatArea('en', 2_500_000)).toBe('250.0 ha')
+    expect(formatArea('en', 2_500_000)).toBe('250 ha')
   })
-  test('four digits stay together, five are grouped', () => {
-    expect(formatNumber('en', 1998)).toBe('1998')
-    expect(space(formatNumber('uk', 13_116))).toBe('13 116')
+  test('grouped from a thousand, in Ukrainian by a narrow space that breaks no line', () => {
+    expect(formatNumber('en', 1998)).toBe('1,998')
+    expect(formatNumber('uk', 1998)).toBe('1\u202f998')
+    expect(formatNumber('uk', 13_116)).toBe('13\u202f116')
+    expect(formatNumber('uk', -0.5)).toBe('−0,5')
+  })
+  test('percentages have a sign, two significant digits and, in Ukrainian, a space', () => {
+    expect(formatPercent('uk', -0.000_213)).toBe('−0,021\u202f%')
+    expect(formatPercent('uk', 0.1234)).toBe('+12\u202f%')
+    expect(formatPercent('en', 0.0123)).toBe('+1.2%')
+    expect(formatPercent('en', 0)).toBe('0%')
   })
   test('dates of every notation, and text that is none', () => {
     expect(formatDate('uk', '2026-01-08')).toBe('8 січня 2026 р.')

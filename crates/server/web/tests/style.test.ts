@@ -5,7 +5,7 @@ import { colourOf, hueOf } from '../src/style/colours'
 import { hitLayer } from '../src/style/layers'
 import { makePattern, patternName } from '../src/style/pattern'
 import { buildStyle, hitLayers, nothing, type StyleInput } from '../src/style/style'
-import { files, presetLayers, presetReady, presets, RECIPES, treatmentOf } from '../src/style/treatment'
+import { files, presetLayers, presetOffered, presetReady, presets, RECIPES, treatmentOf } from '../src/style/treatment'
 import { collection } from './helpers'
 
 const known = Object.entries(files).flatMap(([theme, f]) =>
@@ -145,7 +145,9 @@ describe('presets', () => {
     expect(presetLayers('networks', known)).not.toContain('zoning')
     expect(presetLayers('cadastre', [collection('parcels', { theme: 'cadastre' })])).toEqual(['parcels'])
   })
-  test('are offered when their data is there; imagery is not', () => {
+  test('are offered when their data is there; imagery keeps its place in the file only', () => {
+    expect(presets.filter(presetOffered).map((p) => p.id)).toEqual(['cadastre', 'zoning', 'networks'])
+    expect(presets.some((p) => p.needs === 'imagery')).toBe(true)
     const ready = presets.filter((p) => presetReady(p, known)).map((p) => p.id)
     expect(ready).toEqual(['cadastre', 'zoning', 'networks'])
     expect(presets.filter((p) => presetReady(p, [])).length).toBe(0)

@@ -20,7 +20,7 @@ const texts = (properties: Record<string, unknown>) => Object.fromEntries(rowsOf
 describe('rows of a card', () => {
   test('titles, units, known values, years without grouping, dates', () => {
     expect(texts({ use: '101', land: 9780.5, year: 1894, tested: 1767225600000, ok: false })).toEqual({
-      Land: '9780.5 sq ft', Use: 'Single family (101)', Year: '1894', Tested: '1 January 2026', OK: 'no',
+      Land: '9,780.5 sq ft', Use: 'Single family (101)', Year: '1894', Tested: '1 January 2026', OK: 'no',
     })
   })
   test('in the schema’s order, without the empty ones, with what the schema does not know', () => {

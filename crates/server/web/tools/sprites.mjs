@@ -90,6 +90,17 @@ const SYMBOLS = {
   place: [...circle(12, 12, 5.5), ...circle(12, 12, 3.2, true), ...circle(12, 12, 1.4)],
 }
 
+// The legend draws the same symbols as SVG.
+const number = (v) => Number(v.toFixed(2))
+const path = (commands) =>
+  commands.map((c) => (c.type === 'Z' ? 'Z' : c.type === 'C' ? `C${[c.x1, c.y1, c.x2, c.y2, c.x, c.y].map(number).join(' ')}` : `${c.type}${number(c.x)} ${number(c.y)}`)).join('')
+writeFileSync(
+  join(dirname(fileURLToPath(import.meta.url)), '../src/style/symbols.ts'),
+  `/** Made by tools/sprites.mjs: the symbols of the sprite as paths on a 24 × 24 grid. */\nexport const symbols: Record<string, string> = {\n${Object.entries(SYMBOLS)
+    .map(([name, commands]) => `  '${name}': '${path(commands)}',\n`)
+    .join('')}}\n`,
+)
+
 const out = join(dirname(fileURLToPath(import.meta.url)), '../../assets/sprites')
 mkdirSync(out, { recursive: true })
 for (const density of [1, 2]) {

@@ -40,6 +40,18 @@ export interface Hit {
   bbox: Bounds
 }
 
+/** What the server answered to instead, where the words as typed found nothing. */
+export interface Understood {
+  as: string
+  by: 'layout' | 'transliteration' | 'spelling' | 'without-number'
+}
+
+export interface Found {
+  hits: Hit[]
+  more: boolean
+  understood?: Understood
+}
+
 /** A failed request, with the sentence that the server wrote for people. */
 export class RequestError extends Error {
   constructor(
@@ -141,9 +153,11 @@ export async function fetchItems(collection: string, bounds: Bounds, limit: numb
   return (await get(path, lang, 'application/geo+json, application/json')) as FeatureCollection & { numberMatched?: number }
 }
 
-export async function search(text: string, lang: Lang, signal: AbortSignal): Promise<{ hits: Hit[]; more: boolean }> {
-  const body = (await get(`/search?q=${encodeURIComponent(text)}&limit=20`, lang, 'application/json', signal)) as { hits?: Hit[]; more?: boolean }
-  return { hits: body.hits ?? [], more: body.more ?? false }
+export async function search(text: string, lang: Lang, signal: AbortSignal): Promise<Found> {
+  const body = (await get(`/search?q=${encodeURIComponent(text)}&limit=20`, lang, 'application/json', signal)) as Partial<Found>
+  const found: Found = { hits: body.hits ?? [], more: body.more ?? false }
+  if (typeof body.understood?.as === 'string') found.understood = body.understood
+  return found
 }
 
 function collectionPath(id: string): string {

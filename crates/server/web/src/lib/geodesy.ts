@@ -8,6 +8,18 @@ const E2 = F * (2 - F)
 const E = Math.sqrt(E2)
 const RAD = Math.PI / 180
 
+/** West, south, east, north of a geometry; the whole world for one without positions. */
+export function boundsOf(geometry: Geometry | null): [number, number, number, number] {
+  const box: [number, number, number, number] = [Infinity, Infinity, -Infinity, -Infinity]
+  for (const [x, y] of positions(geometry) as Iterable<[number, number]>) {
+    box[0] = Math.min(box[0], x)
+    box[1] = Math.min(box[1], y)
+    box[2] = Math.max(box[2], x)
+    box[3] = Math.max(box[3], y)
+  }
+  return box[0] <= box[2] ? box : [-180, -85, 180, 85]
+}
+
 /** Length of the geodesic between two positions (Vincenty 1975, inverse; 0.5 mm). */
 export function distance(from: Position, to: Position): number {
   const [lon1, lat1] = from as [number, number]

@@ -29,9 +29,25 @@ function pluralForm(lang: Lang, forms: Partial<Record<Intl.LDMLPluralRule, strin
   return forms[new Intl.PluralRules(LOCALE[lang]).select(n)] ?? forms.other ?? ''
 }
 
-/** A number for people: grouped digits, at most `digits` decimals. */
+/**
+ * A number for people, the one way in the whole app: digits grouped from 1000 (in Ukrainian by a narrow space that
+ * breaks no line), at most `digits` decimals, a real minus.
+ */
 export function formatNumber(lang: Lang, value: number, digits = 6): string {
-  return new Intl.NumberFormat(LOCALE[lang], { maximumFractionDigits: digits, useGrouping: Math.abs(value) >= 10_000 }).format(value)
+  return written(lang, value, { maximumFractionDigits: digits })
+}
+
+/** A ratio as a signed percentage of two significant digits. */
+export function formatPercent(lang: Lang, ratio: number): string {
+  const text = written(lang, ratio * 100, { maximumSignificantDigits: 2, signDisplay: 'exceptZero' })
+  return lang === 'uk' ? `${text}\u202f%` : `${text}%`
+}
+
+function written(lang: Lang, value: number, options: Intl.NumberFormatOptions): string {
+  return new Intl.NumberFormat(LOCALE[lang], { useGrouping: 'always', ...options })
+    .formatToParts(value)
+    .map((p) => (p.type === 'group' && lang === 'uk' ? '\u202f' : p.type === 'minusSign' ? '−' : p.value))
+    .join('')
 }
 
 /** A date given as `YYYY-MM-DD`, `YYYY/MM/DD`, RFC 3339 or milliseconds since 1970; other text comes back as it is. */
@@ -49,23 +65,19 @@ export function formatDate(lang: Lang, value: string | number): string {
   }).format(date)
 }
 
-/** Metres below a kilometre, kilometres above, with digits that fit the size. */
+/** Metres to a tenth below a kilometre, kilometres above; no zeros that say more than is known. */
 export function formatLength(lang: Lang, metres: number): string {
-  if (metres < 1000) return `${fixed(lang, metres, metres < 100 ? 1 : 0)} ${translate(lang, 'unit.m')}`
-  return `${fixed(lang, metres / 1000, metres < 10_000 ? 2 : 1)} ${translate(lang, 'unit.km')}`
+  if (metres < 999.95) return `${formatNumber(lang, metres, 1)} ${translate(lang, 'unit.m')}`
+  return `${formatNumber(lang, metres / 1000, metres < 10_000 ? 2 : 1)} ${translate(lang, 'unit.km')}`
 }
 
-/** Square metres, and hectares beside them from a tenth of a hectare. */
+/** Square metres, and hectares beside them from a tenth of a hectare; to four digits, as the cadastre writes them. */
 export function formatArea(lang: Lang, squareMetres: number): string {
-  const m2 = `${fixed(lang, squareMetres, squareMetres < 10_000 ? 1 : 0)} ${translate(lang, 'unit.m2')}`
+  const m2 = `${formatNumber(lang, squareMetres, squareMetres < 10_000 ? 1 : 0)} ${translate(lang, 'unit.m2')}`
   if (squareMetres < 1000) return m2
   const hectares = squareMetres / 10_000
-  const ha = `${fixed(lang, hectares, hectares < 100 ? 4 : 1)} ${translate(lang, 'unit.ha')}`
+  const ha = `${hectares < 100 ? written(lang, hectares, { minimumFractionDigits: 4, maximumFractionDigits: 4 }) : formatNumber(lang, hectares, 1)} ${translate(lang, 'unit.ha')}`
   return squareMetres < 1_000_000 ? `${m2} (${ha})` : ha
-}
-
-function fixed(lang: Lang, value: number, digits: number): string {
-  return new Intl.NumberFormat(LOCALE[lang], { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value)
 }
 
 /** The unit of a schema (`x-ogc-unit`) in the reader's language; one that the catalogue lacks is shown as it is. */

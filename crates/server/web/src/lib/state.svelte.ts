@@ -32,7 +32,11 @@ class App {
   seenReady = $state(false)
   /** For the legend: `collection` and `collection|class` that are in view. */
   inView = $state.raw<ReadonlySet<string>>(new Set())
+  /** Collections with anything on the screen, whose sources are named. */
+  drawn = $state.raw<ReadonlySet<string>>(new Set())
   zoom = $state(0)
+  /** A finger, not a mouse, is the main pointer: texts name no keys then. */
+  touch = $state(false)
   /** Said politely to screen readers. */
   announcement = $state('')
   /** Short confirmation at the foot of the map. */
@@ -87,6 +91,9 @@ export function begin(): void {
   const theme = kept('theme')
   app.chosenTheme = link.theme ?? (theme === 'dark' || theme === 'light' ? theme : undefined)
   app.shortcuts = kept('shortcuts') !== 'off'
+  const coarse = matchMedia('(pointer: coarse)')
+  app.touch = coarse.matches
+  coarse.addEventListener('change', (e) => (app.touch = e.matches))
   const dark = matchMedia('(prefers-color-scheme: dark)')
   app.systemDark = dark.matches
   dark.addEventListener('change', (e) => (app.systemDark = e.matches))
@@ -299,6 +306,11 @@ export function copyLink(): void {
   // Without a secure context there is no clipboard: the address bar holds the same link.
   if (!navigator.clipboard) failed()
   else navigator.clipboard.writeText(location.href).then(done, failed)
+}
+
+/** Extents of all layers: where a pair of coordinates may mean something. */
+export function knownBoxes(): Bounds[] {
+  return app.catalogue.map((c) => c.bbox).filter((b) => b !== undefined)
 }
 
 /** The smallest useful extent to begin with: the cadastre's, else everything's. */

@@ -41,7 +41,7 @@ export function textOf(value: unknown, p: Property, lang: Lang): string {
 
 function numberOf(value: number, p: Property, lang: Lang): string {
   // A year or a code is not a quantity: no grouping, no rounding.
-  if (!p.unit) return formatNumber(lang, value).replace(/\s/g, Math.abs(value) < 100_000 ? '' : '\u00a0')
+  if (!p.unit) return Number.isInteger(value) && Math.abs(value) < 100_000 ? String(value).replace('-', '−') : formatNumber(lang, value)
   return formatNumber(lang, value, Math.abs(value) >= 100 ? 1 : 4)
 }
 

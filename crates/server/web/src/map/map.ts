@@ -1,6 +1,6 @@
 /** The map itself: made once, driven by the state, never inside it. */
 import type { Feature, FeatureCollection, Geometry } from 'geojson'
-import { Map as MapLibre, setWorkerUrl, type GeoJSONSource, type MapMouseEvent, type PaddingOptions } from 'maplibre-gl'
+import { Map as MapLibre, Marker, setWorkerUrl, type GeoJSONSource, type MapMouseEvent, type PaddingOptions } from 'maplibre-gl'
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
 import type { Bounds } from '../lib/api'
 import type { View } from '../lib/permalink'
@@ -29,6 +29,7 @@ export class TownMap {
   private style: Omit<StyleInput, 'drawn' | 'origin'> | undefined
   /** Only a loaded style can be changed piece by piece; until then the next one takes its place whole. */
   private loaded = false
+  private here: Marker | undefined
 
   constructor(container: HTMLElement, label: string, events: MapEvents) {
     this.engine = new MapLibre({
@@ -62,7 +63,12 @@ export class TownMap {
     map.on('moveend', () => events.moved(this.view()))
     map.on('idle', () => events.rested())
     map.on('click', (e) => events.clicked(e.point, e.lngLat.toArray()))
-    map.on('mousemove', (e: MapMouseEvent) => events.pointed(e.lngLat.toArray(), e.point))
+    // A finger points at nothing: the mouse events that follow a tap are the browser's own.
+    let touch = false
+    for (const type of ['pointerdown', 'pointermove'] as const) {
+      map.getCanvasContainer().addEventListener(type, (e) => (touch = e.pointerType === 'touch'), { capture: true, passive: true })
+    }
+    map.on('mousemove', (e: MapMouseEvent) => touch || events.pointed(e.lngLat.toArray(), e.point))
     map.on('mouseout', () => events.pointed(undefined, undefined))
     // A tile that fails is drawn when it comes; the message is for whoever looks into the console.
     map.on('error', (e) => console.warn(e.error?.message ?? e))
@@ -88,16 +94,45 @@ export class TownMap {
 
   /** Whole extent within what the panels leave free. */
   fit(bounds: Bounds, how: 'jump' | 'ease', maxZoom = POINT_ZOOM): void {
+    const f = this.free()
+    // Air around it, less where a sheet leaves little.
+    const air = Math.max(4, Math.min(24, (f.bottom - f.top) / 8))
     this.engine.fitBounds([bounds[0], bounds[1], bounds[2], bounds[3]], {
       // The column of buttons stands on the right.
-      padding: { top: 24, bottom: 32, left: 24, right: 60 },
+      padding: { top: air, bottom: air * 1.3, left: air, right: 60 },
       maxZoom,
       ...(how === 'jump' ? { animate: false } : { duration: MOVE_MS, linear: true }),
     })
   }
 
+  /** Moves the map as little as brings `bounds` out from under the panels; what is larger than the free part stays. */
+  reveal(bounds: Bounds): void {
+    const f = this.free()
+    const margin = 20
+    const a = this.engine.project([bounds[0], bounds[3]])
+    const b = this.engine.project([bounds[2], bounds[1]])
+    const shift = (from: number, to: number, low: number, high: number) =>
+      to - from > high - low ? 0 : from < low ? from - low : to > high ? to - high : 0
+    const x = shift(a.x, b.x, f.left + margin, f.right - margin)
+    // The scale bar and the sources lie over the foot of the free part.
+    const y = shift(a.y, b.y, f.top + margin, f.bottom - margin - 20)
+    if (x !== 0 || y !== 0) this.engine.panBy([x, y], { duration: MOVE_MS })
+  }
+
   go(center: [number, number], zoom?: number): void {
     this.engine.easeTo({ center, ...(zoom === undefined ? {} : { zoom }), duration: MOVE_MS })
+  }
+
+  /** The reader's own place: a dot that stays where it is told. */
+  mark(at: [number, number]): void {
+    if (!this.here) {
+      const element = document.createElement('div')
+      element.className = 'here'
+      this.here = new Marker({ element })
+    }
+    this.here.setLngLat(at).addTo(this.engine)
+    this.here.getElement().removeAttribute('tabindex')
+    this.here.getElement().setAttribute('aria-hidden', 'true')
   }
 
   zoomBy(step: number): void {

@@ -4,6 +4,9 @@ import { distance, lineLength, ringArea } from '../lib/geodesy'
 import { formatArea, formatLength, type Lang } from '../lib/i18n'
 import type { Measure } from '../lib/permalink'
 
+/** Shorter sides than this (metres) would read `0 m`. */
+const MIN_LEG = 0.05
+
 export interface Measured {
   /** Metres along the points; round the ring for an area. */
   length: number
@@ -27,9 +30,11 @@ export function measureDrawing(measure: Measure, cursor: Position | undefined, l
   for (const point of measure.points) features.push(feature({ type: 'Point', coordinates: point }))
   for (let i = 1; i < line.length; i++) {
     const [a, b] = [line[i - 1]!, line[i]!]
+    // Two clicks at one place, and a mouse that rests on the last point, make no side.
+    if (distance(a, b) < MIN_LEG) continue
     features.push(feature({ type: 'Point', coordinates: middle(a, b) }, { text: formatLength(lang, distance(a, b)) }))
   }
-  if (ring) features.push(feature({ type: 'Point', coordinates: middle(...corners(all)) }, { text: formatArea(lang, ringArea(all)) }))
+  if (ring) features.push(feature({ type: 'Point', coordinates: mean(all) }, { text: formatArea(lang, ringArea(all)) }))
   return { type: 'FeatureCollection', features }
 }
 
@@ -39,7 +44,7 @@ function feature(geometry: Feature['geometry'], properties: Record<string, strin
 function middle(a: Position, b: Position): Position {
   return [(a[0]! + b[0]!) / 2, (a[1]! + b[1]!) / 2]
 }
-function corners(points: readonly Position[]): [Position, Position] {
-  const [xs, ys] = [points.map((p) => p[0]!), points.map((p) => p[1]!)]
-  return [[Math.min(...xs), Math.min(...ys)], [Math.max(...xs), Math.max(...ys)]]
+/** The mean of the corners: inside a triangle, where the middle of its box lies on the longest side. */
+function mean(points: readonly Position[]): Position {
+  return [points.reduce((sum, p) => sum + p[0]!, 0) / points.length, points.reduce((sum, p) => sum + p[1]!, 0) / points.length]
 }

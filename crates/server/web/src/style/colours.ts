@@ -9,6 +9,9 @@ export interface Colours {
   blockLine: string
   street: string
   streetCasing: string
+  /** Main streets, told apart in the view of the whole town. */
+  streetMain: string
+  streetMainCasing: string
   building: string
   buildingLine: string
   settlementFill: string
@@ -20,8 +23,11 @@ export interface Colours {
   /** Lines with a meaning: at least 3:1 against the ground (WCAG 2.2, 1.4.11). */
   parcel: string
   parcelNumber: string
+  /** Parcels that are the ground for something else. */
+  'parcel-quiet': string
   easement: string
   quarter: string
+  'cadastral-zone': string
   boundary: string
   district: string
   ward: string
@@ -31,6 +37,8 @@ export interface Colours {
   water: string
   sewer: string
   gas: string
+  /** Dark edge of the yellow of gas: together they stand out, the yellow alone does not. */
+  'gas-casing': string
   power: string
   heat: string
   telecom: string
@@ -63,6 +71,8 @@ const light: Colours = {
   blockLine: '#ddd6c8',
   street: '#ffffff',
   streetCasing: '#d5cfc2',
+  streetMain: '#ffffff',
+  streetMainCasing: '#a89c86',
   building: '#ded6c7',
   buildingLine: '#bdb19c',
   settlementFill: '#ece6d8',
@@ -72,8 +82,10 @@ const light: Colours = {
   halo: '#ffffff',
   parcel: '#8a6b4c',
   parcelNumber: '#5c4228',
+  'parcel-quiet': '#818487',
   easement: '#7a6f2b',
   quarter: '#7b5a8c',
+  'cadastral-zone': '#1f6f5c',
   boundary: '#845080',
   district: '#75618f',
   ward: '#4f6f8f',
@@ -81,8 +93,9 @@ const light: Colours = {
   address: '#4a5560',
   overlay: '#7a3fa0',
   water: '#1668b0',
-  sewer: '#7a5230',
-  gas: '#9a6a00',
+  sewer: '#8a4a1c',
+  gas: '#ffcf1a',
+  'gas-casing': '#5a4a0a',
   power: '#c0362c',
   heat: '#b0307c',
   telecom: '#5f4bb6',
@@ -111,6 +124,8 @@ const dark: Colours = {
   blockLine: '#353e48',
   street: '#3a434d',
   streetCasing: '#1a1f25',
+  streetMain: '#586573',
+  streetMainCasing: '#12161a',
   building: '#343d47',
   buildingLine: '#4b5662',
   settlementFill: '#2a323b',
@@ -120,8 +135,10 @@ const dark: Colours = {
   halo: '#171b20',
   parcel: '#b6966f',
   parcelNumber: '#e2c7a0',
+  'parcel-quiet': '#7f8a95',
   easement: '#bfb25c',
   quarter: '#b898cc',
+  'cadastral-zone': '#5cc4a6',
   boundary: '#cf94ca',
   district: '#b3a0d4',
   ward: '#8fb2d6',
@@ -129,8 +146,9 @@ const dark: Colours = {
   address: '#c3ccd4',
   overlay: '#c58cf0',
   water: '#62aef0',
-  sewer: '#cc9a6c',
-  gas: '#e0ac3c',
+  sewer: '#d08a58',
+  gas: '#ffd84a',
+  'gas-casing': '#171b20',
   power: '#f27e72',
   heat: '#ee80bc',
   telecom: '#a99af5',
@@ -160,6 +178,12 @@ export function coloursOf(theme: Theme): Colours {
 export function colourOf(name: string, theme: Theme): string {
   const record: Record<string, string> = { ...coloursOf(theme) }
   return record[name] ?? hueOf(name, theme)
+}
+
+/** The colour of a symbol on a disc: light, or dark where the disc itself is light. */
+export function symbolOn(disc: string, theme: Theme): string {
+  const { onSymbol } = coloursOf(theme)
+  return contrast(onSymbol, disc) >= 3 ? onSymbol : theme === 'dark' ? '#ffffff' : '#2b2300'
 }
 
 /** A hue that depends on the text only, so that a collection keeps its colour from day to day. */

@@ -12,6 +12,10 @@ const ROWS = [0.5, 0.4, 0.6, 0.3, 0.7, 0.2, 0.8, 0.1, 0.9]
 const MIN_ZOOM = 0
 const MAX_ZOOM = 24
 const STEP = 0.05
+/** A place beside the buildings that fits by this zoom is good enough without asking for a better one. */
+const LATE = 17
+/** Zooms by which a number beside the buildings may come later than one upon them. */
+const PATIENCE = 1.6
 
 export interface Fit {
   /** [longitude, latitude] in degrees. */
@@ -24,19 +28,30 @@ export interface Fit {
  * Tries a few rows through the polygon and takes the stretch that holds the text first, at its top, middle and bottom.
  * O(corners); undefined for what is not a polygon.
  */
-export function fitText(geometry: Geometry, text: string): Fit | undefined {
-  const polygons = geometry.type === 'Polygon' ? [geometry.coordinates] : geometry.type === 'MultiPolygon' ? geometry.coordinates : []
+export function fitText(geometry: Geometry, text: string, avoid: readonly Geometry[] = []): Fit | undefined {
+  const holes = avoid.flatMap(polygonsOf).map((polygon) => polygon.map((ring) => ring.map(toWorld)))
+  const free = holes.length > 0 ? fitBest(geometry, text, holes) : undefined
+  const any = free && free.zoom <= LATE ? undefined : fitBest(geometry, text, [])
+  // Beside the buildings, unless that would come much later than upon them.
+  return free && (!any || free.zoom - any.zoom <= PATIENCE) ? free : any
+}
+
+function fitBest(geometry: Geometry, text: string, holes: Flat[][][]): Fit | undefined {
   let best: Fit | undefined
-  for (const polygon of polygons) {
-    const fit = fitPolygon(polygon, text)
+  for (const polygon of polygonsOf(geometry)) {
+    const fit = fitPolygon(polygon, text, holes)
     if (fit && (!best || fit.zoom < best.zoom)) best = fit
   }
   return best
 }
 
+function polygonsOf(geometry: Geometry): Position[][][] {
+  return geometry.type === 'Polygon' ? [geometry.coordinates] : geometry.type === 'MultiPolygon' ? geometry.coordinates : []
+}
+
 type Flat = [number, number]
 
-function fitPolygon(polygon: Position[][], text: string): Fit | undefined {
+function fitPolygon(polygon: Position[][], text: string, holes: Flat[][][]): Fit | undefined {
   const rings = polygon.map((ring) => ring.map(toWorld))
   const outer = rings[0]
   if (!outer || outer.length < 4) return undefined
@@ -46,7 +61,9 @@ function fitPolygon(polygon: Position[][], text: string): Fit | undefined {
   /** The stretch that holds the text at a zoom, if it fits there. */
   const room = (y: number, zoom: number): Flat | undefined => {
     const half = HEIGHT / 2 / 2 ** zoom
-    const stretch = common([inside(rings, y), inside(rings, y - half), inside(rings, y + half)])
+    const rows = [y, y - half, y + half]
+    const taken = rows.flatMap((row) => holes.flatMap((hole) => inside(hole, row)))
+    const stretch = common(rows.map((row) => inside(rings, row)), taken)
     return stretch && (stretch[1] - stretch[0]) * 2 ** zoom >= width ? stretch : undefined
   }
   let best: Fit | undefined
@@ -84,12 +101,13 @@ function inside(rings: Flat[][], y: number): Flat[] {
   return out
 }
 
-/** The widest stretch that all rows share. */
-function common(rows: Flat[][]): Flat | undefined {
+/** The widest stretch that all rows share and nothing has taken. */
+function common(rows: Flat[][], taken: Flat[]): Flat | undefined {
   let shared = rows[0] ?? []
   for (const row of rows.slice(1)) {
     shared = shared.flatMap(([a, b]) => row.map(([c, d]): Flat => [Math.max(a, c), Math.min(b, d)]).filter(([l, r]) => r > l))
   }
+  for (const [a, b] of taken) shared = shared.flatMap(([l, r]): Flat[] => (b <= l || a >= r ? [[l, r]] : ([[l, a], [b, r]] as Flat[]).filter(([x, y]) => y > x)))
   return shared.reduce<Flat | undefined>((best, s) => (!best || s[1] - s[0] > best[1] - best[0] ? s : best), undefined)
 }
 

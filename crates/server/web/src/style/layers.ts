@@ -3,7 +3,7 @@ import type { ExpressionSpecification, FilterSpecification, LayerSpecification }
 import type { Collection } from '../lib/api'
 import type { Lang } from '../lib/i18n'
 import type { Theme } from '../lib/permalink'
-import { colourOf, coloursOf, type Colours } from './colours'
+import { colourOf, coloursOf, symbolOn, type Colours } from './colours'
 import { isLine, isPoint, type Treatment } from './treatment'
 import { patternName } from './pattern'
 
@@ -27,6 +27,8 @@ const ITALIC = ['Noto Sans Italic']
 const LABELS = 1000
 /** Half of it to each side: a finger or an unsteady hand still meets a line. */
 const HIT_WIDTH = 14
+/** Streets wider than the rest by more than this factor are main ones. */
+const MAIN = 1.3
 const POLYGONS: FilterSpecification = ['match', ['geometry-type'], ['Polygon', 'MultiPolygon'], true, false]
 const LINES: FilterSpecification = ['match', ['geometry-type'], ['LineString', 'MultiLineString'], true, false]
 const POINTS: FilterSpecification = ['match', ['geometry-type'], ['Point', 'MultiPoint'], true, false]
@@ -90,7 +92,7 @@ const RECIPE: Record<Treatment['recipe'], (p: Paint) => void> = {
   parcel(p) {
     // Hairline: thin enough that a street of narrow plots stays paper and not a grey mass.
     line(p, 'line', p.colour, exponential(1.4, [15.5, 0.4], [17, 0.7], [20, 1.2]))
-    label(p, { font: REGULAR, size: stops([17, 10], [19, 12]), colour: p.colours.parcelNumber, padding: 1 })
+    label(p, { font: REGULAR, size: stops([17, 10], [19, 12]), colour: p.t.colour === 'parcel' ? p.colours.parcelNumber : p.colours.labelSoft, padding: 1 })
   },
   zone(p) {
     fill(p, p.colour, { 'fill-opacity': fade([10, 0.4], [15, 0.33], [18, 0.16]) })
@@ -103,9 +105,10 @@ const RECIPE: Record<Treatment['recipe'], (p: Paint) => void> = {
     label(p, { font: ITALIC, size: stops([15, 10.5], [18, 12]), colour: colourOf(p.t.colour, p.theme) })
   },
   boundary(p) {
-    // Neighbours share a border and both draw it: dashes of two would fill each other's gaps, so only single ones are dashed.
-    line(p, 'band', p.colour, stops([8, 1.5], [13, 3], [16, 8]), { 'line-opacity': 0.12 })
-    line(p, 'line', p.colour, stops([6, 0.4], [13, 0.6], [17, 1.4]), p.t.dash ? { 'line-dasharray': p.t.dash } : { 'line-opacity': 0.6 }, 0.1)
+    // Neighbours share a border and both draw it: what is transparent would be darker there.
+    const k = p.t.width ?? 1
+    line(p, 'band', p.colour, stops([8, 1.5 * k], [13, 3 * k], [16, 8]), { 'line-opacity': 0.12 })
+    line(p, 'line', p.colour, stops([6, 0.4 * k], [11, 0.6 * k], [13, 0.9 * k], [17, 1.5 * k]), p.t.dash ? { 'line-dasharray': p.t.dash } : {}, 0.1)
     label(p, { font: REGULAR, size: stops([8, 10.5], [13, 13.5]), spacing: 0.06, colour: colourOf(p.t.colour, p.theme), slack: 1.2 })
   },
   territory(p) {
@@ -116,14 +119,20 @@ const RECIPE: Record<Treatment['recipe'], (p: Paint) => void> = {
   street(p) {
     const factor = widthFactor(p.t)
     const widths: [number, number][] = [[10, 0.4], [12, 0.9], [13, 1.5], [14, 2.4], [15, 4], [16, 7], [18, 24], [20, 90]]
+    // In the view of the whole town the main streets carry the picture.
+    const boost: Record<number, number> = { 10: 0.9, 12: 1.9, 13: 2, 14: 1.4 }
     const zooms = (extra: (zoom: number) => number): Expression =>
-      ['interpolate', ['linear'], ['zoom'], ...widths.flatMap(([z, w]) => [z, ['+', ['*', w, factor], extra(z)]])] as unknown as Expression
-    line(p, 'casing', p.colours.streetCasing, zooms((z) => (z < 13 ? 0.6 : 1.6)), { 'line-opacity': fade([10, 0.5], [13, 1]) })
-    line(p, 'line', p.colours.street, zooms(() => 0), { 'line-opacity': fade([10, 0.8], [13, 1]) }, 0.1)
-    lineLabel(p, stops([14, 10], [16, 12], [18, 14]))
+      ['interpolate', ['linear'], ['zoom'], ...widths.flatMap(([z, w]) => [z, ['+', ['*', w, factor], ['*', ['-', factor, 1], boost[z] ?? 0], extra(z)]])] as unknown as Expression
+    const main: Expression = ['>', factor, MAIN] as unknown as Expression
+    const either = (yes: string, no: string): Expression | string => (factor === 1 ? no : (['case', main, yes, no] as unknown as Expression))
+    const sorted = factor === 1 ? {} : { 'line-sort-key': factor }
+    line(p, 'casing', either(p.colours.streetMainCasing, p.colours.streetCasing), zooms((z) => (z < 13 ? 0.8 : 1.6)), { 'line-opacity': fade([10, 0.6], [13, 1]) }, 0, sorted)
+    line(p, 'line', either(p.colours.streetMain, p.colours.street), zooms(() => 0), { 'line-opacity': fade([10, 0.85], [13, 1]) }, 0.1, sorted)
+    lineLabel(p, stops([13, 10.5], [14, 10.5], [16, 12.5], [18, 14]), factor)
   },
   pipe(p) {
-    line(p, 'casing', p.colours.halo, exponential(1.3, [12, 2], [16, 4.2], [20, 8]), { 'line-opacity': 0.75 })
+    const casing = p.t.casing ? colourOf(p.t.casing, p.theme) : undefined
+    line(p, 'casing', casing ?? p.colours.halo, casing ? exponential(1.3, [12, 1.9], [16, 4], [20, 7.4]) : exponential(1.3, [12, 2], [16, 4.2], [20, 8]), { 'line-opacity': casing ? 1 : 0.75 })
     line(p, 'line', p.colour, exponential(1.3, [12, 0.9], [16, 2.2], [20, 5]), p.t.dash ? { 'line-dasharray': p.t.dash } : {}, 0.1)
     if (p.t.flow) arrows(p)
   },
@@ -148,7 +157,7 @@ const RECIPE: Record<Treatment['recipe'], (p: Paint) => void> = {
         'icon-allow-overlap': true,
         'icon-ignore-placement': true,
       },
-      paint: { 'icon-color': p.colours.onSymbol, 'icon-opacity': fade([16.5, 0], [16.8, 1]) },
+      paint: { 'icon-color': typeof p.colour === 'string' ? symbolOn(p.colour, p.theme) : p.colours.onSymbol, 'icon-opacity': fade([16.5, 0], [16.8, 1]) },
       filter: POINTS,
     }, 0.2)
   },
@@ -191,11 +200,11 @@ function fill(p: Paint, colour: string | Expression, paint: object = {}): void {
   add(p, 'fill', { type: 'fill', paint: { 'fill-color': colour, 'fill-antialias': false, ...paint }, filter: POLYGONS })
 }
 
-function line(p: Paint, name: string, colour: string | Expression, width: Stops | Expression, paint: object = {}, lift = 0): void {
+function line(p: Paint, name: string, colour: string | Expression, width: Stops | Expression, paint: object = {}, lift = 0, layout: object = {}): void {
   const dashed = 'line-dasharray' in paint
   add(p, name, {
     type: 'line',
-    layout: { 'line-join': p.t.recipe === 'boundary' || p.t.recipe === 'territory' ? 'bevel' : 'round', 'line-cap': dashed ? 'butt' : 'round' },
+    layout: { 'line-join': 'round', 'line-cap': dashed ? 'butt' : 'round', ...layout },
     paint: { 'line-color': colour, 'line-width': isStops(width) ? interpolate(width) : width, ...paint },
     ...(p.c.geometryType === 'geometry' ? { filter: ['any', LINES, POLYGONS] } : {}),
   }, lift)
@@ -207,7 +216,7 @@ function disc(p: Paint, radius: Stops): void {
     paint: {
       'circle-radius': interpolate(radius),
       'circle-color': p.colour,
-      'circle-stroke-color': p.colours.halo,
+      'circle-stroke-color': p.t.casing ? colourOf(p.t.casing, p.theme) : p.colours.halo,
       'circle-stroke-width': interpolate(stops([13, 0.5], [16, 1.5])),
     },
     filter: POINTS,
@@ -256,14 +265,20 @@ function label(p: Paint, o: LabelOptions): void {
   }, LABELS + p.t.order / 1000)
 }
 
-function lineLabel(p: Paint, size: Stops): void {
+function lineLabel(p: Paint, size: Stops, importance: Expression | number = 1): void {
   const text = labelText(p)
   if (!text) return
+  const early = importance !== 1 && p.t.mainLabelZoom !== undefined ? Math.max(p.t.mainLabelZoom, p.t.minzoom) : undefined
+  const filters = [
+    ...(p.c.geometryType === 'geometry' ? [LINES] : []),
+    ...(early === undefined ? [] : [['any', ['>=', ['zoom'], p.t.labelZoom], ['>', importance, MAIN]]]),
+  ]
   add(p, 'label', {
     type: 'symbol',
-    minzoom: p.t.labelZoom,
+    minzoom: early ?? p.t.labelZoom,
     layout: {
       'symbol-placement': 'line',
+      ...(importance === 1 ? {} : { 'symbol-sort-key': ['-', importance] }),
       'symbol-spacing': 320,
       'text-field': text,
       'text-font': REGULAR,
@@ -271,8 +286,9 @@ function lineLabel(p: Paint, size: Stops): void {
       'text-letter-spacing': 0.03,
       'text-max-angle': 30,
     },
-    paint: { 'text-color': p.colours.labelSoft, 'text-halo-color': p.colours.halo, 'text-halo-width': 1.6 },
-    ...(p.c.geometryType === 'geometry' ? { filter: LINES } : {}),
+    // Names lie over pipes and cables: dark, in a halo that hides what is below.
+    paint: { 'text-color': p.colours.label, 'text-halo-color': p.colours.halo, 'text-halo-width': 2.5 },
+    ...(filters.length > 0 ? { filter: ['all', ...filters] } : {}),
   }, LABELS - 10)
 }
 

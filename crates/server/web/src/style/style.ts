@@ -19,6 +19,8 @@ export interface Drawn {
 export interface StyleInput {
   theme: Theme
   lang: Lang
+  /** The task, which may draw some collections differently. */
+  preset?: string | undefined
   catalogue: readonly Collection[]
   visible: ReadonlySet<string>
   drawn: Drawn
@@ -37,7 +39,7 @@ export function buildStyle(input: StyleInput): StyleSpecification {
   const sources: Record<string, SourceSpecification> = {}
   const treatments = new Map<string, Treatment>()
   for (const c of shown) {
-    treatments.set(c.id, treatmentOf(c))
+    treatments.set(c.id, treatmentOf(c, input.preset))
     sources[c.id] = sourceOf(c, origin)
   }
   sources[SELECTION] = { type: 'geojson', data: input.drawn.selection }

@@ -38,8 +38,18 @@ export interface Given {
   order?: number
   classes?: Classes[]
   widthBy?: { property: string; values: Record<string, number> }[]
-  iconBy?: { property: string; values: Record<string, string> }
+  iconBy?: { property: string; values: Record<string, string>; titles?: Record<string, Record<Lang, string>> }
+  /** Role of the line's edge, where it is not the halo. */
+  casing?: string
+  /** Factor of a border's width. */
+  width?: number
+  /** Zoom from which what `widthBy` makes wider is named. */
+  mainLabelZoom?: number
+  /** Written before the name on the map. */
+  prefix?: Record<Lang, string>
   registeredArea?: string[]
+  /** Words that people use for it, for the search of layers. */
+  aliases?: string[]
 }
 export interface Treatment extends Given {
   colour: string
@@ -55,14 +65,16 @@ export interface Preset {
   themes: string[]
   collections: string[]
   needs?: string
+  /** What this task draws differently: fields of a collection that take the place of its own. */
+  restyle?: Record<string, Partial<Given>>
 }
 
-export const presets: Preset[] = presetFile.presets
+export const presets: Preset[] = presetFile.presets as Preset[]
 export const base: { themes: string[]; collections: string[] } = presetFile.base
-export const files: Record<string, { theme: string; collections: Record<string, Given> }> = {
+export const files: Record<string, { theme: string; aliases?: string[]; collections: Record<string, Given> }> = {
   cadastre, zoning, networks, addresses, transport, boundaries,
 } as never
-const media: { id: string; match: string[]; colour: string; icon: string }[] = networks.media
+const media: { id: string; match: string[]; colour: string; icon: string; casing?: string; aliases: string[] }[] = networks.media
 
 export function isPoint(c: Collection): boolean {
   return c.geometryType.endsWith('point')
@@ -74,9 +86,10 @@ export function isLine(c: Collection): boolean {
 /** Smallest useful zoom of small things such as parcels, lamps and house numbers. */
 const ORDER = { area: 15, line: 45, point: 80 }
 
-export function treatmentOf(c: Collection): Treatment {
+export function treatmentOf(c: Collection, preset?: string): Treatment {
   const given = Object.values(files).find((f) => f.collections[c.id])?.collections[c.id]
-  const treatment = given && fits(given.recipe, c) ? given : guess(c)
+  const own = given && fits(given.recipe, c) ? given : guess(c)
+  const treatment = { ...own, ...presets.find((p) => p.id === preset)?.restyle?.[c.id] }
   const minzoom = Math.max(treatment.minzoom ?? 0, c.tiles.minzoom)
   return {
     ...treatment,
@@ -84,6 +97,7 @@ export function treatmentOf(c: Collection): Treatment {
     minzoom,
     labelZoom: Math.max(treatment.labelZoom ?? minzoom + 2, minzoom),
     order: treatment.order ?? ORDER.area,
+    aliases: [...(treatment.aliases ?? []), ...(mediumOf(c)?.aliases ?? [])],
   }
 }
 
@@ -96,15 +110,23 @@ function fits(recipe: Recipe, c: Collection): boolean {
   return true
 }
 
+function mediumOf(c: Collection) {
+  return c.theme === 'networks' ? media.find((m) => m.match.some((word) => c.id.toLowerCase().includes(word))) : undefined
+}
+
+function casingOf(medium: { casing?: string } | undefined): { casing?: string } {
+  return medium?.casing ? { casing: medium.casing } : {}
+}
+
 function guess(c: Collection): Given {
-  const medium = c.theme === 'networks' ? media.find((m) => m.match.some((word) => c.id.toLowerCase().includes(word))) : undefined
+  const medium = mediumOf(c)
   if (isPoint(c)) {
-    if (c.theme === 'networks') return { recipe: 'node', colour: medium?.colour ?? c.id, icon: medium?.icon ?? 'dot', minzoom: 14, order: 80 }
+    if (c.theme === 'networks') return { recipe: 'node', colour: medium?.colour ?? c.id, ...casingOf(medium), icon: medium?.icon ?? 'dot', minzoom: 14, order: 80 }
     if (c.theme === 'addresses') return { recipe: 'address', colour: 'address', minzoom: 17, labelZoom: 17.5, order: 90 }
     return { recipe: 'point', minzoom: dense(c, 13), labelZoom: 16, order: ORDER.point }
   }
   if (isLine(c)) {
-    if (c.theme === 'networks') return { recipe: 'pipe', colour: medium?.colour ?? c.id, minzoom: dense(c, 12), order: 72 }
+    if (c.theme === 'networks') return { recipe: 'pipe', colour: medium?.colour ?? c.id, ...casingOf(medium), minzoom: dense(c, 12), order: 72 }
     if (c.theme === 'transport') return { recipe: 'street', colour: 'street', minzoom: dense(c, 12), labelZoom: 14, order: 30 }
     if (c.theme === 'boundaries') return { recipe: 'boundary', minzoom: 0, order: 60 }
     return { recipe: 'line', minzoom: dense(c, 12), labelZoom: 15, order: ORDER.line }
@@ -128,7 +150,12 @@ export function presetLayers(id: string, catalogue: readonly Collection[]): stri
   return catalogue.filter((c) => themes.has(c.theme) || ids.has(c.id)).map((c) => c.id)
 }
 
-/** A preset can be offered when at least one collection of its own themes exists; imagery is not served yet. */
+/** A task that needs what no server has yet keeps its place in the file only. */
+export function presetOffered(preset: Preset): boolean {
+  return preset.needs === undefined
+}
+
+/** A preset is ready when at least one collection of its own themes exists; imagery is not served yet. */
 export function presetReady(preset: Preset, catalogue: readonly Collection[]): boolean {
-  return preset.needs === undefined && catalogue.some((c) => preset.themes.includes(c.theme))
+  return presetOffered(preset) && catalogue.some((c) => preset.themes.includes(c.theme))
 }
