@@ -163,6 +163,40 @@ pub(crate) async fn update(
     Ok(())
 }
 
+/// Columns that the table has, with their declared types.
+pub(crate) async fn table_columns(
+    connection: &mut SqliteConnection,
+    collection: &Collection,
+) -> Result<Vec<(String, String)>, Error> {
+    let rows = sqlx::query("SELECT name, type FROM pragma_table_info(?)")
+        .bind(collection.id.as_str())
+        .fetch_all(connection)
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .collect()
+}
+
+/// Columns that the collection's table should have and lacks: another program may have changed it.
+pub(crate) async fn missing_columns(
+    connection: &mut SqliteConnection,
+    collection: &Collection,
+) -> Result<Vec<String>, Error> {
+    let columns = table_columns(connection, collection).await?;
+    let own = [KEY, GEOMETRY].into_iter();
+    let properties = collection.schema.properties.iter().map(|p| p.name.as_str());
+    Ok(own
+        .chain(properties)
+        .filter(|name| !columns.iter().any(|c| c.0.eq_ignore_ascii_case(name)))
+        .map(str::to_owned)
+        .collect())
+}
+
+/// The declared type of a property's column.
+pub(crate) fn declared_type(property: &Property) -> &'static str {
+    column_type(property.kind)
+}
+
 pub(crate) fn table_sql(collection: &Collection) -> String {
     let columns: String = collection
         .schema

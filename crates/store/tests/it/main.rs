@@ -7,6 +7,7 @@
 )]
 
 mod edits;
+mod exports;
 mod guards;
 mod imports;
 mod reads;
