@@ -101,3 +101,20 @@ fn all_layers_of_a_geopackage_come_in_at_once() {
         .collect();
     assert_eq!(stored, [61, 403]);
 }
+
+#[test]
+fn a_report_over_the_store_or_an_input_is_refused_before_anything_is_stored() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("some.geojsonl");
+    points(&file, 1, 3);
+    let before = std::fs::read(&file).unwrap();
+    let path = file.to_string_lossy().into_owned();
+    let own = data.path().join("hromada.gpkg").to_string_lossy().into_owned();
+    for report in [path.as_str(), own.as_str()] {
+        let refused = hromada(data.path(), &["import", &path, "--report", report]);
+        assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
+    }
+    assert!(std::fs::read(&file).unwrap() == before);
+    let collections = json(data.path(), &["collections"]);
+    assert_eq!(collections["collections"].as_array().map(Vec::len), Some(0));
+}
