@@ -43,7 +43,10 @@ pub async fn export(
         Error::NotFound(Message::new("store.no-collection").with("id", collection))
     })?;
     let collection = registered.collection;
-    if let Some(column) = registry::missing_columns(&mut connection, &collection).await?.first() {
+    if let Some(column) = registry::missing_columns(&mut connection, &collection)
+        .await?
+        .first()
+    {
         // SQLite would take the quoted name of a column that is not there for a text.
         let message = Message::new("store.check-column-missing").with("column", column);
         return Err(Error::Refused(message));

@@ -128,11 +128,18 @@ fn report_target(
     let manifest = args.get_one::<PathBuf>("manifest").cloned();
     let inputs = jobs.iter().flat_map(|job| {
         let parts = SHAPEFILE_PARTS.map(|part| job.file.with_extension(part));
-        let is_shapefile = job.file.extension().is_some_and(|e| e.eq_ignore_ascii_case("shp"));
+        let is_shapefile = job
+            .file
+            .extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("shp"));
         let parts = is_shapefile.then_some(parts).into_iter().flatten();
         parts.chain([job.file.clone()])
     });
-    if manifest.into_iter().chain(inputs).any(|input| same_file(&input, &target)) {
+    if manifest
+        .into_iter()
+        .chain(inputs)
+        .any(|input| same_file(&input, &target))
+    {
         return Err(Told(Message::new("cli.report-is-input").with("file", file.display())).into());
     }
     Ok(target)

@@ -109,7 +109,11 @@ fn a_report_over_the_store_or_an_input_is_refused_before_anything_is_stored() {
     points(&file, 1, 3);
     let before = std::fs::read(&file).unwrap();
     let path = file.to_string_lossy().into_owned();
-    let own = data.path().join("hromada.gpkg").to_string_lossy().into_owned();
+    let own = data
+        .path()
+        .join("hromada.gpkg")
+        .to_string_lossy()
+        .into_owned();
     for report in [path.as_str(), own.as_str()] {
         let refused = hromada(data.path(), &["import", &path, "--report", report]);
         assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));

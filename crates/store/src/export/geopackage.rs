@@ -102,8 +102,7 @@ async fn boxes(
         let Some(wkb) = row::geometry(&found, 1)? else {
             continue;
         };
-        let header =
-            formats::wkb::check(wkb).map_err(|e| Error::Refused(e.message().clone()))?;
+        let header = formats::wkb::check(wkb).map_err(|e| Error::Refused(e.message().clone()))?;
         if let Some(envelope) = header.envelope {
             boxes.push((found.try_get(0)?, envelope));
         }

@@ -21,7 +21,11 @@ impl Store {
     /// place of a device.
     pub fn output_target(&self, path: &Path) -> Result<PathBuf, Error> {
         let target = resolved(path)?;
-        let refused = |key| Err(Error::Refused(Message::new(key).with("file", path.display())));
+        let refused = |key| {
+            Err(Error::Refused(
+                Message::new(key).with("file", path.display()),
+            ))
+        };
         match std::fs::metadata(&target) {
             Ok(found) if !found.is_file() => refused("store.target-not-file"),
             Ok(found) if self.owns(&target, Some(&found)) => refused("store.target-is-store"),

@@ -23,7 +23,12 @@ async fn an_export_over_the_stores_own_files_is_refused() {
     symlink(store::FILE_NAME, &link).unwrap();
     let hard = folder.join("hard.gpkg");
     std::fs::hard_link(fixture.store.file(), &hard).unwrap();
-    let own = ["hromada.gpkg", "hromada.gpkg-wal", "hromada.gpkg-journal", "hromada.lock"];
+    let own = [
+        "hromada.gpkg",
+        "hromada.gpkg-wal",
+        "hromada.gpkg-journal",
+        "hromada.lock",
+    ];
     let own = own.map(|name| folder.join(name));
     for file in own.iter().chain([&link, &hard]) {
         for format in FORMATS {
@@ -32,7 +37,10 @@ async fn an_export_over_the_stores_own_files_is_refused() {
         }
     }
     assert!(fixture.store.check(true).await.unwrap().is_clean());
-    assert_eq!(sqlite(&fixture.store.file(), "SELECT count(*) FROM parcels").trim(), "3");
+    assert_eq!(
+        sqlite(&fixture.store.file(), "SELECT count(*) FROM parcels").trim(),
+        "3"
+    );
 }
 
 #[tokio::test]
@@ -40,11 +48,22 @@ async fn only_regular_files_are_replaced_and_they_keep_their_rights() {
     let fixture = Fixture::with_parcels().await;
     let folder = fixture.folder.path();
     let fifo = folder.join("fifo");
-    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(&fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
     for format in FORMATS {
         for target in [folder, fifo.as_path()] {
             let refused = export(&fixture, target, format).await.unwrap_err();
-            assert_eq!(key(&refused), "store.target-not-file", "{}", target.display());
+            assert_eq!(
+                key(&refused),
+                "store.target-not-file",
+                "{}",
+                target.display()
+            );
         }
         let (real, link) = (folder.join("real"), folder.join("link"));
         std::fs::write(&real, "").unwrap();
@@ -53,7 +72,10 @@ async fn only_regular_files_are_replaced_and_they_keep_their_rights() {
         let report = export(&fixture, &link, format).await.unwrap();
         assert!(link.is_symlink());
         let found = std::fs::metadata(&real).unwrap();
-        assert_eq!((found.len(), found.permissions().mode() & 0o777), (report.bytes, 0o640));
+        assert_eq!(
+            (found.len(), found.permissions().mode() & 0o777),
+            (report.bytes, 0o640)
+        );
         std::fs::remove_file(&link).unwrap();
     }
 }
@@ -61,10 +83,17 @@ async fn only_regular_files_are_replaced_and_they_keep_their_rights() {
 #[tokio::test]
 async fn a_failed_export_leaves_no_partial_file() {
     let fixture = Fixture::with_parcels().await;
-    sqlite(&fixture.store.file(), "UPDATE parcels SET geom = x'00' WHERE fid = 2");
+    sqlite(
+        &fixture.store.file(),
+        "UPDATE parcels SET geom = x'00' WHERE fid = 2",
+    );
     let out = tempfile::tempdir().unwrap();
     for format in FORMATS {
-        assert!(export(&fixture, &out.path().join("out"), format).await.is_err());
+        assert!(
+            export(&fixture, &out.path().join("out"), format)
+                .await
+                .is_err()
+        );
         let left: Vec<_> = std::fs::read_dir(out.path()).unwrap().collect();
         assert!(left.is_empty(), "{left:?}");
     }
@@ -73,7 +102,11 @@ async fn a_failed_export_leaves_no_partial_file() {
 #[tokio::test]
 async fn an_exported_geopackage_has_the_extent_of_its_rows_and_an_r_tree() {
     let fixture = Fixture::with_parcels().await;
-    fixture.store.delete("parcels", "3", None, "test").await.unwrap();
+    fixture
+        .store
+        .delete("parcels", "3", None, "test")
+        .await
+        .unwrap();
     let file = fixture.folder.path().join("out.gpkg");
     export(&fixture, &file, Format::GeoPackage).await.unwrap();
     let extent = sqlite(&file, "SELECT round(max_x, 6) FROM gpkg_contents");
@@ -86,7 +119,11 @@ async fn an_exported_geopackage_has_the_extent_of_its_rows_and_an_r_tree() {
     let known = "SELECT extension_name, scope FROM gpkg_extensions";
     assert_eq!(sqlite(&file, known).trim(), "gpkg_rtree_index|write-only");
     let other = Fixture::new().await;
-    let report = other.store.import(&job(&file, "parcels"), &mut |_| {}).await.unwrap();
+    let report = other
+        .store
+        .import(&job(&file, "parcels"), &mut |_| {})
+        .await
+        .unwrap();
     assert_eq!(report.stored, 2);
 }
 
@@ -108,7 +145,10 @@ async fn empty_geometries_that_flatgeobuf_makes_null_are_counted() {
 async fn a_column_that_is_gone_is_no_text_of_its_name() {
     let fixture = Fixture::with_parcels().await;
     fixture.store.close().await;
-    sqlite(&fixture.store.file(), "ALTER TABLE parcels DROP COLUMN area");
+    sqlite(
+        &fixture.store.file(),
+        "ALTER TABLE parcels DROP COLUMN area",
+    );
     let store = open_for_reading(fixture.folder.path()).await;
     for format in FORMATS {
         let file = fixture.folder.path().join("out");
@@ -118,5 +158,7 @@ async fn a_column_that_is_gone_is_no_text_of_its_name() {
 }
 
 async fn open_for_reading(folder: &Path) -> store::Store {
-    store::Store::open(folder, store::Access::Read).await.unwrap()
+    store::Store::open(folder, store::Access::Read)
+        .await
+        .unwrap()
 }

@@ -9,6 +9,7 @@
 mod edits;
 mod exports;
 mod guards;
+mod ids;
 mod imports;
 mod reads;
 mod support;
