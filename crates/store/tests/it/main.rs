@@ -6,6 +6,7 @@
     reason = "a failing test stops where it fails"
 )]
 
+mod checks;
 mod edits;
 mod exports;
 mod guards;
