@@ -395,6 +395,9 @@ async fn open_source(job: &ImportJob) -> Result<Source, Error> {
     let reader = opened
         .map_err(|e| Error::Io(std::io::Error::other(e)))?
         .map_err(|e| Error::Refused(e.message().clone()))?;
+    if let Some(given) = job.crs.filter(|_| reader.says_longitude_latitude()) {
+        refuse_projected(job, given)?;
+    }
     let head = SourceHead {
         schema: reader.schema().clone(),
         geometry_type: reader.geometry_type(),
@@ -409,6 +412,20 @@ async fn open_source(job: &ImportJob) -> Result<Source, Error> {
         head,
         kind: SourceKind::File(Box::new(reader)),
     })
+}
+
+/// Columns that are called longitude and latitude hold no eastings and northings.
+fn refuse_projected(job: &ImportJob, given: Crs) -> Result<(), Error> {
+    let described = spatial::crs::describe(given).map_err(|e| Error::Invalid(e.message()))?;
+    if described.is_geographic {
+        return Ok(());
+    }
+    Err(Error::Invalid(
+        Message::new("store.crs-contradicts")
+            .with("file", job.file.display())
+            .with("found", Crs::CRS84)
+            .with("given", given),
+    ))
 }
 
 impl Source {
