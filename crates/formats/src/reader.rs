@@ -236,6 +236,11 @@ impl Reader {
         self.info.crs
     }
 
+    /// Whether the file names its coordinates longitude and latitude, whatever CRS the caller gave: the columns of a CSV.
+    pub fn says_longitude_latitude(&self) -> bool {
+        matches!(&self.source, Source::Csv(reader) if reader.is_geographic())
+    }
+
     /// Records of the file, rejected ones included; `None` when only reading tells.
     pub fn feature_count(&self) -> Option<u64> {
         self.info.feature_count

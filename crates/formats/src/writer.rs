@@ -156,6 +156,12 @@ impl Writer {
             Kind::Sequence { .. } | Kind::Csv => {}
         }
         let file = out.into_inner().map_err(|e| io(e.into_error()))?;
+        // Who might read the old file may read the new one.
+        if let Ok(old) = std::fs::metadata(&path) {
+            file.as_file()
+                .set_permissions(old.permissions())
+                .map_err(io)?;
+        }
         file.as_file().sync_all().map_err(io)?;
         let kept = file.persist(&path).map_err(|e| io(e.error))?;
         drop(kept);

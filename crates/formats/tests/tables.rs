@@ -70,7 +70,8 @@ fn geometry_as_text() {
     let layer = read(&put(&dir, "a.tsv", text)).unwrap();
     assert_eq!(layer.crs, Some(Crs::epsg(6382)));
     assert_eq!(layer.geometry_type, GeometryType::MultiPolygon);
-    assert_eq!(layer.features.len(), 2);
+    assert_eq!(layer.features.len(), 3);
+    assert_eq!(layer.features[2].geometry, None, "an empty cell");
     let rejected: Vec<_> = layer
         .rejections
         .iter()
@@ -78,11 +79,7 @@ fn geometry_as_text() {
         .collect();
     assert_eq!(
         rejected,
-        [
-            (3, "formats.ring-open"),
-            (4, "formats.no-coordinates"),
-            (5, "formats.wkt-unreadable")
-        ]
+        [(3, "formats.ring-open"), (5, "formats.wkt-unreadable")]
     );
     let text = "wkt\n\"SRID=1;POINT(1 2)\"\nPOINT(1 2)\n";
     let layer = read(&put(&dir, "b.csv", text)).unwrap();
@@ -185,4 +182,16 @@ fn packed_and_spreadsheet_files() {
         read_with(&path, &options).unwrap().column("name"),
         texts(&["Київ"])
     );
+}
+
+#[test]
+fn the_apostrophe_before_what_looks_like_a_formula_is_taken_away() {
+    let dir = folder();
+    let text = "name,n,wkt\n'=1+1,1,\n''-1,2,\n'tis,3,\n''quoted,4,\n'+380,5,POINT(1 2)\n";
+    let layer = read(&put(&dir, "a.csv", text)).unwrap();
+    assert_eq!(
+        layer.column("name"),
+        texts(&["=1+1", "'-1", "'tis", "''quoted", "+380"])
+    );
+    assert_eq!(layer.types()[1], ("n", "integer"));
 }

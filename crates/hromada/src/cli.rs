@@ -150,6 +150,22 @@ fn serve(lang: Lang) -> Command {
         )
 }
 
+/// What a manifest says for each of its collections; beside it these flags would have no effect.
+const TOLD_BY_MANIFEST: [&str; 12] = [
+    "files",
+    "collection",
+    "layer",
+    "all",
+    "id",
+    "title",
+    "theme",
+    "label",
+    "time",
+    "search",
+    "licence",
+    "attribution",
+];
+
 fn import(lang: Lang) -> Command {
     let t = |key: &'static str| Message::new(key).text(lang);
     let text = |name: &'static str, value: &'static str, key: &'static str| {
@@ -173,10 +189,11 @@ fn import(lang: Lang) -> Command {
         )
         .arg(text("collection", "ID", "cli.import-collection"))
         .arg(text("layer", "NAME", "cli.import-layer"))
-        .arg(flag("all", "cli.import-all"))
+        .arg(flag("all", "cli.import-all").conflicts_with("layer"))
         .arg(
             text("manifest", "FILE", "cli.import-manifest")
-                .value_parser(value_parser!(std::path::PathBuf)),
+                .value_parser(value_parser!(std::path::PathBuf))
+                .conflicts_with_all(TOLD_BY_MANIFEST),
         )
         .arg(flag("replace", "cli.import-replace"))
         .arg(flag("append", "cli.import-append"))

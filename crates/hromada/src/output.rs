@@ -61,12 +61,17 @@ impl Output {
         if let Some(told) = error.downcast_ref::<Told>() {
             return self.text(&told.0);
         }
-        match error
-            .downcast_ref::<store::Error>()
-            .map(|e| (e, e.message()))
-        {
-            Some((_, Some(message))) => self.text(message),
-            _ => format!("{error:#}"),
+        match error.downcast_ref::<store::Error>() {
+            Some(error) => self.store_error_text(error),
+            None => format!("{error:#}"),
+        }
+    }
+
+    /// What an error of the store says: its text for people, or its cause.
+    pub(crate) fn store_error_text(&self, error: &store::Error) -> String {
+        match error.message() {
+            Some(message) => self.text(message),
+            None => error.to_string(),
         }
     }
 

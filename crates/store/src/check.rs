@@ -1,13 +1,17 @@
 //! Check: store, change log and index agree; geometry validity; gaps and overlaps between parcels.
 
-use futures_util::TryStreamExt;
-use model::{Collection, GeometryType, Message, Theme};
-use spatial::validity::{CoverageKind, CoverageOptions};
-use sqlx::{AssertSqlSafe, Row};
+mod rows;
+mod structure;
 
-use crate::live::{self, LiveCollection};
-use crate::registry::{self, GEOMETRY, KEY, Registered, quoted};
-use crate::{Error, Store, row};
+use std::sync::Arc;
+
+use model::{Collection, Message};
+use spatial::validity::{CoverageKind, CoverageOptions};
+use sqlx::sqlite::SqliteConnection;
+use sqlx::{Row, Sqlite, Transaction};
+
+use crate::registry;
+use crate::{Error, Live, Store};
 
 /// Findings of one kind named one by one at most.
 const MAX_NAMED: usize = 100;
@@ -58,173 +62,65 @@ impl CheckReport {
 }
 
 impl Store {
-    /// Checks the whole store; `geometry` adds validity, gaps and overlaps.
+    /// Checks the whole store as it is at one moment, whoever writes meanwhile; `geometry` adds validity, gaps and overlaps.
     ///
     /// # Errors
     /// When the database can't be read at all.
     pub async fn check(&self, geometry: bool) -> Result<CheckReport, Error> {
         let mut report = CheckReport::default();
-        let mut connection = self.inner.reader.acquire().await?;
-        let lines: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(20)")
-            .fetch_all(&mut *connection)
-            .await?;
-        for line in lines.iter().filter(|line| *line != "ok") {
-            report.error(
-                None,
-                None,
-                Message::new("store.check-integrity").with("reason", line),
-            );
-        }
-        let broken = sqlx::query("PRAGMA foreign_key_check")
-            .fetch_all(&mut *connection)
-            .await?;
-        for row in &broken {
-            let table: String = row.try_get(0)?;
-            report.error(
-                None,
-                None,
-                Message::new("store.check-reference").with("table", table),
-            );
-        }
-        let changes: i64 = sqlx::query_scalar("SELECT count(*) FROM hromada_changes")
-            .fetch_one(&mut *connection)
-            .await?;
-        report.changes = changes.unsigned_abs();
-        let all = registry::all(&mut connection).await?;
-        drop(connection);
-        for registered in all {
+        let (mut transaction, live) = self.moment().await?;
+        file(&mut transaction, &mut report).await?;
+        structure::log(&mut transaction, &mut report).await?;
+        for registered in registry::all(&mut transaction).await? {
             report.collections += 1;
-            self.check_log(&registered, &mut report).await?;
-            let loaded = self.live();
-            let live = match loaded.get(registered.collection.id.as_str()) {
-                Some(live) => live.clone(),
-                None => {
-                    live::load_collection(self.inner.reader.clone(), registered.clone()).await?
-                }
-            };
-            self.check_rows(&live, geometry, &mut report).await?;
+            let live = live.get(registered.collection.id.as_str());
+            if !structure::check(&mut transaction, &registered, &mut report).await? {
+                continue;
+            }
+            rows::check(&mut transaction, &registered, live, geometry, &mut report).await?;
         }
+        transaction.commit().await?;
         Ok(report)
     }
 
-    /// Each feature's last change made or replaced it; each other feature's last change deleted it.
-    async fn check_log(
-        &self,
-        registered: &Registered,
-        report: &mut CheckReport,
-    ) -> Result<(), Error> {
-        let collection = &registered.collection;
-        let sql = format!(
-            "WITH last AS (SELECT fid, operation, max(seq) FROM hromada_changes WHERE collection = ?1 GROUP BY fid)
-             SELECT t.{KEY}, 'store.check-not-logged' FROM {table} t LEFT JOIN last USING (fid)
-               WHERE last.fid IS NULL OR last.operation = 'delete'
-             UNION ALL
-             SELECT last.fid, 'store.check-lost' FROM last LEFT JOIN {table} t USING (fid)
-               WHERE t.{KEY} IS NULL AND last.operation <> 'delete'
-             LIMIT {MAX_NAMED}",
-            table = quoted(collection.id.as_str())
-        );
-        let mut connection = self.inner.reader.acquire().await?;
-        let rows = sqlx::query(AssertSqlSafe(sql))
-            .bind(registered.n)
-            .fetch_all(&mut *connection)
+    /// A read transaction and the index that belongs to it: no write falls between the two.
+    async fn moment(&self) -> Result<(Transaction<'static, Sqlite>, Arc<Live>), Error> {
+        let writer = match &self.inner.writer {
+            Some(writer) => Some(writer.lock().await),
+            None => None,
+        };
+        let mut transaction = self.inner.reader.begin().await?;
+        // A transaction sees the file as it is at its first read.
+        sqlx::query("SELECT count(*) FROM hromada_meta")
+            .fetch_one(&mut *transaction)
             .await?;
-        for row in rows {
-            let (fid, key): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-            let key = if key == "store.check-lost" {
-                "store.check-lost"
-            } else {
-                "store.check-not-logged"
-            };
-            report.error(Some(collection), Some(fid), Message::new(key));
-        }
-        Ok(())
+        let live = match &writer {
+            Some(_) => self.live(),
+            // Without the writer here an index could only be older than the file.
+            None => Arc::default(),
+        };
+        drop(writer);
+        Ok((transaction, live))
     }
+}
 
-    async fn check_rows(
-        &self,
-        live: &LiveCollection,
-        check_geometry: bool,
-        report: &mut CheckReport,
-    ) -> Result<(), Error> {
-        let collection = &live.collection;
-        let sql = format!(
-            "SELECT {KEY}, {GEOMETRY} FROM {} ORDER BY {KEY}",
-            quoted(collection.id.as_str())
-        );
-        let mut connection = self.inner.reader.acquire().await?;
-        let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut *connection);
-        let mut count = 0_u64;
-        let mut named = 0;
-        let covers = collection.theme == Theme::Cadastre
-            && matches!(
-                collection.geometry_type,
-                GeometryType::Polygon | GeometryType::MultiPolygon
-            );
-        let mut coverage = Vec::new();
-        while let Some(found) = rows.try_next().await? {
-            count += 1;
-            let fid: i64 = found.try_get(0)?;
-            let wkb = match row::geometry(&found, 1) {
-                Ok(wkb) => wkb,
-                Err(error) => {
-                    report.error(
-                        Some(collection),
-                        Some(fid),
-                        Message::new("store.check-geometry").with("reason", error),
-                    );
-                    continue;
-                }
-            };
-            let (envelope, geometries) = live::indexed(collection, wkb)?;
-            let agrees = live.index.get(fid).is_some_and(|hit| {
-                let same = hit
-                    .geometries()
-                    .zip(&geometries)
-                    .all(|(a, b)| a.kind == b.kind && a.coords == b.coords && a.ends == b.ends);
-                hit.envelope() == envelope && hit.geometries().count() == geometries.len() && same
-            });
-            if !agrees {
-                report.error(
-                    Some(collection),
-                    Some(fid),
-                    Message::new("store.check-index"),
-                );
-            }
-            if !check_geometry {
-                continue;
-            }
-            let Some(wkb) = wkb else { continue };
-            let geometry =
-                formats::wkb::read(wkb).map_err(|e| Error::Refused(e.message().clone()))?;
-            let defects = spatial::validity::check(&geometry);
-            if let Some(defect) = defects.first() {
-                named += 1;
-                if named <= MAX_NAMED {
-                    let [x, y] = defect.location;
-                    let text = Message::new("store.invalid-geometry")
-                        .with_message("kind", defect.kind.message())
-                        .with("x", x)
-                        .with("y", y);
-                    report.flaw(collection, Some(fid), text);
-                }
-            } else if covers {
-                coverage.push((fid, row::to_wgs84(collection, wkb)?));
-            }
-        }
-        drop(rows);
-        if count != live.index.len() as u64 {
-            let text = Message::new("store.check-count")
-                .with("table", count)
-                .with("index", live.index.len());
-            report.error(Some(collection), None, text);
-        }
-        report.features += count;
-        if covers && check_geometry {
-            check_coverage(collection, coverage, report).await?;
-        }
-        Ok(())
+async fn file(connection: &mut SqliteConnection, report: &mut CheckReport) -> Result<(), Error> {
+    let lines: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(20)")
+        .fetch_all(&mut *connection)
+        .await?;
+    for line in lines.iter().filter(|line| *line != "ok") {
+        let text = Message::new("store.check-integrity").with("reason", line);
+        report.error(None, None, text);
     }
+    let broken = sqlx::query("PRAGMA foreign_key_check")
+        .fetch_all(connection)
+        .await?;
+    for row in &broken {
+        let table: String = row.try_get(0)?;
+        let text = Message::new("store.check-reference").with("table", table);
+        report.error(None, None, text);
+    }
+    Ok(())
 }
 
 async fn check_coverage(

@@ -22,6 +22,9 @@ const NETWORK_FILE_SYSTEMS: [(u64, &str); 9] = [
     (0x0bd0_0bd0, "Lustre"),
 ];
 
+/// The file whose lock the writer holds.
+pub(crate) const LOCK_NAME: &str = "hromada.lock";
+
 pub(crate) fn folder_refused(key: &'static str, folder: &Path, error: &std::io::Error) -> Error {
     Error::Refused(
         Message::new(key)
@@ -58,7 +61,7 @@ fn network_file_system(magic: u64) -> Option<&'static str> {
 /// # Errors
 /// [`Error::Refused`] naming the process that holds it.
 pub(crate) fn lock(folder: &Path) -> Result<File, Error> {
-    let path = folder.join("hromada.lock");
+    let path = folder.join(LOCK_NAME);
     let open = OpenOptions::new()
         .read(true)
         .write(true)
@@ -72,11 +75,7 @@ pub(crate) fn lock(folder: &Path) -> Result<File, Error> {
             let mut holder = String::new();
             // The number only helps the reader of the message; without it the message still stands.
             let _ = file.read_to_string(&mut holder);
-            return Err(Error::Refused(
-                Message::new("store.locked")
-                    .with("folder", folder.display())
-                    .with("pid", holder.trim()),
-            ));
+            return Err(locked(folder, holder.trim()));
         }
         Err(TryLockError::Error(e)) => {
             return Err(folder_refused("store.folder-not-writable", folder, &e));
@@ -86,6 +85,17 @@ pub(crate) fn lock(folder: &Path) -> Result<File, Error> {
     file.rewind()?;
     writeln!(file, "{}", std::process::id())?;
     Ok(file)
+}
+
+/// The holder writes its number after it has the lock, so for a moment there is none.
+fn locked(folder: &Path, pid: &str) -> Error {
+    let key = if pid.is_empty() {
+        "store.locked-by-another"
+    } else {
+        "store.locked"
+    };
+    let message = Message::new(key).with("folder", folder.display());
+    Error::Refused(message.with("pid", pid))
 }
 
 #[cfg(test)]
@@ -101,6 +111,12 @@ mod tests {
         for magic in [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630] {
             assert!(network_file_system(magic).is_none());
         }
+    }
+
+    #[test]
+    fn a_holder_without_a_number_is_another_process() {
+        let text = locked(Path::new("data"), "").to_string();
+        assert!(text.contains("another process"), "{text}");
     }
 
     #[test]

@@ -163,6 +163,40 @@ pub(crate) async fn update(
     Ok(())
 }
 
+/// Columns that the table has, with their declared types.
+pub(crate) async fn table_columns(
+    connection: &mut SqliteConnection,
+    collection: &Collection,
+) -> Result<Vec<(String, String)>, Error> {
+    let rows = sqlx::query("SELECT name, type FROM pragma_table_info(?)")
+        .bind(collection.id.as_str())
+        .fetch_all(connection)
+        .await?;
+    rows.iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .collect()
+}
+
+/// Columns that the collection's table should have and lacks: another program may have changed it.
+pub(crate) async fn missing_columns(
+    connection: &mut SqliteConnection,
+    collection: &Collection,
+) -> Result<Vec<String>, Error> {
+    let columns = table_columns(connection, collection).await?;
+    let own = [KEY, GEOMETRY].into_iter();
+    let properties = collection.schema.properties.iter().map(|p| p.name.as_str());
+    Ok(own
+        .chain(properties)
+        .filter(|name| !columns.iter().any(|c| c.0.eq_ignore_ascii_case(name)))
+        .map(str::to_owned)
+        .collect())
+}
+
+/// The declared type of a property's column.
+pub(crate) fn declared_type(property: &Property) -> &'static str {
+    column_type(property.kind)
+}
+
 pub(crate) fn table_sql(collection: &Collection) -> String {
     let columns: String = collection
         .schema
@@ -178,13 +212,29 @@ pub(crate) fn table_sql(collection: &Collection) -> String {
 }
 
 pub(crate) fn unique_index_sql(id: &CollectionId, property: &str) -> String {
-    let name = format!("hromada_{id}_{property}");
+    // A point can't be part of an id, so no two pairs of id and property make one name.
+    let name = format!("hromada_{id}.{property}");
     format!(
-        "CREATE UNIQUE INDEX IF NOT EXISTS {} ON {} ({})",
+        "CREATE UNIQUE INDEX {} ON {} ({})",
         quoted(&name),
         quoted(id.as_str()),
         quoted(property)
     )
+}
+
+/// Columns that have a unique index of their own.
+pub(crate) async fn unique_columns(
+    connection: &mut SqliteConnection,
+    collection: &Collection,
+) -> Result<Vec<String>, Error> {
+    let rows = sqlx::query(
+        "SELECT min(i.name) FROM pragma_index_list(?) AS l JOIN pragma_index_info(l.name) AS i
+         WHERE l.\"unique\" AND NOT l.partial GROUP BY l.name HAVING count(*) = 1 AND min(i.name) NOT NULL",
+    )
+    .bind(collection.id.as_str())
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 /// Column types of OGC 12-128r19 table 1.
@@ -204,11 +254,14 @@ pub(crate) fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
 }
 
-/// Whether a table of this name would meet one of the store's own or of SQLite's.
+/// Whether a table of this name would meet one of the store's own or of SQLite's, or hide a function that gives rows or
+/// a name that a query of the store uses.
 pub(crate) fn is_reserved(id: &CollectionId) -> bool {
-    ["gpkg_", "sqlite_", "rtree_", "hromada_"]
+    let id = id.as_str();
+    ["gpkg_", "sqlite_", "rtree_", "hromada_", "pragma_"]
         .iter()
-        .any(|prefix| id.as_str().starts_with(prefix))
+        .any(|prefix| id.starts_with(prefix))
+        || ["json_each", "json_tree", "last"].contains(&id)
 }
 
 /// Names that can stand beside each other as columns: SQLite compares them without case, and the key and

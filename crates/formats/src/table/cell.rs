@@ -4,6 +4,24 @@ use model::{PropertyType, Value, is_date, is_date_time};
 
 use crate::infer::Kind;
 
+/// What makes a spreadsheet take a cell for a formula when it begins with it.
+const FORMULA: [char; 6] = ['=', '+', '-', '@', '\t', '\r'];
+
+/// Whether a text gets an apostrophe when it is written: a spreadsheet would take it for a formula, and a citizen's
+/// complaint must not run in a clerk's office. Apostrophes that are there already count as the text's own, so that
+/// [`unguarded`] gives each text back.
+pub(super) fn needs_guard(text: &str) -> bool {
+    text.trim_start_matches('\'').starts_with(FORMULA)
+}
+
+/// A text without the apostrophe that writing puts before what looks like a formula.
+pub(super) fn unguarded(text: &str) -> &str {
+    match text.strip_prefix('\'') {
+        Some(rest) if needs_guard(rest) => rest,
+        _ => text,
+    }
+}
+
 /// How numbers are written in this table.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Style {
@@ -32,7 +50,7 @@ impl Style {
             return Some(Value::Null);
         }
         match kind {
-            PropertyType::Text => Some(Value::Text(text.into())),
+            PropertyType::Text => Some(Value::Text(unguarded(text).into())),
             PropertyType::Boolean => match text {
                 t if t.eq_ignore_ascii_case("true") => Some(Value::Boolean(true)),
                 t if t.eq_ignore_ascii_case("false") => Some(Value::Boolean(false)),

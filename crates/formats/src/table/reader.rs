@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicU64;
 use encoding_rs::Encoding;
 use model::{Crs, GeometryType, Message, Property, PropertyType, Schema, SourceFeature};
 
-use super::cell::Style;
+use super::cell::{Style, unguarded};
 use super::columns::Place;
 use super::split::{Row, Rows, sniff};
 use super::wkt;
@@ -100,6 +100,11 @@ impl CsvReader {
         Ok((reader, info))
     }
 
+    /// Whether the columns of the coordinates are said to be longitude and latitude.
+    pub(crate) fn is_geographic(&self) -> bool {
+        matches!(self.layout.place, Place::Xy { geographic, .. } if geographic)
+    }
+
     pub(crate) fn next(&mut self) -> Result<Option<Record>, Error> {
         if !self.rows.next(&mut self.row)? {
             return Ok(None);
@@ -125,7 +130,7 @@ impl CsvReader {
             return rejected(None, layout.wrong_count(row));
         }
         let geometry = match layout.geometry(row, &mut self.wkb, path)? {
-            Ok(_) => (layout.place != Place::None).then(|| self.wkb.clone()),
+            Ok(_) => (!self.wkb.is_empty()).then(|| self.wkb.clone()),
             Err((field, reason)) => return rejected(field, reason),
         };
         let mut properties = Vec::with_capacity(self.columns.len());
@@ -193,7 +198,8 @@ fn start(
         encoding,
     };
     for i in 0..row.count {
-        layout.header.push(layout.text(&row, i, path)?.into_owned());
+        let name = layout.text(&row, i, path)?;
+        layout.header.push(unguarded(&name).to_owned());
     }
     layout.place = Place::find(&layout.header, options, path)?;
     Ok((rows, layout))
@@ -238,7 +244,7 @@ impl Layout {
             .with("found", row.count)
     }
 
-    /// Puts the row's geometry into `wkb`; gives the SRID that a text names.
+    /// Puts the row's geometry into `wkb`, nothing where it has none; gives the SRID that a text names.
     fn geometry<'a>(
         &'a self,
         row: &Row,
@@ -246,12 +252,14 @@ impl Layout {
         path: &Path,
     ) -> Result<Result<Option<u32>, Fault<'a>>, Error> {
         let name = |column: usize| Some(self.header[column].as_str());
+        wkb.clear();
         match self.place {
             Place::None => Ok(Ok(None)),
             Place::Text(column) => {
                 let text = self.text(row, column, path)?;
+                // As an export writes a feature without geometry.
                 if text.trim().is_empty() {
-                    return Ok(Err((None, Message::new("formats.no-coordinates"))));
+                    return Ok(Ok(None));
                 }
                 let srid = wkt::read(&text, wkb).and_then(|srid| checked(wkb).map(|_| srid));
                 Ok(srid.map_err(|reason| (name(column), reason)))
@@ -269,7 +277,6 @@ impl Layout {
                     };
                     *number = value;
                 }
-                wkb.clear();
                 let mut b = Builder::new(wkb);
                 b.header(GeometryType::Point, Dims::default());
                 b.number(position[0]);
@@ -311,7 +318,7 @@ impl Found {
         let Ok(srid) = layout.geometry(row, &mut self.wkb, path)? else {
             return Ok(());
         };
-        if layout.place != Place::None {
+        if !self.wkb.is_empty() {
             self.shape.add(&self.wkb);
             let known = *self.srid.get_or_insert(srid);
             self.srids_differ |= known != srid;

@@ -2,6 +2,7 @@
 
 use model::{Feature, FeatureId, Schema, Value};
 
+use super::cell::needs_guard;
 use super::write_wkt;
 use crate::Error;
 
@@ -66,6 +67,9 @@ pub(crate) fn write_row(
         out.push(b'"');
         write_wkt(wkb, out)?;
         out.push(b'"');
+    } else if id.is_none() && schema.properties.is_empty() {
+        // An empty line is no row.
+        out.extend_from_slice(b"\"\"");
     }
     out.extend_from_slice(b"\r\n");
     Ok(())
@@ -73,10 +77,10 @@ pub(crate) fn write_row(
 
 /// A text cell. Quoted where RFC 4180 §2 asks, and when empty, so that it is not a null.
 ///
-/// A text that begins with `=`, `+`, `-`, `@`, a tab or CR gets an apostrophe before it: a spreadsheet would take it
-/// for a formula, and a citizen's complaint must not run in a clerk's office. Numbers are not texts and stay.
+/// A text that looks like a formula gets an apostrophe before it (see [`needs_guard`]), which reading takes away.
+/// Numbers are not texts and stay.
 fn put_text(out: &mut Vec<u8>, text: &str) {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    let formula = needs_guard(text);
     let quoted = text.is_empty()
         || text.contains([',', '"', '\n', '\r'])
         || text.starts_with(' ')

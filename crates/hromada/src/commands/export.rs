@@ -46,13 +46,16 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
     .await?;
     bar.finish_and_clear();
     if output.json {
-        output.result(&json!({"collection": id, "file": file.display().to_string(), "features": report.features, "bytes": report.bytes}));
+        output.result(&json!({"collection": id, "file": file.display().to_string(), "features": report.features, "bytes": report.bytes, "emptied": report.emptied}));
     } else {
         output.say(
             &Message::new("cli.exported")
                 .count(report.features)
                 .with("file", file.display()),
         );
+        if report.emptied > 0 {
+            output.say(&Message::new("cli.exported-emptied").count(report.emptied));
+        }
     }
     Ok(Outcome::Done)
 }

@@ -1,13 +1,14 @@
 //! `hromada import`.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 use formats::ReadOptions;
 use model::{CollectionId, Crs, Message, Text, Theme};
 use serde_json::{Value as Json, json};
-use store::{Access, CollectionSettings, ImportJob, ImportMode, ImportReport, Store};
+use store::{Access, CollectionSettings, Error, ImportJob, ImportMode, ImportReport, Store};
 
 use crate::output::Output;
 use crate::{Outcome, Told, cli, manifest};
@@ -18,40 +19,85 @@ const SHOWN: usize = 20;
 pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Outcome> {
     let jobs = jobs(args).await?;
     let store = Store::open(cli::data_folder(args), Access::Write).await?;
+    let report_file = match args.get_one::<PathBuf>("report") {
+        Some(file) => Some(report_target(&store, file, args, &jobs)?),
+        None => None,
+    };
     let mut reports = Vec::with_capacity(jobs.len());
+    let mut failure = None;
     for job in &jobs {
-        let label = job.collection.to_string();
-        let bar = output.progress(None, &label);
-        let imported = store
-            .import(job, &mut |progress| {
-                if bar.length().is_none()
-                    && let Some(total) = progress.total_records
-                {
-                    bar.set_length(total);
-                }
-                bar.set_position(progress.records);
-            })
-            .await;
-        bar.finish_and_clear();
-        let report = imported?;
-        if !output.json {
-            show(&report, output);
+        match import(&store, job, output).await {
+            Ok(report) => reports.push(report),
+            Err(error) => {
+                failure = Some((job, error));
+                break;
+            }
         }
-        reports.push(report);
     }
     store.close().await;
-    let all: Vec<Json> = reports.iter().map(|r| json(r, output)).collect();
-    if let Some(file) = args.get_one::<PathBuf>("report") {
-        std::fs::write(file, format!("{:#}\n", json!({"imports": all}))).map_err(|error| {
-            Told(
-                Message::new("cli.report-not-written")
-                    .with("file", file.display())
-                    .with("reason", error),
-            )
-        })?;
+    finish(&reports, failure, report_file.as_deref(), output)
+}
+
+async fn import(store: &Store, job: &ImportJob, output: &Output) -> Result<ImportReport, Error> {
+    let bar = output.progress(None, job.collection.as_str());
+    let imported = store
+        .import(job, &mut |progress| {
+            if bar.length().is_none()
+                && let Some(total) = progress.total_records
+            {
+                bar.set_length(total);
+            }
+            bar.set_position(progress.records);
+        })
+        .await;
+    bar.finish_and_clear();
+    let report = imported?;
+    if !output.json {
+        show(&report, output);
     }
+    Ok(report)
+}
+
+/// Tells what was stored, to the report file too, and then what failed: entries before a failed one are in the store.
+fn finish(
+    reports: &[ImportReport],
+    failure: Option<(&ImportJob, Error)>,
+    report_file: Option<&Path>,
+    output: &Output,
+) -> anyhow::Result<Outcome> {
+    let all: Vec<Json> = reports.iter().map(|r| json(r, output)).collect();
+    let mut result = json!({"imports": all});
+    if let Some((job, error)) = &failure {
+        result["failed"] = json!({
+            "file": job.file.display().to_string(),
+            "layer": job.layer,
+            "collection": job.collection.as_str(),
+            "error": output.store_error_text(error),
+        });
+    }
+    let written = match report_file {
+        Some(file) => write_report(file, &result),
+        None => Ok(()),
+    };
+    if let Some((job, error)) = failure {
+        if reports.is_empty() {
+            return Err(error.into());
+        }
+        let told = Message::new("cli.import-failed-at")
+            .with("collection", &job.collection)
+            .with("file", job.file.display())
+            .with("reason", output.store_error_text(&error))
+            .count(reports.len() as u64);
+        if !output.json {
+            return Err(Told(told).into());
+        }
+        result["error"] = json!(output.text(&told));
+        output.result(&result);
+        return Ok(Outcome::Failed);
+    }
+    written?;
     if output.json {
-        output.result(&json!({"imports": all}));
+        output.result(&result);
     }
     let rejected = reports.iter().any(|r| r.rejected > 0);
     Ok(if rejected {
@@ -59,6 +105,52 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
     } else {
         Outcome::Done
     })
+}
+
+fn write_report(file: &Path, report: &Json) -> anyhow::Result<()> {
+    std::fs::write(file, format!("{report:#}\n")).map_err(|error| {
+        let message = Message::new("cli.report-not-written").with("file", file.display());
+        Told(message.with("reason", error)).into()
+    })
+}
+
+/// Files that lie beside a Shapefile and are read with it.
+const SHAPEFILE_PARTS: [&str; 6] = ["shp", "dbf", "shx", "prj", "cpg", "qix"];
+
+/// Where the report goes: not over the store, nor over what is imported.
+fn report_target(
+    store: &Store,
+    file: &Path,
+    args: &ArgMatches,
+    jobs: &[ImportJob],
+) -> anyhow::Result<PathBuf> {
+    let target = store.output_target(file)?;
+    let manifest = args.get_one::<PathBuf>("manifest").cloned();
+    let inputs = jobs.iter().flat_map(|job| {
+        let parts = SHAPEFILE_PARTS.map(|part| job.file.with_extension(part));
+        let is_shapefile = job
+            .file
+            .extension()
+            .is_some_and(|e| e.eq_ignore_ascii_case("shp"));
+        let parts = is_shapefile.then_some(parts).into_iter().flatten();
+        parts.chain([job.file.clone()])
+    });
+    if manifest
+        .into_iter()
+        .chain(inputs)
+        .any(|input| same_file(&input, &target))
+    {
+        return Err(Told(Message::new("cli.report-is-input").with("file", file.display())).into());
+    }
+    Ok(target)
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    let identity = |path: &Path| {
+        let found = std::fs::metadata(path).ok()?;
+        Some((found.dev(), found.ino()))
+    };
+    identity(a).is_some_and(|a| Some(a) == identity(b))
 }
 
 async fn jobs(args: &ArgMatches) -> anyhow::Result<Vec<ImportJob>> {

@@ -18,11 +18,12 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
     let bar = output.progress(Some(options.parcels), "parcels");
     let shown = bar.clone();
     let out = options.out.clone();
-    let summary = tokio::task::spawn_blocking(move || {
+    let written = tokio::task::spawn_blocking(move || {
         sample_town::write(&options, &mut |done| shown.set_position(done))
     })
-    .await??;
+    .await;
     bar.finish_and_clear();
+    let summary = written??;
     if output.json {
         let counts: serde_json::Map<String, serde_json::Value> = summary
             .collections
@@ -32,7 +33,7 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
         output.result(&json!({"out": out.display().to_string(), "collections": counts}));
         return Ok(Outcome::Done);
     }
-    for (id, n) in &summary.collections {
+    for (id, n) in summary.collections.iter().filter(|_| !output.quiet) {
         output.line(&format!("{id:16} {n:>9}"));
     }
     output.say(&Message::new("cli.town-done").with("manifest", out.join("town.json").display()));

@@ -23,7 +23,7 @@ mod town;
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use output::Layer;
 
@@ -54,26 +54,51 @@ pub struct Summary {
 /// `progress` gets the number of parcels written so far, after each band of blocks.
 ///
 /// # Errors
-/// `InvalidInput` when the number of parcels is out of range, and errors of the file system.
+/// `InvalidInput` when the number of parcels is out of range, and errors of the file system, with the file; what was
+/// written is then removed.
 pub fn write(options: &Options, progress: &mut dyn FnMut(u64)) -> io::Result<Summary> {
     if !(1..=MAX_PARCELS).contains(&options.parcels) {
         let text = format!("parcels must be in 1..={MAX_PARCELS}");
         return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
     }
-    std::fs::create_dir_all(&options.out)?;
+    let folder_is_new = !options.out.exists();
+    std::fs::create_dir_all(&options.out).map_err(|e| at(&options.out, &e))?;
+    let mut made = Vec::new();
+    let written = write_files(options, &mut made, progress);
+    if written.is_err() {
+        // A part of a town is none; what can't be removed stays.
+        for file in &made {
+            let _ = std::fs::remove_file(file);
+        }
+        if folder_is_new {
+            let _ = std::fs::remove_dir(&options.out);
+        }
+    }
+    written
+}
+
+/// Writes the files; `made` gets each that is begun.
+fn write_files(
+    options: &Options,
+    made: &mut Vec<PathBuf>,
+    progress: &mut dyn FnMut(u64),
+) -> io::Result<Summary> {
     let mut files = Vec::with_capacity(Layer::ALL.len());
     for layer in Layer::ALL {
         let path = options.out.join(manifest::file(layer));
-        files.push(BufWriter::with_capacity(1 << 17, File::create(path)?));
+        let file = File::create(&path).map_err(|e| at(&path, &e))?;
+        files.push(BufWriter::with_capacity(1 << 17, file));
+        made.push(path);
     }
     let mut bytes = 0;
     let mut sink = |layer: Layer, line: &[u8]| {
         bytes += line.len() as u64;
-        files[layer as usize].write_all(line)
+        let written = files[layer as usize].write_all(line);
+        written.map_err(|e| at(&made[layer as usize], &e))
     };
     let (counts, area) = town::build(options.parcels, options.seed, &mut sink, progress)?;
-    for mut file in files {
-        file.flush()?;
+    for (file, path) in files.iter_mut().zip(made.iter()) {
+        file.flush().map_err(|e| at(path, &e))?;
     }
     let features: Vec<(Layer, u64)> = Layer::ALL
         .into_iter()
@@ -81,7 +106,8 @@ pub fn write(options: &Options, progress: &mut dyn FnMut(u64)) -> io::Result<Sum
         .filter(|f| f.1 > 0)
         .collect();
     let path = options.out.join("town.json");
-    std::fs::write(&path, manifest::text(&features))?;
+    made.push(path.clone());
+    std::fs::write(&path, manifest::text(&features)).map_err(|e| at(&path, &e))?;
     Ok(Summary {
         collections: features
             .into_iter()
@@ -91,4 +117,9 @@ pub fn write(options: &Options, progress: &mut dyn FnMut(u64)) -> io::Result<Sum
         area,
         manifest: path,
     })
+}
+
+/// The error with the file that it is about.
+fn at(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }

@@ -101,3 +101,118 @@ fn all_layers_of_a_geopackage_come_in_at_once() {
         .collect();
     assert_eq!(stored, [61, 403]);
 }
+
+#[test]
+fn a_report_over_the_store_or_an_input_is_refused_before_anything_is_stored() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("some.geojsonl");
+    points(&file, 1, 3);
+    let before = std::fs::read(&file).unwrap();
+    let path = file.to_string_lossy().into_owned();
+    let own = data
+        .path()
+        .join("hromada.gpkg")
+        .to_string_lossy()
+        .into_owned();
+    for report in [path.as_str(), own.as_str()] {
+        let refused = hromada(data.path(), &["import", &path, "--report", report]);
+        assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
+    }
+    assert!(std::fs::read(&file).unwrap() == before);
+    let collections = json(data.path(), &["collections"]);
+    assert_eq!(collections["collections"].as_array().map(Vec::len), Some(0));
+}
+
+#[test]
+fn flags_that_a_manifest_would_ignore_are_a_usage_error() {
+    let data = tempfile::tempdir().unwrap();
+    for flag in [
+        "collection",
+        "layer",
+        "id",
+        "title",
+        "label",
+        "time",
+        "search",
+        "licence",
+        "attribution",
+    ] {
+        let flag = format!("--{flag}");
+        let output = hromada(
+            data.path(),
+            &["import", "--manifest", "town.json", &flag, "x"],
+        );
+        assert_eq!(output.status.code(), Some(2), "{flag}: {}", text(&output));
+    }
+    let all = hromada(data.path(), &["import", "--manifest", "town.json", "--all"]);
+    assert_eq!(all.status.code(), Some(2));
+}
+
+#[test]
+fn a_manifest_that_fails_half_way_tells_what_is_stored() {
+    let data = tempfile::tempdir().unwrap();
+    points(&data.path().join("some.geojsonl"), 1, 3);
+    let manifest = data.path().join("manifest.json");
+    let entries = r#"{"version":1,"collections":[
+        {"file":"some.geojsonl","collection":"first"},{"file":"missing.geojsonl","collection":"second"}]}"#;
+    std::fs::write(&manifest, entries).unwrap();
+    let (manifest, report) = (manifest.to_string_lossy(), data.path().join("report.json"));
+    let args = [
+        "import",
+        "--manifest",
+        &manifest,
+        "--replace",
+        "--json",
+        "--report",
+    ];
+    let output = hromada(
+        data.path(),
+        &[&args[..], &[&report.to_string_lossy()]].concat(),
+    );
+    assert_eq!(output.status.code(), Some(1));
+    let told: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let written: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(&report).unwrap()).unwrap();
+    for json in [&told, &written] {
+        assert_eq!(json["imports"][0]["collection"], "first", "{json:#}");
+        assert_eq!(json["imports"][0]["stored"], 3);
+        assert_eq!(json["failed"]["collection"], "second");
+    }
+    let shown = text(&hromada(data.path(), &args[..4]));
+    assert!(shown.contains("\"second\""), "{shown}");
+    assert!(
+        shown.contains("The 1 collection before it is stored"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn a_three_dimensional_crs_is_imported_without_a_panic() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("wells.csv");
+    std::fs::write(&file, "n,wkt\n1,POINT Z (24.7 48.9 300)\n").unwrap();
+    let output = import(data.path(), &file, "wells", &["--crs", "EPSG:4979"]);
+    assert!(!text(&output).contains("panicked"), "{}", text(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+}
+
+#[test]
+fn a_town_that_finds_the_disk_full_names_the_file_and_leaves_none() {
+    let data = tempfile::tempdir().unwrap();
+    let out = data.path().join("town");
+    std::fs::create_dir(&out).unwrap();
+    std::os::unix::fs::symlink("/dev/full", out.join("parcels.geojsonl")).unwrap();
+    let path = out.to_string_lossy();
+    let full = hromada(
+        data.path(),
+        &["sample-town", "--parcels", "100", "--out", &path],
+    );
+    assert_eq!(full.status.code(), Some(1));
+    assert!(text(&full).contains("parcels.geojsonl"), "{}", text(&full));
+    assert_eq!(std::fs::read_dir(&out).unwrap().count(), 0);
+    let quiet = hromada(
+        data.path(),
+        &["-q", "sample-town", "--parcels", "100", "--out", &path],
+    );
+    assert_eq!((quiet.status.code(), text(&quiet).as_str()), (Some(0), ""));
+}

@@ -41,7 +41,7 @@ pub fn describe(crs: Crs) -> Result<CrsInfo, Error> {
         let area_of_use = area(&definition.proj);
         let accuracy = area_of_use.as_ref().and_then(|area| accuracy(crs, area));
         Ok(CrsInfo {
-            wkt: wkt(&definition.proj)?,
+            wkt: wkt(&definition)?,
             name: definition.name,
             unit: definition.unit,
             is_geographic: definition.is_geographic,
@@ -59,6 +59,8 @@ pub(super) struct Definition {
     /// Whether the definition has northing or latitude before easting or longitude.
     pub(super) y_first: bool,
     pub(super) unit: String,
+    /// Whether WKT of OGC 01-009 can hold it: that knows neither a third axis nor derivation.
+    has_wkt1: bool,
 }
 
 impl Definition {
@@ -90,6 +92,10 @@ impl Definition {
         Ok(Self {
             name: json["name"].as_str().unwrap_or_default().to_owned(),
             is_geographic: horizontal["type"] == "GeographicCRS",
+            has_wkt1: axes.len() == 2
+                && !horizontal["type"]
+                    .as_str()
+                    .is_some_and(|kind| kind.starts_with("Derived")),
             y_first: is_y_first(first, second),
             unit,
             proj,
@@ -135,13 +141,19 @@ fn area(proj: &Proj) -> Option<Area> {
     })
 }
 
-fn wkt(proj: &Proj) -> Result<String, Error> {
+fn wkt(definition: &Definition) -> Result<String, Error> {
     let wkt = |version| {
         guarded(|| {
-            proj.as_wkt(Some(version), None)
+            definition
+                .proj
+                .as_wkt(Some(version), None)
                 .map_err(|_not_utf8| failed())
         })
     };
+    if !definition.has_wkt1 {
+        // Asked for a form that there is not, the binding panics.
+        return wkt(WktVersion::Wkt2_2019);
+    }
     wkt(WktVersion::Wkt1_Gdal).or_else(|_no_form| wkt(WktVersion::Wkt2_2019))
 }
 

@@ -29,6 +29,8 @@ pub(crate) struct Layer {
     sql: String,
     schema: Schema,
     has_key: bool,
+    /// Of its geometries, by the file's own table.
+    srs_id: i64,
     file: String,
 }
 
@@ -64,7 +66,7 @@ pub(crate) async fn open(file: &Path, layer: Option<&str>) -> Result<(SourceHead
         return Err(Error::Refused(message.with("layers", names())));
     };
     let described = sqlx::query(
-        "SELECT g.column_name, g.geometry_type_name, g.z, g.m, s.organization, s.organization_coordsys_id
+        "SELECT g.column_name, g.geometry_type_name, g.z, g.m, s.organization, s.organization_coordsys_id, g.srs_id
          FROM gpkg_geometry_columns g LEFT JOIN gpkg_spatial_ref_sys s USING (srs_id) WHERE g.table_name = ?",
     )
     .bind(&chosen.name)
@@ -79,6 +81,7 @@ pub(crate) async fn open(file: &Path, layer: Option<&str>) -> Result<(SourceHead
     );
     let organization: Option<String> = described.try_get(4).ok();
     let code: Option<i64> = described.try_get_unchecked(5).ok();
+    let srs_id: i64 = described.try_get_unchecked(6).unwrap_or(0);
     let columns = sqlx::query("SELECT name, type, pk FROM pragma_table_info(?)")
         .bind(&chosen.name)
         .fetch_all(&mut connection)
@@ -143,6 +146,7 @@ pub(crate) async fn open(file: &Path, layer: Option<&str>) -> Result<(SourceHead
         sql,
         schema,
         has_key: key.is_some(),
+        srs_id,
         file: file.display().to_string(),
     };
     Ok((head, layer))
@@ -156,6 +160,7 @@ impl Layer {
             sql: String::new(),
             schema: Schema::default(),
             has_key: false,
+            srs_id: 0,
             file: String::new(),
         }
     }
@@ -188,6 +193,11 @@ impl Layer {
         Ok(())
     }
 
+    /// Whether a geometry's own number does not contradict the layer's; 0 and -1 stand for "not defined".
+    fn agrees(&self, srs_id: i32) -> bool {
+        i64::from(srs_id) == self.srs_id || matches!(srs_id, 0 | -1)
+    }
+
     fn record(&self, record: u64, row: &SqliteRow) -> Result<Record, Error> {
         let id = if self.has_key {
             row.try_get_unchecked::<Option<i64>, _>(0)?
@@ -207,6 +217,10 @@ impl Layer {
             None
         } else if raw.type_info().name() == "BLOB" {
             match formats::gpkg::strip(row.try_get_unchecked(1)?) {
+                Ok((_, found)) if !self.agrees(found) => {
+                    let reason = Message::new("store.srs-differs").with("found", found);
+                    return reject(None, reason.with("declared", self.srs_id));
+                }
                 Ok((wkb, _)) => Some(wkb.to_vec()),
                 Err(error) => return reject(None, error.message().clone()),
             }
@@ -216,12 +230,8 @@ impl Layer {
         let mut properties = Vec::with_capacity(self.schema.properties.len());
         for (i, property) in self.schema.properties.iter().enumerate() {
             match typed(row, i + 2, property.kind)? {
-                Some(value) => properties.push(value),
-                None => {
-                    let reason =
-                        Message::new("store.value-type").with("type", property.kind.name());
-                    return reject(Some(&property.name), reason);
-                }
+                Ok(value) => properties.push(value),
+                Err(reason) => return reject(Some(&property.name), reason),
             }
         }
         Ok(Record::Feature(SourceFeature {
@@ -233,11 +243,23 @@ impl Layer {
     }
 }
 
-/// A value in the declared type; `None` when the file holds another that can't be it without loss.
-fn typed(row: &SqliteRow, column: usize, kind: PropertyType) -> Result<Option<Value>, Error> {
+/// A value in the declared type, or why it can't be it: the file holds another that would lose something.
+fn typed(
+    row: &SqliteRow,
+    column: usize,
+    kind: PropertyType,
+) -> Result<Result<Value, Message>, Error> {
+    let other_type = || Message::new("store.value-type").with("type", kind.name());
     let raw = row.try_get_raw(column)?;
     if raw.is_null() {
-        return Ok(Some(Value::Null));
+        return Ok(Ok(Value::Null));
+    }
+    if raw.type_info().name() == "TEXT" {
+        // SQLite stores any bytes as text.
+        let bytes: &[u8] = row.try_get_unchecked(column)?;
+        if std::str::from_utf8(bytes).is_err() {
+            return Ok(Err(Message::new("store.text-not-utf8")));
+        }
     }
     let value = match (raw.type_info().name(), kind) {
         ("INTEGER" | "BOOLEAN", PropertyType::Boolean) => {
@@ -254,14 +276,14 @@ fn typed(row: &SqliteRow, column: usize, kind: PropertyType) -> Result<Option<Va
             if exact {
                 Value::Integer(x as i64)
             } else {
-                return Ok(None);
+                return Ok(Err(other_type()));
             }
         }
         ("REAL", PropertyType::Text) => {
             Value::Text(row.try_get_unchecked::<f64, _>(column)?.to_string().into())
         }
         ("REAL", _) => Value::Real(row.try_get_unchecked(column)?),
-        ("BLOB", _) => return Ok(None),
+        ("BLOB", _) => return Ok(Err(other_type())),
         (_, PropertyType::DateTime) => {
             let text: &str = row.try_get_unchecked(column)?;
             Value::Text(
@@ -272,7 +294,11 @@ fn typed(row: &SqliteRow, column: usize, kind: PropertyType) -> Result<Option<Va
         }
         _ => Value::Text(row.try_get_unchecked::<&str, _>(column)?.into()),
     };
-    Ok(kind.accepts(&value).then_some(value))
+    Ok(if kind.accepts(&value) {
+        Ok(value)
+    } else {
+        Err(other_type())
+    })
 }
 
 /// Column types of OGC 12-128r19 table 1, and those that other programs write.

@@ -19,21 +19,33 @@ const MAX_PARAMETERS: usize = 32_766;
 /// Rows of an insert statement at most: beyond this a longer statement gains nothing.
 const MAX_ROWS: usize = 128;
 
+/// Records without an id wait under keys from here on until all ids of the file are known; no source gives such a key
+/// (see `MAX_ID` of `prepare`).
+const WAITING: i64 = -(1 << 60);
+
 pub(crate) struct Loader {
     registered: Registered,
     mode: ImportMode,
     actor: String,
     /// The column whose value tells two records of one feature.
     unique: Option<Unique>,
+    /// Whether the table holds other columns to be unique too: then rows go one by one, so that one that can't be
+    /// stored is named and takes no other with it.
+    other_unique: bool,
     rows_per_statement: usize,
     /// The greatest key before the import; new keys are greater unless the source gives them.
     before: i64,
+    /// Whether the source has given a key.
+    has_keys: bool,
+    /// The last key that a record without an id waits under, counted from [`WAITING`].
+    waiting: i64,
     envelope: Option<Envelope>,
     types: HashSet<(GeometryType, bool, bool)>,
     kept_extent: bool,
 }
 
 struct Unique {
+    name: String,
     column: String,
     position: usize,
 }
@@ -77,21 +89,7 @@ impl Loader {
                         .collect();
                     return Err(Error::Invalid(message.with("known", names.join(", "))));
                 }
-                let sql = registry::unique_index_sql(&collection.id, property);
-                sqlx::raw_sql(AssertSqlSafe(sql))
-                    .execute(&mut *connection)
-                    .await
-                    .map_err(|e| {
-                        let unique = e
-                            .as_database_error()
-                            .is_some_and(sqlx::error::DatabaseError::is_unique_violation);
-                        if unique {
-                            return Error::Invalid(
-                                Message::new("store.upsert-not-unique").with("property", property),
-                            );
-                        }
-                        Error::from(e)
-                    })?;
+                make_unique(connection, collection, property).await?;
                 Some(property.clone())
             }
             _ => collection.id_property.clone(),
@@ -99,6 +97,7 @@ impl Loader {
         let unique = unique_property.and_then(|name| {
             collection.schema.position(&name).map(|position| Unique {
                 column: quoted(&name),
+                name,
                 position,
             })
         });
@@ -110,8 +109,18 @@ impl Loader {
             .fetch_one(&mut *connection)
             .await?;
         let parameters = collection.schema.properties.len() + 2;
+        let name = unique.as_ref().map(|u: &Unique| u.name.as_str());
+        let columns = registry::unique_columns(connection, collection).await?;
+        let other_unique = columns
+            .iter()
+            .chain(&collection.id_property)
+            .any(|column| Some(column.as_str()) != name);
+        let rows = (MAX_PARAMETERS / parameters).clamp(1, MAX_ROWS);
         Ok(Self {
-            rows_per_statement: (MAX_PARAMETERS / parameters).clamp(1, MAX_ROWS),
+            rows_per_statement: if other_unique { 1 } else { rows },
+            other_unique,
+            has_keys: false,
+            waiting: 0,
             registered,
             mode: job.mode.clone(),
             actor: job.actor.clone(),
@@ -139,6 +148,8 @@ impl Loader {
         report.out_of_range += batch.out_of_range;
         report.at_zero += batch.at_zero;
         report.without_geometry += batch.without_geometry;
+        report.from_ewkb += batch.from_ewkb;
+        report.lost_z += batch.lost_z;
         batch.rejections.into_iter().for_each(|r| report.reject(r));
         batch
             .invalid
@@ -160,13 +171,13 @@ impl Loader {
     }
 
     async fn insert(
-        &self,
+        &mut self,
         connection: &mut SqliteConnection,
-        chunk: Vec<Prepared>,
+        mut chunk: Vec<Prepared>,
         report: &mut ImportReport,
     ) -> Result<(), Error> {
-        let has_keys = chunk.iter().any(|row| row.fid.is_some());
-        if !has_keys && self.unique.is_none() {
+        self.give_keys(connection, &mut chunk).await?;
+        if !self.has_keys && self.unique.is_none() && !self.other_unique {
             report.stored += chunk.len() as u64;
             let sql = self.insert_sql(chunk.len(), "");
             sqlx::query_with(AssertSqlSafe(sql), arguments(chunk)?)
@@ -205,13 +216,91 @@ impl Loader {
         Ok(())
     }
 
+    /// Gives records without an id keys that no id of the file can have, as soon as the file has given one: SQLite
+    /// would give them keys that later records name.
+    async fn give_keys(
+        &mut self,
+        connection: &mut SqliteConnection,
+        chunk: &mut [Prepared],
+    ) -> Result<(), Error> {
+        let creates = matches!(self.mode, ImportMode::Create | ImportMode::Replace);
+        if !creates || !(self.has_keys || chunk.iter().any(|row| row.fid.is_some())) {
+            return Ok(());
+        }
+        if !self.has_keys {
+            self.has_keys = true;
+            // All that is stored so far came without ids.
+            let table = quoted(self.collection().id.as_str());
+            let sql = format!("UPDATE {table} SET {KEY} = {KEY} + ?");
+            sqlx::query(AssertSqlSafe(sql))
+                .bind(WAITING)
+                .execute(&mut *connection)
+                .await?;
+            let sql = format!("SELECT coalesce(max({KEY}) - ?, 0) FROM {table}");
+            self.waiting = sqlx::query_scalar(AssertSqlSafe(sql))
+                .bind(WAITING)
+                .fetch_one(&mut *connection)
+                .await?;
+        }
+        for row in chunk.iter_mut().filter(|row| row.fid.is_none()) {
+            self.waiting += 1;
+            row.fid = Some(WAITING + self.waiting);
+        }
+        Ok(())
+    }
+
+    /// Gives the records that wait their keys: in their order, after all others.
+    async fn settle_keys(&self, connection: &mut SqliteConnection) -> Result<(), Error> {
+        if self.waiting == 0 {
+            return Ok(());
+        }
+        let id = self.collection().id.as_str();
+        let table = quoted(id);
+        let last = WAITING + self.waiting;
+        let sql = format!("SELECT coalesce(min({KEY}), 0) FROM {table} WHERE {KEY} <= ?");
+        let first: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(last)
+            .fetch_one(&mut *connection)
+            .await?;
+        let sql = format!(
+            "SELECT max(coalesce((SELECT max({KEY}) FROM {table}), 0),
+                        coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0))"
+        );
+        let greatest: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
+            .bind(id)
+            .fetch_one(&mut *connection)
+            .await?;
+        let greatest = greatest.max(0);
+        let sql = format!("UPDATE {table} SET {KEY} = {KEY} - ? + ? WHERE {KEY} <= ?");
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(first)
+            .bind(greatest + 1)
+            .bind(last)
+            .execute(&mut *connection)
+            .await?;
+        // Only inserts move the counter by themselves.
+        let sql = format!(
+            "UPDATE sqlite_sequence SET seq = max(seq, (SELECT max({KEY}) FROM {table})) WHERE name = ?"
+        );
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(id)
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+
     fn reject_duplicate(&self, record: u64, id: &Id, report: &mut ImportReport) {
         report.duplicate_ids += 1;
         let field = self
             .unique
             .as_ref()
             .map(|u| self.collection().schema.properties[u.position].name.clone());
-        let reason = Message::new("store.duplicate-id").with("id", &id.0);
+        let key = if id.0.is_empty() {
+            "store.duplicate-value"
+        } else {
+            "store.duplicate-id"
+        };
+        let reason = Message::new(key).with("id", &id.0);
         report.reject(Rejection {
             record,
             field,
@@ -249,70 +338,220 @@ impl Loader {
         let Some(unique) = &self.unique else {
             return Ok(());
         };
-        let collection = self.collection();
-        let table = quoted(collection.id.as_str());
         // A statement may touch a row once only, so a second record of one id in the chunk is a duplicate.
         let mut seen = HashSet::new();
         let mut rows = Vec::with_capacity(chunk.len());
         for row in chunk {
             let id = self.id(&row);
             if row.values[unique.position] == Value::Null {
-                let name = collection.schema.properties[unique.position].name.clone();
-                let reason = Message::new("store.id-missing").with("property", &name);
-                report.reject(Rejection {
-                    record: row.record,
-                    field: Some(name),
-                    reason,
-                });
+                report.reject(id_missing(row.record, &unique.name));
             } else if seen.insert(id.clone()) {
-                rows.push(Prepared { fid: None, ..row });
+                rows.push(row);
             } else {
                 self.reject_duplicate(row.record, &id, report);
             }
+        }
+        if self.other_unique {
+            for row in rows {
+                self.upsert_one(connection, unique, row, report).await?;
+            }
+            return Ok(());
         }
         if rows.is_empty() {
             return Ok(());
         }
         let marks = vec!["?"; rows.len()].join(", ");
         let known = format!("{} IN ({marks})", unique.column);
+        let ids: Vec<Value> = rows
+            .iter()
+            .map(|row| row.values[unique.position].clone())
+            .collect();
         let sql = format!("{} AND {known}", self.log_sql("replace", true));
         let mut query = sqlx::query(AssertSqlSafe(sql))
             .bind(self.actor.clone())
             .bind(self.registered.n);
-        for prepared in &rows {
-            query = row::bound(query, &prepared.values[unique.position]);
+        for id in &ids {
+            query = row::bound(query, id);
         }
         let replaced = query.execute(&mut *connection).await?.rows_affected();
-        let sets: Vec<String> = std::iter::once(GEOMETRY.to_owned())
-            .chain(collection.schema.properties.iter().map(|p| quoted(&p.name)))
-            .map(|column| format!("{column} = excluded.{column}"))
-            .collect();
-        let tail = format!(
-            " ON CONFLICT ({}) DO UPDATE SET {}",
-            unique.column,
-            sets.join(", ")
-        );
+        let sets = self.columns().map(|c| format!("{c} = excluded.{c}"));
+        let sets = sets.collect::<Vec<_>>().join(", ");
+        let mut tail = format!(" ON CONFLICT ({}) DO UPDATE SET {sets}", unique.column);
+        if rows.iter().any(|row| row.fid.is_some()) {
+            // An integer id is the key too, so both clauses mean one row.
+            tail += &format!(" ON CONFLICT ({KEY}) DO UPDATE SET {sets}");
+        }
         let count = rows.len() as u64;
         let sql = self.insert_sql(rows.len(), &tail);
         sqlx::query_with(AssertSqlSafe(sql), arguments(rows)?)
             .execute(&mut *connection)
             .await?;
-        // What is new has no change yet.
         let sql = format!(
-            "{} AND NOT EXISTS (SELECT 1 FROM hromada_changes c WHERE c.collection = ? AND c.fid = {table}.{KEY})
-             AND {KEY} > ?",
-            self.log_sql("create", false)
+            "{} AND {known} AND {}",
+            self.log_sql("create", false),
+            self.unlogged_sql()
         );
-        sqlx::query(AssertSqlSafe(sql))
+        let mut query = sqlx::query(AssertSqlSafe(sql))
             .bind(self.actor.clone())
-            .bind(self.registered.n)
-            .bind(self.registered.n)
-            .bind(self.before)
-            .execute(connection)
-            .await?;
+            .bind(self.registered.n);
+        for id in &ids {
+            query = row::bound(query, id);
+        }
+        query.execute(connection).await?;
         report.stored += count;
         report.replaced += replaced;
         Ok(())
+    }
+
+    /// Upserts one record of a collection that has other unique columns; one that meets another feature in them, or would
+    /// change a feature's id, is rejected.
+    async fn upsert_one(
+        &self,
+        connection: &mut SqliteConnection,
+        unique: &Unique,
+        prepared: Prepared,
+        report: &mut ImportReport,
+    ) -> Result<(), Error> {
+        let (record, id) = (prepared.record, self.feature_id(&prepared));
+        let existing = self.existing(connection, unique, &prepared).await?;
+        if let Some((_, old)) = &existing
+            && *old != id
+        {
+            let reason = Message::new("store.id-changed").with("id", &old.0);
+            report.reject(Rejection {
+                record,
+                field: self.collection().id_property.clone(),
+                reason,
+            });
+            return Ok(());
+        }
+        sqlx::raw_sql("SAVEPOINT hromada_record")
+            .execute(&mut *connection)
+            .await?;
+        let written = match &existing {
+            Some((fid, _)) => self.update(connection, *fid, prepared).await,
+            None => self.create(connection, prepared).await,
+        };
+        let end = match written {
+            Ok(()) => "RELEASE hromada_record",
+            Err(_) => "ROLLBACK TO hromada_record; RELEASE hromada_record",
+        };
+        sqlx::raw_sql(end).execute(connection).await?;
+        match written {
+            Ok(()) => {
+                report.stored += 1;
+                report.replaced += u64::from(existing.is_some());
+                Ok(())
+            }
+            Err(Error::Database(e)) if is_unique_violation(&e) => {
+                report.duplicate_ids += 1;
+                let reason = Message::new("store.duplicate-value").with("id", &id.0);
+                report.reject(Rejection {
+                    record,
+                    field: None,
+                    reason,
+                });
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Key and id of the feature that a record would replace.
+    async fn existing(
+        &self,
+        connection: &mut SqliteConnection,
+        unique: &Unique,
+        prepared: &Prepared,
+    ) -> Result<Option<(i64, Id)>, Error> {
+        let collection = self.collection();
+        let id = collection.id_property.as_deref().map(quoted);
+        let sql = format!(
+            "SELECT {KEY}, {} FROM {} WHERE {} = ?",
+            id.as_deref().unwrap_or("NULL"),
+            quoted(collection.id.as_str()),
+            unique.column
+        );
+        let query = sqlx::query(AssertSqlSafe(sql));
+        let found = row::bound(query, &prepared.values[unique.position])
+            .fetch_optional(connection)
+            .await?;
+        found
+            .map(|row| {
+                let id = row::value(&row, 1, model::PropertyType::Text)?;
+                Ok((row.try_get(0)?, Id::of(&id)))
+            })
+            .transpose()
+    }
+
+    /// The value of the id property; empty where the key is the id.
+    fn feature_id(&self, prepared: &Prepared) -> Id {
+        let collection = self.collection();
+        let name = collection.id_property.as_ref();
+        let position = name.and_then(|name| collection.schema.position(name));
+        Id::of(position.map_or(&Value::Null, |at| &prepared.values[at]))
+    }
+
+    async fn update(
+        &self,
+        connection: &mut SqliteConnection,
+        fid: i64,
+        prepared: Prepared,
+    ) -> Result<(), Error> {
+        let sql = format!("{} AND {KEY} = ?", self.log_sql("replace", true));
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(self.actor.clone())
+            .bind(self.registered.n)
+            .bind(fid)
+            .execute(&mut *connection)
+            .await?;
+        let sets: Vec<String> = self.columns().map(|c| format!("{c} = ?")).collect();
+        let table = quoted(self.collection().id.as_str());
+        let sql = format!("UPDATE {table} SET {} WHERE {KEY} = ?", sets.join(", "));
+        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(prepared.blob);
+        for value in &prepared.values {
+            query = row::bound(query, value);
+        }
+        query.bind(fid).execute(connection).await?;
+        Ok(())
+    }
+
+    async fn create(
+        &self,
+        connection: &mut SqliteConnection,
+        prepared: Prepared,
+    ) -> Result<(), Error> {
+        let sql = self.insert_sql(1, &format!(" RETURNING {KEY}"));
+        let row = sqlx::query_with(AssertSqlSafe(sql), arguments(vec![prepared])?)
+            .fetch_one(&mut *connection)
+            .await?;
+        let fid: i64 = row.try_get(0)?;
+        let sql = format!("{} AND {KEY} = ?", self.log_sql("create", false));
+        sqlx::query(AssertSqlSafe(sql))
+            .bind(self.actor.clone())
+            .bind(self.registered.n)
+            .bind(fid)
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+
+    /// The columns of a record beside its key.
+    fn columns(&self) -> impl Iterator<Item = String> {
+        let properties = &self.collection().schema.properties;
+        std::iter::once(GEOMETRY.to_owned()).chain(properties.iter().map(|p| quoted(&p.name)))
+    }
+
+    /// Whether a row's last change is none or a deletion, that is, whether it is new. The names in it are such that no
+    /// collection can have.
+    fn unlogged_sql(&self) -> String {
+        format!(
+            "coalesce((SELECT hromada_x.operation FROM hromada_changes AS hromada_x
+               WHERE hromada_x.collection = {} AND hromada_x.fid = {}.{KEY}
+               ORDER BY hromada_x.seq DESC LIMIT 1), 'delete') = 'delete'",
+            self.registered.n,
+            quoted(self.collection().id.as_str())
+        )
     }
 
     /// Logs features of the table; conditions are added with AND. Parameters: actor, collection number.
@@ -324,27 +563,25 @@ impl Loader {
     pub(crate) async fn finish(
         mut self,
         connection: &mut SqliteConnection,
-        report: &mut ImportReport,
     ) -> Result<Collection, Error> {
         let n = self.registered.n;
         match self.mode {
             ImportMode::Upsert(_) => {}
             ImportMode::Append => {
-                let sql = format!("{} AND {KEY} > ?", self.log_sql("create", false));
                 let sql = format!(
-                    "{sql} OR NOT EXISTS (SELECT 1 FROM hromada_changes c WHERE c.collection = ? AND c.fid = {}.{KEY})",
-                    quoted(self.collection().id.as_str())
+                    "{} AND ({KEY} > ? OR {})",
+                    self.log_sql("create", false),
+                    self.unlogged_sql()
                 );
-                let query = sqlx::query(AssertSqlSafe(sql))
+                sqlx::query(AssertSqlSafe(sql))
                     .bind(self.actor.clone())
-                    .bind(n);
-                query
-                    .bind(self.before)
                     .bind(n)
+                    .bind(self.before)
                     .execute(&mut *connection)
                     .await?;
             }
             ImportMode::Create | ImportMode::Replace => {
+                self.settle_keys(connection).await?;
                 let sql = self.log_sql("create", false);
                 sqlx::query(AssertSqlSafe(sql))
                     .bind(self.actor.clone())
@@ -353,17 +590,13 @@ impl Loader {
                     .await?;
             }
         }
-        self.describe_geometry(connection, report).await?;
+        self.describe_geometry(connection).await?;
         self.write_extent(connection).await?;
         Ok(self.registered.collection)
     }
 
     /// Makes the declared geometry type that of the records: one type when all have it, else any.
-    async fn describe_geometry(
-        &mut self,
-        connection: &mut SqliteConnection,
-        _report: &mut ImportReport,
-    ) -> Result<(), Error> {
+    async fn describe_geometry(&mut self, connection: &mut SqliteConnection) -> Result<(), Error> {
         if self.types.is_empty() {
             return Ok(());
         }
@@ -438,6 +671,40 @@ impl Id {
             Value::Real(x) => x.to_string(),
             Value::Text(t) => t.to_string(),
         })
+    }
+}
+
+fn id_missing(record: u64, property: &str) -> Rejection {
+    Rejection {
+        record,
+        field: Some(property.to_owned()),
+        reason: Message::new("store.id-missing").with("property", property),
+    }
+}
+
+fn is_unique_violation(error: &sqlx::Error) -> bool {
+    let error = error.as_database_error();
+    error.is_some_and(sqlx::error::DatabaseError::is_unique_violation)
+}
+
+/// Makes the database hold a property's values to be unique, where it does not already.
+async fn make_unique(
+    connection: &mut SqliteConnection,
+    collection: &Collection,
+    property: &str,
+) -> Result<(), Error> {
+    let known = registry::unique_columns(connection, collection).await?;
+    if known.iter().any(|column| column == property) {
+        return Ok(());
+    }
+    let sql = registry::unique_index_sql(&collection.id, property);
+    let made = sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await;
+    match made {
+        Ok(_) => Ok(()),
+        Err(e) if is_unique_violation(&e) => Err(Error::Invalid(
+            Message::new("store.upsert-not-unique").with("property", property),
+        )),
+        Err(e) => Err(e.into()),
     }
 }
 

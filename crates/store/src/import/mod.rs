@@ -15,7 +15,7 @@ use model::{
 use tokio::sync::mpsc;
 
 use crate::registry::{self, MAX_PROPERTIES, Registered};
-use crate::{Error, Store};
+use crate::{Error, Live, Store};
 
 pub use geopackage::SourceLayer;
 use load::Loader;
@@ -154,8 +154,7 @@ impl Store {
             ..Progress::default()
         };
         let mut batches = source.start(preparer);
-        while let Some(batch) = batches.recv().await {
-            let batch: Batch = batch?;
+        while let Some(batch) = batches.next().await? {
             let read = Progress {
                 records: batch.last_record,
                 bytes: batch.bytes_read,
@@ -164,19 +163,44 @@ impl Store {
             loader.write(&mut transaction, batch, &mut report).await?;
             progress(read);
         }
-        let collection = loader.finish(&mut transaction, &mut report).await?;
-        report.collection = collection;
+        report.collection = loader.finish(&mut transaction).await?;
+        report.conclude();
         self.commit(transaction).await?;
-        // What was loaded is in the file itself at once, so the log does not stay as large as the import.
-        sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(writer.connection()?)
-            .await?;
-        drop(writer);
-        if self.live().get(job.collection.as_str()).is_some() || !self.live().collections.is_empty()
-        {
-            self.load().await?;
+        // From here on everything is stored, whatever follows.
+        if let Err(error) = self.follow(&mut writer, &job.collection).await {
+            tracing::error!(%error, collection = %job.collection, "the import is stored, but what follows failed");
         }
         Ok(report)
+    }
+
+    /// After a committed import: what was loaded is in the file itself at once, so the log does not stay as large as the
+    /// import, and the live index shows it. The caller holds the writer, so no edit falls between.
+    async fn follow(
+        &self,
+        writer: &mut crate::sqlite::Writer,
+        collection: &CollectionId,
+    ) -> Result<(), Error> {
+        let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
+            .execute(writer.connection()?)
+            .await;
+        if let Err(error) = checkpoint {
+            tracing::warn!(%error, "the log was not written back into the file; it is at the next checkpoint");
+        }
+        let live = self.live();
+        if !live.loaded && live.collections.is_empty() {
+            return Ok(());
+        }
+        let mut connection = self.inner.reader.acquire().await?;
+        let registered = registry::find(&mut connection, collection).await?;
+        drop(connection);
+        let Some(registered) = registered else {
+            return Ok(());
+        };
+        let loaded = crate::live::load_collection(self.inner.reader.clone(), registered).await?;
+        let mut live = Live::clone(&live);
+        live.collections.insert(collection.as_str().into(), loaded);
+        self.inner.live.store(std::sync::Arc::new(live));
+        Ok(())
     }
 }
 
@@ -371,6 +395,9 @@ async fn open_source(job: &ImportJob) -> Result<Source, Error> {
     let reader = opened
         .map_err(|e| Error::Io(std::io::Error::other(e)))?
         .map_err(|e| Error::Refused(e.message().clone()))?;
+    if let Some(given) = job.crs.filter(|_| reader.says_longitude_latitude()) {
+        refuse_projected(job, given)?;
+    }
     let head = SourceHead {
         schema: reader.schema().clone(),
         geometry_type: reader.geometry_type(),
@@ -387,28 +414,66 @@ async fn open_source(job: &ImportJob) -> Result<Source, Error> {
     })
 }
 
+/// Columns that are called longitude and latitude hold no eastings and northings.
+fn refuse_projected(job: &ImportJob, given: Crs) -> Result<(), Error> {
+    let described = spatial::crs::describe(given).map_err(|e| Error::Invalid(e.message()))?;
+    if described.is_geographic {
+        return Ok(());
+    }
+    Err(Error::Invalid(
+        Message::new("store.crs-contradicts")
+            .with("file", job.file.display())
+            .with("found", Crs::CRS84)
+            .with("given", given),
+    ))
+}
+
 impl Source {
     /// Reads and prepares on other threads; ends early when the receiver is dropped.
-    fn start(&mut self, preparer: Preparer) -> mpsc::Receiver<Result<Batch, Error>> {
+    fn start(&mut self, preparer: Preparer) -> Batches {
         let (sender, receiver) = mpsc::channel(BATCHES_IN_FLIGHT);
         let kind = std::mem::replace(
             &mut self.kind,
             SourceKind::GeoPackage(geopackage::Layer::spent()),
         );
-        match kind {
+        let reading = match kind {
             SourceKind::File(reader) => {
-                tokio::task::spawn_blocking(move || read_file(*reader, preparer, &sender));
+                tokio::task::spawn_blocking(move || read_file(*reader, preparer, &sender))
             }
-            SourceKind::GeoPackage(layer) => {
-                tokio::spawn(async move {
-                    if let Err(error) = layer.read(preparer, &sender).await {
-                        // A receiver that is gone has met an error of its own.
-                        let _ = sender.send(Err(error)).await;
-                    }
-                });
-            }
+            SourceKind::GeoPackage(layer) => tokio::spawn(async move {
+                if let Err(error) = layer.read(preparer, &sender).await {
+                    // A receiver that is gone has met an error of its own.
+                    let _ = sender.send(Err(error)).await;
+                }
+            }),
+        };
+        Batches {
+            receiver,
+            reading: Some(reading),
         }
-        receiver
+    }
+}
+
+/// The batches of a source that is being read.
+struct Batches {
+    receiver: mpsc::Receiver<Result<Batch, Error>>,
+    reading: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl Batches {
+    /// The next batch; `None` only when the reading side has come to its own end: the channel of one that panicked ends
+    /// as well, and half a file must not pass for a whole one.
+    async fn next(&mut self) -> Result<Option<Batch>, Error> {
+        if let Some(batch) = self.receiver.recv().await {
+            return batch.map(Some);
+        }
+        if let Some(reading) = self.reading.take() {
+            reading.await.map_err(|error| {
+                tracing::error!(%error, "reading the source failed");
+                Error::Refused(Message::new("store.reading-failed"))
+            })?;
+        }
+        Ok(None)
     }
 }
 
@@ -432,4 +497,25 @@ fn read_file(
         }
     }
     let _ = sender.blocking_send(Ok(preparer.rest(reader.bytes_read())));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_panics_is_no_end_of_the_source() {
+        let (sender, receiver) = mpsc::channel(1);
+        let reading = tokio::spawn(async move {
+            sender.send(Ok(Batch::default())).await.ok();
+            panic!("a defect in a reader");
+        });
+        let mut batches = Batches {
+            receiver,
+            reading: Some(reading),
+        };
+        assert!(batches.next().await.unwrap().is_some());
+        let error = batches.next().await.map(|_| ()).unwrap_err();
+        assert_eq!(error.message().unwrap().key(), "store.reading-failed");
+    }
 }

@@ -16,6 +16,10 @@ pub(crate) const BATCH_ROWS: usize = 512;
 /// A batch ends earlier when its geometries reach this, in bytes, so that huge features keep memory flat.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
+/// Greatest integer id: beyond 2^53 - 1 programs that read JSON numbers as doubles take two ids for one
+/// (RFC 8259 §6), and a key near 2^63 would leave no room for new ones.
+const MAX_ID: u64 = (1 << 53) - 1;
+
 /// A checked record, ready to be stored.
 pub(crate) struct Prepared {
     pub(crate) record: u64,
@@ -40,6 +44,10 @@ pub(crate) struct Batch {
     pub(crate) out_of_range: u64,
     pub(crate) at_zero: u64,
     pub(crate) without_geometry: u64,
+    /// Geometries that came as EWKB and are stored as ISO WKB.
+    pub(crate) from_ewkb: u64,
+    /// Repaired geometries that had Z or M, which repair can't keep.
+    pub(crate) lost_z: u64,
     /// Around the rows' geometries, in the storage CRS.
     pub(crate) envelope: Option<Envelope>,
     /// Which geometry types came, with their Z and M.
@@ -53,6 +61,8 @@ pub(crate) struct Preparer {
     from_source: Vec<Option<usize>>,
     /// Position of the integer id property whose value is the key.
     key: Option<usize>,
+    /// Position of an id property of another type.
+    id: Option<usize>,
     keep_source_ids: bool,
     repair: bool,
     strict: bool,
@@ -95,6 +105,7 @@ impl Preparer {
             collection: collection.clone(),
             from_source,
             key,
+            id: id.filter(|_| key.is_none()),
             keep_source_ids: creates && id.is_none(),
             repair: job.repair,
             strict: job.strict,
@@ -153,20 +164,7 @@ impl Preparer {
             }
             values.push(comparable(property.kind, value));
         }
-        let fid = match (self.key, &feature.id) {
-            (Some(position), _) => match values[position] {
-                Value::Integer(key) => Some(key),
-                _ => {
-                    let name = &self.collection.schema.properties[position].name;
-                    return Err((
-                        Some(name.clone()),
-                        Message::new("store.id-missing").with("property", name),
-                    ));
-                }
-            },
-            (None, Some(SourceId::Integer(key))) if self.keep_source_ids => Some(*key),
-            _ => None,
-        };
+        let fid = self.key(&values, feature.id.as_ref())?;
         let blob = match feature.geometry {
             Some(wkb) => Some(
                 self.geometry(feature.record, wkb)
@@ -185,8 +183,58 @@ impl Preparer {
         })
     }
 
+    /// The key that the record's id gives; a record without the id that its collection asks for is turned away, since
+    /// nobody could name it.
+    fn key(
+        &self,
+        values: &[Value],
+        source: Option<&SourceId>,
+    ) -> Result<Option<i64>, (Option<String>, Message)> {
+        let name = |at: usize| self.collection.schema.properties[at].name.clone();
+        let missing = |at: usize| {
+            let reason = Message::new("store.id-missing").with("property", name(at));
+            (Some(name(at)), reason)
+        };
+        if let Some(at) = self.id {
+            let is_empty = matches!(&values[at], Value::Text(text) if text.is_empty());
+            if is_empty || values[at] == Value::Null {
+                return Err(missing(at));
+            }
+        }
+        let key = match (self.key, source) {
+            (Some(at), _) => match values[at] {
+                Value::Integer(key) => key,
+                _ => return Err(missing(at)),
+            },
+            (None, Some(SourceId::Integer(key))) if self.keep_source_ids => *key,
+            _ => return Ok(None),
+        };
+        if key.unsigned_abs() > MAX_ID {
+            let reason = Message::new("store.id-too-large")
+                .with("id", key)
+                .with("limit", MAX_ID);
+            return Err((self.key.map(name), reason));
+        }
+        Ok(Some(key))
+    }
+
     fn geometry(&mut self, record: u64, mut wkb: Vec<u8>) -> Result<Vec<u8>, Message> {
         let mut header = formats::wkb::check(&wkb).map_err(|e| e.message().clone())?;
+        if let Some(srid) = header.srid
+            && srid != 0
+            && srid != self.collection.storage_crs.code()
+        {
+            return Err(Message::new("store.srs-differs")
+                .with("found", srid)
+                .with("declared", self.collection.storage_crs.code()));
+        }
+        if header.extended {
+            // GeoPackage holds ISO WKB (OGC 12-128r19 §2.1.3); only the form changes, not a number.
+            let mut iso = Vec::with_capacity(wkb.len());
+            formats::wkb::to_iso(&wkb, &mut iso).map_err(|e| e.message().clone())?;
+            wkb = iso;
+            self.batch.from_ewkb += 1;
+        }
         if header.empty {
             self.batch.without_geometry += 1;
         }
@@ -222,6 +270,7 @@ impl Preparer {
                 }
             }
             if polygonal && let Some(repaired) = self.valid(record, &geometry)? {
+                self.batch.lost_z += u64::from(header.has_z || header.has_m);
                 wkb.clear();
                 formats::wkb::write(&repaired, &mut wkb);
                 header = formats::wkb::check(&wkb).map_err(|e| e.message().clone())?;

@@ -37,6 +37,10 @@ pub struct ImportReport {
     /// Records at exactly 0, 0, stored as given.
     pub at_zero: u64,
     pub without_geometry: u64,
+    /// Geometries that came as EWKB and are stored as ISO WKB, the numbers as given.
+    pub from_ewkb: u64,
+    /// Repaired geometries that lost their Z or M.
+    pub lost_z: u64,
     /// Widened types, renamed properties and the like.
     pub notes: Vec<Message>,
     /// Invalid parts by kind.
@@ -72,8 +76,22 @@ impl ImportReport {
             out_of_range: 0,
             at_zero: 0,
             without_geometry: 0,
+            from_ewkb: 0,
+            lost_z: 0,
             notes: notes.to_vec(),
             invalid_kinds: BTreeMap::new(),
+        }
+    }
+
+    /// Adds the notes that only the end of the reading can tell.
+    pub(crate) fn conclude(&mut self) {
+        for (key, count) in [
+            ("store.note-ewkb", self.from_ewkb),
+            ("store.note-lost-z", self.lost_z),
+        ] {
+            if count > 0 {
+                self.notes.push(Message::new(key).count(count));
+            }
         }
     }
 

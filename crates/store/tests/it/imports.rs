@@ -299,3 +299,72 @@ async fn reserved_names_are_refused() {
         );
     }
 }
+
+#[tokio::test]
+async fn columns_called_longitude_and_latitude_are_in_no_projected_crs() {
+    let fixture = Fixture::new().await;
+    let csv = fixture.file("wells.csv", "name,lon,lat\na,24.7,48.9\n");
+    let mut from = job(&csv, "wells");
+    from.crs = Some(model::Crs::epsg(6382));
+    from.read.crs = from.crs;
+    let refused = fixture.store.import(&from, &mut |_| {}).await;
+    assert_eq!(key(&refused.unwrap_err()), "store.crs-contradicts");
+    // Longitude and latitude of another datum are still that.
+    from.crs = Some(model::Crs::epsg(4258));
+    from.read.crs = from.crs;
+    assert_eq!(
+        fixture
+            .store
+            .import(&from, &mut |_| {})
+            .await
+            .unwrap()
+            .stored,
+        1
+    );
+}
+
+#[tokio::test]
+async fn csv_gives_back_texts_and_features_without_geometry() {
+    let fixture = Fixture::new().await;
+    let texts = ["=1+1", "'=1", "''-2", "-3", "'plain", "+380", "\\ttab"];
+    let features: Vec<String> = texts
+        .iter()
+        .map(|text| feature("null", &format!(r#""name":"{text}","n":1"#)))
+        .chain([feature(
+            &square(24.0, 48.0, 0.1),
+            r#""name":"square","n":2"#,
+        )])
+        .collect();
+    fixture
+        .import(&collection(&features), |_| {})
+        .await
+        .unwrap();
+    let file = fixture.folder.path().join("out.csv");
+    store::export(&fixture.store, "parcels", &file, Format::Csv, &mut |_| {})
+        .await
+        .unwrap();
+    let other = Fixture::new().await;
+    let mut from = job(&file, "parcels");
+    from.crs = Some(model::Crs::CRS84);
+    from.read.crs = from.crs;
+    let report = other.store.import(&from, &mut |_| {}).await.unwrap();
+    assert_eq!((report.stored, report.without_geometry), (8, 7));
+    let dump = "SELECT name, n, hex(geom) FROM parcels ORDER BY fid";
+    assert_eq!(
+        sqlite(&other.store.file(), dump),
+        sqlite(&fixture.store.file(), dump)
+    );
+}
+
+#[tokio::test]
+async fn repair_says_that_it_takes_heights_away() {
+    let fixture = Fixture::new().await;
+    let bow_tie = r#"{"type":"Polygon","coordinates":[[[0,0,5],[1,1,5],[1,0,5],[0,1,5],[0,0,5]]]}"#;
+    let source = collection(&[feature(bow_tie, r#""name":"bow tie""#)]);
+    let report = fixture
+        .import(&source, |job| job.repair = true)
+        .await
+        .unwrap();
+    assert_eq!((report.repaired, report.lost_z), (1, 1));
+    assert!(report.notes.iter().any(|n| n.key() == "store.note-lost-z"));
+}

@@ -6,8 +6,11 @@
     reason = "a failing test stops where it fails"
 )]
 
+mod checks;
 mod edits;
+mod exports;
 mod guards;
+mod ids;
 mod imports;
 mod reads;
 mod support;

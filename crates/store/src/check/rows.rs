@@ -1,0 +1,247 @@
+//! The rows of a collection: each can be read, has values of its columns' types, and is in the index as it is.
+
+use futures_util::TryStreamExt;
+use geo_types::Geometry;
+use model::{Collection, Envelope, GeometryType, Message, Property, Theme};
+use spatial::index::{Builder, Snapshot};
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
+use sqlx::{AssertSqlSafe, Row, TypeInfo, ValueRef};
+
+use super::{CheckReport, MAX_NAMED, check_coverage};
+use crate::live::{self, LiveCollection};
+use crate::registry::{self, GEOMETRY, KEY, Registered, quoted};
+use crate::{Error, row};
+
+pub(super) async fn check(
+    connection: &mut SqliteConnection,
+    registered: &Registered,
+    live: Option<&LiveCollection>,
+    geometry: bool,
+    report: &mut CheckReport,
+) -> Result<(), Error> {
+    let collection = &registered.collection;
+    let missing = registry::missing_columns(connection, collection).await?;
+    if missing.iter().any(|column| column == GEOMETRY) {
+        return Ok(());
+    }
+    let index = match live {
+        Some(live) => live.index.clone(),
+        None => built(connection, collection).await?,
+    };
+    // A column that is not there would be read as a text of its name.
+    let properties: Vec<&Property> = collection
+        .schema
+        .properties
+        .iter()
+        .filter(|p| !missing.contains(&p.name))
+        .collect();
+    let mut sql = format!("SELECT {KEY}, {GEOMETRY}");
+    for property in &properties {
+        sql.push_str(", ");
+        sql.push_str(&quoted(&property.name));
+    }
+    let sql = format!(
+        "{sql} FROM {} ORDER BY {KEY}",
+        quoted(collection.id.as_str())
+    );
+    let mut rows = Rows {
+        collection,
+        index,
+        properties,
+        check_geometry: geometry,
+        covers: collection.theme == Theme::Cadastre
+            && matches!(
+                collection.geometry_type,
+                GeometryType::Polygon | GeometryType::MultiPolygon
+            ),
+        count: 0,
+        invalid: 0,
+        extent: None,
+        coverage: Vec::new(),
+    };
+    let mut found = sqlx::query(AssertSqlSafe(sql)).fetch(&mut *connection);
+    while let Some(row) = found.try_next().await? {
+        rows.check(&row, report)?;
+    }
+    drop(found);
+    rows.finish(connection, report).await
+}
+
+/// The index of the rows that can be read, as a start of the server would make it.
+async fn built(
+    connection: &mut SqliteConnection,
+    collection: &Collection,
+) -> Result<Snapshot, Error> {
+    let sql = format!(
+        "SELECT {KEY}, {GEOMETRY} FROM {} ORDER BY {KEY}",
+        quoted(collection.id.as_str())
+    );
+    let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(connection);
+    let mut builder = Builder::new(0, &[]);
+    while let Some(found) = rows.try_next().await? {
+        let indexed = row::geometry(&found, 1).and_then(|wkb| live::indexed(collection, wkb));
+        // The other pass names the row.
+        let Ok((envelope, geometries)) = indexed else {
+            continue;
+        };
+        builder
+            .push(found.try_get(0)?, envelope, &geometries, &[])
+            .map_err(live::index_failed)?;
+    }
+    drop(rows);
+    tokio::task::spawn_blocking(move || builder.finish())
+        .await
+        .map_err(|e| Error::Io(std::io::Error::other(e)))
+}
+
+struct Rows<'a> {
+    collection: &'a Collection,
+    index: Snapshot,
+    /// Those whose columns are there, in the order of the query.
+    properties: Vec<&'a Property>,
+    check_geometry: bool,
+    covers: bool,
+    count: u64,
+    invalid: usize,
+    /// Around the rows, in the storage CRS.
+    extent: Option<Envelope>,
+    coverage: Vec<(i64, Geometry<f64>)>,
+}
+
+impl Rows<'_> {
+    fn check(&mut self, found: &SqliteRow, report: &mut CheckReport) -> Result<(), Error> {
+        self.count += 1;
+        let fid: i64 = found.try_get(0)?;
+        self.values(fid, found, report)?;
+        let raw = found.try_get_raw(1)?;
+        let is_blob = raw.is_null() || raw.type_info().name() == "BLOB";
+        if !is_blob {
+            let text = Message::new("store.geometry-not-blob");
+            report.error(Some(self.collection), Some(fid), text);
+            return Ok(());
+        }
+        let read =
+            row::geometry(found, 1).and_then(|wkb| Ok((wkb, live::indexed(self.collection, wkb)?)));
+        let (wkb, (envelope, geometries)) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                let text = Message::new("store.check-geometry").with("reason", error);
+                report.error(Some(self.collection), Some(fid), text);
+                return Ok(());
+            }
+        };
+        let agrees = self.index.get(fid).is_some_and(|hit| {
+            let same = hit
+                .geometries()
+                .zip(&geometries)
+                .all(|(a, b)| a.kind == b.kind && a.coords == b.coords && a.ends == b.ends);
+            hit.envelope() == envelope && hit.geometries().count() == geometries.len() && same
+        });
+        if !agrees {
+            let text = Message::new("store.check-index");
+            report.error(Some(self.collection), Some(fid), text);
+        }
+        if let Some(wkb) = wkb {
+            self.geometry(fid, wkb, report);
+        }
+        Ok(())
+    }
+
+    /// Each value has the type of its column.
+    fn values(&self, fid: i64, found: &SqliteRow, report: &mut CheckReport) -> Result<(), Error> {
+        for (i, property) in self.properties.iter().enumerate() {
+            let is_blob = found.try_get_raw(i + 2)?.type_info().name() == "BLOB";
+            let value = row::value(found, i + 2, property.kind);
+            let fits = !is_blob && value.is_ok_and(|value| property.kind.accepts(&value));
+            if !fits {
+                let text = Message::new("store.check-value")
+                    .with("property", &property.name)
+                    .with("type", property.kind.name());
+                report.error(Some(self.collection), Some(fid), text);
+            }
+        }
+        Ok(())
+    }
+
+    fn geometry(&mut self, fid: i64, wkb: &[u8], report: &mut CheckReport) {
+        let read = formats::wkb::check(wkb).and_then(|h| Ok((h, formats::wkb::read(wkb)?)));
+        let (header, geometry) = match read {
+            Ok(read) => read,
+            Err(error) => {
+                let text = Message::new("store.check-geometry").with("reason", error);
+                report.error(Some(self.collection), Some(fid), text);
+                return;
+            }
+        };
+        if let Some(envelope) = header.envelope {
+            self.extent = Some(self.extent.map_or(envelope, |e| e.union(envelope)));
+        }
+        if !self.check_geometry {
+            return;
+        }
+        if let Some(defect) = spatial::validity::check(&geometry).first() {
+            self.invalid += 1;
+            if self.invalid <= MAX_NAMED {
+                let [x, y] = defect.location;
+                let text = Message::new("store.invalid-geometry")
+                    .with_message("kind", defect.kind.message())
+                    .with("x", x)
+                    .with("y", y);
+                report.flaw(self.collection, Some(fid), text);
+            }
+        } else if self.covers
+            // It was shown in longitude/latitude for the index already.
+            && let Ok(shown) = row::to_wgs84(self.collection, wkb)
+        {
+            self.coverage.push((fid, shown));
+        }
+    }
+
+    async fn finish(
+        self,
+        connection: &mut SqliteConnection,
+        report: &mut CheckReport,
+    ) -> Result<(), Error> {
+        let collection = self.collection;
+        if self.count != self.index.len() as u64 {
+            let text = Message::new("store.check-count")
+                .with("table", self.count)
+                .with("index", self.index.len());
+            report.error(Some(collection), None, text);
+        }
+        report.features += self.count;
+        if let Some(extent) = self.extent
+            && !registered_extent(connection, collection)
+                .await?
+                .is_some_and(|known| known.union(extent) == known)
+        {
+            // Other programs zoom to it; nothing that is served comes from it.
+            report.flaw(collection, None, Message::new("store.check-extent"));
+        }
+        if self.covers && self.check_geometry {
+            check_coverage(collection, self.coverage, report).await?;
+        }
+        Ok(())
+    }
+}
+
+/// The extent that `gpkg_contents` gives; `None` also when the row is not there, which is a finding of its own.
+async fn registered_extent(
+    connection: &mut SqliteConnection,
+    collection: &Collection,
+) -> Result<Option<Envelope>, Error> {
+    let row =
+        sqlx::query("SELECT min_x, min_y, max_x, max_y FROM gpkg_contents WHERE table_name = ?")
+            .bind(collection.id.as_str())
+            .fetch_optional(connection)
+            .await?;
+    let Some(row) = row else { return Ok(None) };
+    let number = |i: usize| row.try_get::<Option<f64>, _>(i).ok().flatten();
+    Ok(match [0, 1, 2, 3].map(number) {
+        [Some(w), Some(s), Some(e), Some(n)] => Some(Envelope {
+            min: [w, s],
+            max: [e, n],
+        }),
+        _ => None,
+    })
+}
