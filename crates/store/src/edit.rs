@@ -132,10 +132,12 @@ impl Store {
         actor: &str,
     ) -> Result<(Written, Edit), Error> {
         let mut transaction = writer
-            .connection()?
+            .connection()
+            .await
+            .map_err(|e| self.judged(e))?
             .begin_with("BEGIN IMMEDIATE")
             .await
-            .map_err(|e| self.judge(e))?;
+            .map_err(|e| self.judged(e.into()))?;
         let change = Change { live, actor };
         let done = match intent {
             Intent::Create(draft) => change.create(&mut transaction, draft).await,
@@ -150,12 +152,11 @@ impl Store {
                 Ok(done)
             }
             Err(error) => {
-                // The statement failed before the commit: nothing of it stays.
-                transaction.rollback().await.map_err(|e| self.judge(e))?;
-                if let Error::Database(inner) = &error
-                    && Error::is_io(inner)
-                {
-                    self.stop();
+                let error = self.judged(error);
+                // The statement failed before the commit: nothing of it stays. SQLite may have rolled back already,
+                // and then this fails; the writer looks before it takes the connection again.
+                if let Err(rollback) = transaction.rollback().await {
+                    tracing::warn!(error = %rollback, "there was nothing to roll back");
                 }
                 Err(error)
             }
@@ -179,12 +180,14 @@ impl Store {
     }
 
     /// An I/O error stops writes, since nothing written before it can be trusted to be on disk.
-    fn judge(&self, error: sqlx::Error) -> Error {
-        if Error::is_io(&error) {
-            tracing::error!(%error, "the disk failed");
-            return Error::Stopped(self.stop());
+    fn judged(&self, error: Error) -> Error {
+        match error {
+            Error::Database(inner) if Error::is_io(&inner) => {
+                tracing::error!(error = %inner, "the disk failed");
+                Error::Stopped(self.stop())
+            }
+            other => other,
         }
-        Error::from(error)
     }
 
     fn stop(&self) -> Message {

@@ -140,7 +140,7 @@ impl Store {
         if let Some(reason) = self.stopped() {
             return Err(Error::Stopped(reason));
         }
-        let connection = writer.connection()?;
+        let connection = writer.connection().await?;
         let mut transaction = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await?;
         let existing = registry::find(&mut transaction, &job.collection).await?;
         let target = target(job, &source.head, existing)?;
@@ -169,7 +169,7 @@ impl Store {
         self.commit(transaction).await?;
         // What was loaded is in the file itself at once, so the log does not stay as large as the import.
         sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(writer.connection()?)
+            .execute(writer.connection().await?)
             .await?;
         drop(writer);
         if self.live().get(job.collection.as_str()).is_some() || !self.live().collections.is_empty()
