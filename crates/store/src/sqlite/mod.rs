@@ -1,5 +1,7 @@
 //! The embedded store: opening the GeoPackage file and its connections.
 
+mod epoch;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -159,7 +161,7 @@ async fn opened(folder: &Path, path: &Path, access: Access) -> Result<Opened, Er
         .disable_statement_logging();
     let mut writer = None;
     if access == Access::Write {
-        writer = Some(first_writer(&options, path, exists).await?);
+        writer = Some(first_writer(&options, folder, path, exists).await?);
     }
     let options = options.read_only(access == Access::Read);
     // Looked at once before the pool, which tries again and again and at last tells only that time ran out.
@@ -179,6 +181,7 @@ async fn opened(folder: &Path, path: &Path, access: Access) -> Result<Opened, Er
 /// The writer of a file that is made here when it is absent.
 async fn first_writer(
     options: &SqliteConnectOptions,
+    folder: &Path,
     path: &Path,
     exists: bool,
 ) -> Result<Writer, Error> {
@@ -196,6 +199,7 @@ async fn first_writer(
     }
     refuse_foreign_tables(connection, path, Access::Write).await?;
     make_wal(connection).await?;
+    epoch::settle(connection, folder).await?;
     Ok(writer)
 }
 
