@@ -7,7 +7,7 @@ use tokio::sync::Semaphore;
 
 use crate::Options;
 use crate::cache::TileCache;
-use crate::limits::{MAX_BODIES, MAX_REQUESTS};
+use crate::limits::{BODY_ROOM, MAX_REQUESTS};
 use crate::metrics::Metrics;
 use crate::openapi::Definition;
 use crate::problem::Problem;
@@ -26,8 +26,8 @@ pub(crate) struct Inner {
     pub(crate) definition: Definition,
     /// Requests in progress.
     pub(crate) requests: Semaphore,
-    /// Request bodies in memory.
-    pub(crate) bodies: Semaphore,
+    /// Request bodies in memory, in kibibytes.
+    pub(crate) bodies: Arc<Semaphore>,
     /// CPU work off the reactor: as many at once as there are cores.
     pub(crate) workers: Arc<Semaphore>,
     pub(crate) cores: usize,
@@ -50,7 +50,7 @@ impl App {
             metrics: Metrics::new(),
             definition: Definition::default(),
             requests: Semaphore::new(MAX_REQUESTS),
-            bodies: Semaphore::new(MAX_BODIES),
+            bodies: Arc::new(Semaphore::new(BODY_ROOM)),
             workers: Arc::new(Semaphore::new(cores)),
             cores,
         };

@@ -90,6 +90,11 @@ pub(crate) fn has_if_match(request: &HeaderMap) -> bool {
     request.contains_key(IF_MATCH)
 }
 
+/// Whether `If-Match` asks only that there is something, in whatever version.
+pub(crate) fn takes_any(request: &HeaderMap) -> bool {
+    tags(request, &IF_MATCH).any(|tag| tag == "*")
+}
+
 /// A strong tag must differ between content codings (RFC 9110 §8.8.3.3), so the coding is put behind it.
 pub(crate) fn mark_coding(headers: &mut HeaderMap) {
     let Some(coding) = headers

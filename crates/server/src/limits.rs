@@ -17,8 +17,8 @@ pub(crate) const MAX_HEADERS: usize = 100;
 /// Bytes of a feature that a client sends: the largest multipolygons of a national register stay below 20 MiB.
 pub(crate) const MAX_BODY: usize = 32 * 1024 * 1024;
 
-/// Bodies that are held in memory at once; with [`MAX_BODY`] 256 MiB in the worst case.
-pub(crate) const MAX_BODIES: usize = 8;
+/// Kibibytes of bodies that are held in memory at once: eight of [`MAX_BODY`], or many small ones.
+pub(crate) const BODY_ROOM: usize = 8 * (MAX_BODY >> 10);
 
 /// Features in a page when the client does not say: GDAL and QGIS take it as their page size, and fetch pages one
 /// after the other.

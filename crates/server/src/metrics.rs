@@ -9,7 +9,7 @@ use prometheus::{
 };
 
 use crate::app::App;
-use crate::limits::{MAX_BODIES, MAX_REQUESTS};
+use crate::limits::{BODY_ROOM, MAX_REQUESTS};
 
 /// Seconds; from an answer out of memory to one that a person gives up on.
 const BUCKETS: [f64; 12] = [
@@ -149,8 +149,8 @@ impl Gauges {
             .with_label_values(&["requests"])
             .set(taken(MAX_REQUESTS, app.requests.available_permits()));
         self.in_use
-            .with_label_values(&["bodies"])
-            .set(taken(MAX_BODIES, app.bodies.available_permits()));
+            .with_label_values(&["body_kibibytes"])
+            .set(taken(BODY_ROOM, app.bodies.available_permits()));
         self.in_use
             .with_label_values(&["workers"])
             .set(taken(app.cores, app.workers.available_permits()));

@@ -3,7 +3,8 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use model::{ChangeSeq, Collection, Message, Operation, Value};
+use futures_util::future::BoxFuture;
+use model::{ChangeSeq, Collection, Envelope, Message, Operation, Value};
 use spatial::index::Edit;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, Row, Transaction};
@@ -21,36 +22,21 @@ pub struct Draft {
     pub properties: Vec<Value>,
 }
 
-/// A write that is on disk and in the index.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Written {
-    pub fid: i64,
-    pub version: ChangeSeq,
-}
-
-enum Intent {
-    Create(Draft),
-    /// With the version that the client saw, when it says one.
-    Replace(Box<str>, Draft, Option<ChangeSeq>),
-    Delete(Box<str>, Option<ChangeSeq>),
-}
-
 impl Store {
-    /// Adds a feature.
+    /// Adds a feature, and gives it back as it is stored.
     ///
     /// # Errors
     /// [`Error::Invalid`] for a value or geometry that does not fit, [`Error::Conflict`] for an id that is taken,
     /// [`Error::Full`], [`Error::Stopped`].
-    pub async fn create(
-        &self,
-        collection: &str,
-        draft: Draft,
-        actor: &str,
-    ) -> Result<Written, Error> {
-        self.write(collection, Intent::Create(draft), actor).await
+    pub async fn create(&self, collection: &str, draft: Draft, actor: &str) -> Result<Item, Error> {
+        self.write(collection, actor, |change, connection| {
+            Box::pin(async move { change.create(connection, draft).await })
+        })
+        .await
     }
 
-    /// Puts another state in a feature's place; `expected` is the version it must still have.
+    /// Puts another state in a feature's place and gives it back as it is stored; `expected` is the version that the
+    /// feature must still have.
     ///
     /// # Errors
     /// As [`Store::create`], and [`Error::NotFound`], [`Error::PreconditionFailed`].
@@ -61,12 +47,11 @@ impl Store {
         draft: Draft,
         expected: Option<ChangeSeq>,
         actor: &str,
-    ) -> Result<Written, Error> {
-        self.write(
-            collection,
-            Intent::Replace(id.into(), draft, expected),
-            actor,
-        )
+    ) -> Result<Item, Error> {
+        let id = id.to_owned();
+        self.write(collection, actor, move |change, connection| {
+            Box::pin(async move { change.replace(connection, &id, draft, expected).await })
+        })
         .await
     }
 
@@ -80,25 +65,33 @@ impl Store {
         id: &str,
         expected: Option<ChangeSeq>,
         actor: &str,
-    ) -> Result<Written, Error> {
-        self.write(collection, Intent::Delete(id.into(), expected), actor)
-            .await
+    ) -> Result<ChangeSeq, Error> {
+        let id = id.to_owned();
+        self.write(collection, actor, move |change, connection| {
+            Box::pin(async move { change.delete(connection, &id, expected).await })
+        })
+        .await
     }
 
     /// Runs the write in a task of its own: a client that hangs up half-way gets all of it or nothing.
-    async fn write(&self, collection: &str, intent: Intent, actor: &str) -> Result<Written, Error> {
+    async fn write<T: Send + 'static>(
+        &self,
+        collection: &str,
+        actor: &str,
+        work: impl Work<T>,
+    ) -> Result<T, Error> {
         let (store, collection, actor) = (self.clone(), collection.to_owned(), actor.to_owned());
-        let task = tokio::spawn(async move { store.write_here(&collection, intent, &actor).await });
+        let task = tokio::spawn(async move { store.write_here(&collection, &actor, work).await });
         task.await
             .map_err(|e| Error::Io(std::io::Error::other(e)))?
     }
 
-    async fn write_here(
+    async fn write_here<T>(
         &self,
         collection: &str,
-        intent: Intent,
         actor: &str,
-    ) -> Result<Written, Error> {
+        work: impl Work<T>,
+    ) -> Result<T, Error> {
         let Some(writer) = &self.inner.writer else {
             return Err(Error::Refused(Message::new("store.read-only")));
         };
@@ -112,50 +105,44 @@ impl Store {
                 Message::new("store.no-collection").with("id", collection),
             ));
         };
-        let written = self.transact(&mut writer, live, intent, actor).await;
-        if let Err(error) = &written
+        let done = self
+            .transact(&mut writer, Change { live, actor }, work)
+            .await;
+        if let Err(error) = &done
             && self.stopped().is_some()
         {
             tracing::error!(%error, "a write has an unknown outcome; writes stop until the store is started again");
             self.reload().await;
         }
-        let (written, edit) = written?;
-        self.publish(live, written.version, &edit).await;
-        Ok(written)
+        let done = done?;
+        self.publish(live, done.version, &done.edit).await;
+        Ok(done.answer)
     }
 
-    async fn transact(
+    async fn transact<T>(
         &self,
         writer: &mut sqlite::Writer,
-        live: &LiveCollection,
-        intent: Intent,
-        actor: &str,
-    ) -> Result<(Written, Edit), Error> {
+        change: Change<'_>,
+        work: impl Work<T>,
+    ) -> Result<Done<T>, Error> {
         let mut transaction = writer
-            .connection()?
+            .connection()
+            .await
+            .map_err(|e| self.judged(e))?
             .begin_with("BEGIN IMMEDIATE")
             .await
-            .map_err(|e| self.judge(e))?;
-        let change = Change { live, actor };
-        let done = match intent {
-            Intent::Create(draft) => change.create(&mut transaction, draft).await,
-            Intent::Replace(id, draft, expected) => {
-                change.replace(&mut transaction, &id, draft, expected).await
-            }
-            Intent::Delete(id, expected) => change.delete(&mut transaction, &id, expected).await,
-        };
-        match done {
+            .map_err(|e| self.judged(e.into()))?;
+        match work(change, &mut transaction).await {
             Ok(done) => {
                 self.commit(transaction).await?;
                 Ok(done)
             }
             Err(error) => {
-                // The statement failed before the commit: nothing of it stays.
-                transaction.rollback().await.map_err(|e| self.judge(e))?;
-                if let Error::Database(inner) = &error
-                    && Error::is_io(inner)
-                {
-                    self.stop();
+                let error = self.judged(error);
+                // The statement failed before the commit: nothing of it stays. SQLite may have rolled back already,
+                // and then this fails; the writer looks before it takes the connection again.
+                if let Err(rollback) = transaction.rollback().await {
+                    tracing::warn!(error = %rollback, "there was nothing to roll back");
                 }
                 Err(error)
             }
@@ -179,12 +166,14 @@ impl Store {
     }
 
     /// An I/O error stops writes, since nothing written before it can be trusted to be on disk.
-    fn judge(&self, error: sqlx::Error) -> Error {
-        if Error::is_io(&error) {
-            tracing::error!(%error, "the disk failed");
-            return Error::Stopped(self.stop());
+    fn judged(&self, error: Error) -> Error {
+        match error {
+            Error::Database(inner) if Error::is_io(&inner) => {
+                tracing::error!(error = %inner, "the disk failed");
+                Error::Stopped(self.stop())
+            }
+            other => other,
         }
-        Error::from(error)
     }
 
     fn stop(&self) -> Message {
@@ -245,10 +234,37 @@ fn followed(
     })
 }
 
-/// A geometry in the storage CRS, and as its column holds it.
+/// What a write has done in its transaction.
+struct Done<T> {
+    version: ChangeSeq,
+    edit: Edit,
+    /// What the caller is told; made before the commit, after which nothing may fail.
+    answer: T,
+}
+
+/// The statements of a write.
+trait Work<T>:
+    for<'c> FnOnce(Change<'c>, &'c mut SqliteConnection) -> BoxFuture<'c, Result<Done<T>, Error>>
+    + Send
+    + 'static
+{
+}
+
+impl<T, F> Work<T> for F where
+    F: for<'c> FnOnce(
+            Change<'c>,
+            &'c mut SqliteConnection,
+        ) -> BoxFuture<'c, Result<Done<T>, Error>>
+        + Send
+        + 'static
+{
+}
+
+/// A geometry as its column holds it.
 struct Stored {
-    wkb: Vec<u8>,
     blob: Vec<u8>,
+    /// In the storage CRS; `None` when it is empty.
+    envelope: Option<Envelope>,
 }
 
 /// One write within a transaction.
@@ -262,10 +278,11 @@ impl Change<'_> {
         &self,
         connection: &mut SqliteConnection,
         draft: Draft,
-    ) -> Result<(Written, Edit), Error> {
+    ) -> Result<Done<Item>, Error> {
         let collection = &self.live.collection;
         let columns = &collection.schema.properties;
-        let stored = self.geometry(draft.geometry)?;
+        let stored = self.geometry(draft.geometry, None)?;
+        let (blob, envelope) = stored.map_or((None, None), |s| (Some(s.blob), s.envelope));
         let names: String = columns
             .iter()
             .map(|p| format!(", {}", quoted(&p.name)))
@@ -277,7 +294,7 @@ impl Change<'_> {
         );
         let query = sqlx::query(AssertSqlSafe(sql))
             .bind(self.integer_id(&draft.properties)?)
-            .bind(stored.as_ref().map(|s| s.blob.clone()));
+            .bind(blob);
         let query = draft.properties.iter().fold(query, row::bound);
         let fid: i64 = query
             .fetch_one(&mut *connection)
@@ -285,13 +302,8 @@ impl Change<'_> {
             .map_err(|e| self.taken(e))?
             .try_get(0)?;
         let version = self.log(connection, fid, Operation::Create, None).await?;
-        let edit = live::put(
-            self.live,
-            fid,
-            stored.as_ref().map(|s| s.wkb.as_slice()),
-            &draft.properties,
-        )?;
-        Ok((Written { fid, version }, edit))
+        self.touch(connection, envelope).await?;
+        self.put(connection, fid, version).await
     }
 
     async fn replace(
@@ -300,7 +312,7 @@ impl Change<'_> {
         id: &str,
         draft: Draft,
         expected: Option<ChangeSeq>,
-    ) -> Result<(Written, Edit), Error> {
+    ) -> Result<Done<Item>, Error> {
         let collection = &self.live.collection;
         let before = self.before(connection, id, expected).await?;
         let fid = before.feature.fid;
@@ -312,7 +324,17 @@ impl Change<'_> {
                 Message::new("store.id-changed").with("id", id),
             ));
         }
-        let stored = self.geometry(draft.geometry)?;
+        let old = before.feature.geometry.as_deref();
+        let is_kept = match (old, &draft.geometry) {
+            (Some(old), Some(new)) => row::is_as_served(collection, old, new),
+            _ => false,
+        };
+        let stored = if is_kept {
+            None
+        } else {
+            self.geometry(draft.geometry, old)?
+        };
+        let (blob, envelope) = stored.map_or((None, None), |s| (Some(s.blob), s.envelope));
         let version = self
             .log(connection, fid, Operation::Replace, Some(&before))
             .await?;
@@ -322,26 +344,20 @@ impl Change<'_> {
             .iter()
             .map(|p| format!(", {} = ?", quoted(&p.name)))
             .collect();
+        // A geometry that comes back as it was served stays bit for bit.
         let sql = format!(
-            "UPDATE {} SET {GEOMETRY} = ?{names} WHERE {KEY} = ?",
+            "UPDATE {} SET {GEOMETRY} = iif(?, {GEOMETRY}, ?){names} WHERE {KEY} = ?",
             quoted(collection.id.as_str())
         );
-        let query = draft.properties.iter().fold(
-            sqlx::query(AssertSqlSafe(sql)).bind(stored.as_ref().map(|s| s.blob.clone())),
-            row::bound,
-        );
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(is_kept).bind(blob);
+        let query = draft.properties.iter().fold(query, row::bound);
         query
             .bind(fid)
-            .execute(connection)
+            .execute(&mut *connection)
             .await
             .map_err(|e| self.taken(e))?;
-        let edit = live::put(
-            self.live,
-            fid,
-            stored.as_ref().map(|s| s.wkb.as_slice()),
-            &draft.properties,
-        )?;
-        Ok((Written { fid, version }, edit))
+        self.touch(connection, envelope).await?;
+        self.put(connection, fid, version).await
     }
 
     async fn delete(
@@ -349,7 +365,7 @@ impl Change<'_> {
         connection: &mut SqliteConnection,
         id: &str,
         expected: Option<ChangeSeq>,
-    ) -> Result<(Written, Edit), Error> {
+    ) -> Result<Done<ChangeSeq>, Error> {
         let before = self.before(connection, id, expected).await?;
         let fid = before.feature.fid;
         let version = self
@@ -361,9 +377,63 @@ impl Change<'_> {
         );
         sqlx::query(AssertSqlSafe(sql))
             .bind(fid)
-            .execute(connection)
+            .execute(&mut *connection)
             .await?;
-        Ok((Written { fid, version }, Edit::Remove { fid }))
+        self.touch(connection, None).await?;
+        Ok(Done {
+            version,
+            edit: Edit::Remove { fid },
+            answer: version,
+        })
+    }
+
+    /// The row as it is now: what the index takes, and what the client is told.
+    async fn put(
+        &self,
+        connection: &mut SqliteConnection,
+        fid: i64,
+        version: ChangeSeq,
+    ) -> Result<Done<Item>, Error> {
+        let collection = &self.live.collection;
+        let mut rows = items::by_keys(connection, collection, &[fid]).await?;
+        let feature = rows
+            .pop()
+            .ok_or(Error::Database(sqlx::Error::RowNotFound))?;
+        let edit = live::put(
+            self.live,
+            fid,
+            feature.geometry.as_deref(),
+            &feature.properties,
+        )?;
+        let feature = row::in_wgs84(collection, feature)?;
+        Ok(Done {
+            version,
+            edit,
+            answer: Item { feature, version },
+        })
+    }
+
+    /// Tells other programs that the table has changed, and how far it reaches now: the extent only grows, as after an
+    /// import.
+    async fn touch(
+        &self,
+        connection: &mut SqliteConnection,
+        envelope: Option<Envelope>,
+    ) -> Result<(), Error> {
+        sqlx::query(
+            "UPDATE gpkg_contents SET last_change = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+               min_x = coalesce(min(min_x, ?1), min_x, ?1), min_y = coalesce(min(min_y, ?2), min_y, ?2),
+               max_x = coalesce(max(max_x, ?3), max_x, ?3), max_y = coalesce(max(max_y, ?4), max_y, ?4)
+             WHERE table_name = ?5",
+        )
+        .bind(envelope.map(|e| e.min[0]))
+        .bind(envelope.map(|e| e.min[1]))
+        .bind(envelope.map(|e| e.max[0]))
+        .bind(envelope.map(|e| e.max[1]))
+        .bind(self.live.collection.id.as_str().to_owned())
+        .execute(connection)
+        .await?;
+        Ok(())
     }
 
     async fn before(
@@ -424,13 +494,17 @@ impl Change<'_> {
         Ok(ChangeSeq(seq))
     }
 
-    /// The client's geometry checked and in the storage CRS, and its blob.
-    fn geometry(&self, geometry: Option<Vec<u8>>) -> Result<Option<Stored>, Error> {
+    /// The client's geometry checked and in the storage CRS; `before` is the stored one that it takes the place of.
+    fn geometry(
+        &self,
+        geometry: Option<Vec<u8>>,
+        before: Option<&[u8]>,
+    ) -> Result<Option<Stored>, Error> {
         let Some(wkb) = geometry else {
             return Ok(None);
         };
         let collection: &Collection = &self.live.collection;
-        let wkb = row::from_wgs84(collection, wkb)?;
+        let wkb = row::from_wgs84(collection, wkb, before)?;
         let header = formats::wkb::check(&wkb).map_err(|e| Error::Invalid(e.message().clone()))?;
         let declared = collection.geometry_type;
         if declared != model::GeometryType::Geometry && declared != header.geometry_type {
@@ -440,8 +514,11 @@ impl Change<'_> {
                     .with("declared", declared.name()),
             ));
         }
-        let blob = row::blob(&wkb, &header, collection.storage_crs.code());
-        Ok(Some(Stored { wkb, blob }))
+        same_dimensions(collection, &header)?;
+        Ok(Some(Stored {
+            blob: row::blob(&wkb, &header, collection.storage_crs.code()),
+            envelope: header.envelope,
+        }))
     }
 
     /// The key that an integer id property gives.
@@ -471,4 +548,25 @@ impl Change<'_> {
         }
         Error::from(error)
     }
+}
+
+/// GeoPackage and FlatGeobuf declare Z and M for a whole table, so a geometry with fewer or more of them would make
+/// the declaration wrong.
+fn same_dimensions(collection: &Collection, header: &formats::wkb::Header) -> Result<(), Error> {
+    let declared = (collection.has_z, collection.has_m);
+    let found = (header.has_z, header.has_m);
+    if found == declared {
+        return Ok(());
+    }
+    let name = |(z, m)| match (z, m) {
+        (false, false) => "XY",
+        (true, false) => "XYZ",
+        (false, true) => "XYM",
+        (true, true) => "XYZM",
+    };
+    Err(Error::Invalid(
+        Message::new("store.geometry-dimensions")
+            .with("found", name(found))
+            .with("declared", name(declared)),
+    ))
 }

@@ -1,14 +1,13 @@
 //! Reading features: pages by key, single features, search.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use model::{Bbox, ChangeSeq, Collection, Envelope, Feature, Interval, PropertyType, Value};
-use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::live::LiveCollection;
-use crate::registry::{KEY, quoted};
+use crate::registry::{GEOMETRY, KEY, quoted};
 use crate::{Error, Store, row};
 
 /// Features in a page at most: 10,000 parcels are about 8 MB of GeoJSON, and QGIS asks for pages of this size.
@@ -16,6 +15,13 @@ pub const MAX_LIMIT: u32 = 10_000;
 
 /// Geometries that are held against a box at a time: 1,000 parcels are some hundred kilobytes.
 const DECIDED_AT_ONCE: usize = 1_000;
+
+/// Bytes of geometry in memory for one page at most, but for a single larger feature: the page ends early, and the
+/// next one goes on. 1,000 parcels have some hundred kilobytes.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// Keys in a parameter: those of a whole town would make a text of megabytes.
+const KEYS_AT_ONCE: usize = 10_000;
 
 /// Which features to read. Conditions are joined by AND; the order is that of the integer key.
 #[derive(Debug, Clone, Default)]
@@ -67,50 +73,31 @@ impl Store {
     /// # Errors
     /// When the database can't be read.
     pub async fn items(&self, live: &LiveCollection, query: &ItemsQuery) -> Result<Page, Error> {
-        let mut connection = self.inner.reader.acquire().await?;
-        let limit = query.limit.clamp(1, MAX_LIMIT) as usize;
-        let filter = Filter::new(&live.collection, query);
-        let (features, number_matched, next) = if let Some(bbox) = &query.bbox {
-            let mut keys = in_bbox(&mut connection, live, bbox).await?;
-            if !filter.is_empty() {
-                let matching = filter.keys(&mut connection, &live.collection).await?;
-                keys.retain(|key| matching.contains(key));
-            }
-            keys.sort_unstable();
-            let start = query
-                .after
-                .map_or(0, |after| keys.partition_point(|key| *key <= after));
-            let end = keys.len().min(start + limit);
-            // By the keys and not by the rows: one that was deleted meanwhile does not end the walk.
-            let next = (end < keys.len()).then(|| keys[end - 1]);
-            let features = by_keys(&mut connection, &live.collection, &keys[start..end]).await?;
-            (features, keys.len() as u64, next)
-        } else {
-            let matched = if filter.is_empty() {
-                live.index.len() as u64
-            } else {
-                filter.count(&mut connection, &live.collection).await?
-            };
-            let mut features = filter
-                .page(&mut connection, &live.collection, query.after, limit + 1)
-                .await?;
-            let next = (features.len() > limit).then(|| features[limit - 1].fid);
-            features.truncate(limit);
-            (features, matched, next)
+        // In one transaction, so that what is counted, chosen and read is of one state.
+        let mut transaction = self.inner.reader.begin().await?;
+        let found = match &query.bbox {
+            Some(bbox) => in_box(&mut transaction, live, query, bbox).await?,
+            None => in_order(&mut transaction, live, query).await?,
         };
-        drop(connection);
-        let collection = Arc::clone(&live.collection);
-        let features = off_the_reactor(features.len(), move || {
-            features
-                .into_iter()
-                .map(|f| row::in_wgs84(&collection, f))
-                .collect::<Result<_, _>>()
+        let keys: Vec<i64> = found.chosen.iter().map(|size| size.fid).collect();
+        let features = by_keys(&mut transaction, &live.collection, &keys).await?;
+        transaction.commit().await?;
+        let (collection, bbox) = (Arc::clone(&live.collection), query.bbox);
+        let features = off_the_reactor(bytes(&found.chosen), move || {
+            let mut page = Vec::with_capacity(features.len());
+            for feature in features {
+                let feature = row::in_wgs84(&collection, feature)?;
+                if bbox.is_none_or(|bbox| is_near(&feature, &bbox)) {
+                    page.push(feature);
+                }
+            }
+            Ok(page)
         })
         .await?;
         Ok(Page {
             features,
-            number_matched,
-            next,
+            number_matched: found.matched,
+            next: found.next,
         })
     }
 
@@ -120,15 +107,19 @@ impl Store {
     /// When the database can't be read. An id that can't be one of this collection is `None`.
     pub async fn item(&self, live: &LiveCollection, id: &str) -> Result<Option<Item>, Error> {
         let mut connection = self.inner.reader.acquire().await?;
-        let found = stored(&mut connection, live, id).await?;
-        found
-            .map(|item| {
-                Ok(Item {
-                    feature: row::in_wgs84(&live.collection, item.feature)?,
-                    ..item
-                })
+        let Some(item) = stored(&mut connection, live, id).await? else {
+            return Ok(None);
+        };
+        drop(connection);
+        let collection = Arc::clone(&live.collection);
+        let bytes = item.feature.geometry.as_ref().map_or(0, Vec::len);
+        let item = off_the_reactor(bytes, move || {
+            Ok(Item {
+                feature: row::in_wgs84(&collection, item.feature)?,
+                ..item
             })
-            .transpose()
+        });
+        Ok(Some(item.await?))
     }
 
     /// Features whose searchable text contains the words, best first; at most `limit`.
@@ -227,42 +218,71 @@ async fn in_bbox(
     if undecided.is_empty() {
         return Ok(keys);
     }
-    let sql = format!(
-        "SELECT {KEY}, geom FROM {} WHERE {KEY} IN (SELECT value FROM json_each(?))",
-        quoted(live.collection.id.as_str())
-    );
-    // Some at a time, so that the geometries of a whole town are never in memory at once.
     for some in undecided.chunks(DECIDED_AT_ONCE) {
-        let rows = sqlx::query(AssertSqlSafe(sql.clone()))
-            .bind(json_array(some))
-            .fetch_all(&mut *connection)
-            .await?;
-        let (collection, bbox) = (Arc::clone(&live.collection), *bbox);
-        let decided = off_the_reactor(rows.len(), move || {
-            let mut inside: Vec<i64> = Vec::new();
-            for row in &rows {
-                let Some(wkb) = row::geometry(row, 1)? else {
-                    continue;
-                };
-                if spatial::intersects(&row::to_wgs84(&collection, wkb)?, &bbox) {
-                    inside.push(row.try_get(0)?);
-                }
-            }
-            Ok(inside)
-        });
-        keys.extend(decided.await?);
+        let sizes = sizes(connection, &live.collection, some).await?;
+        let mut rest = sizes.as_slice();
+        while !rest.is_empty() {
+            let (part, later) = rest.split_at(within_budget(rest));
+            keys.extend(decided(connection, live, bbox, part).await?);
+            rest = later;
+        }
     }
     Ok(keys)
 }
 
-/// Runs work on geometries: that of some features here, that of many on a blocking thread, since other requests
-/// would wait for it.
+/// Those of some features whose stored geometry meets a box.
+async fn decided(
+    connection: &mut SqliteConnection,
+    live: &LiveCollection,
+    bbox: &Bbox,
+    some: &[Size],
+) -> Result<Vec<i64>, Error> {
+    let sql = format!(
+        "SELECT {KEY}, {GEOMETRY} FROM {} WHERE {KEY} IN (SELECT value FROM json_each(?))",
+        quoted(live.collection.id.as_str())
+    );
+    let keys: Vec<i64> = some.iter().map(|size| size.fid).collect();
+    let rows = sqlx::query(AssertSqlSafe(sql))
+        .bind(json_array(&keys))
+        .fetch_all(connection)
+        .await?;
+    let (collection, bbox) = (Arc::clone(&live.collection), *bbox);
+    off_the_reactor(bytes(some), move || {
+        let mut inside = Vec::new();
+        for row in &rows {
+            let Some(wkb) = row::geometry(row, 1)? else {
+                continue;
+            };
+            if spatial::intersects(&row::to_wgs84(&collection, wkb)?, &bbox) {
+                inside.push(row.try_get(0)?);
+            }
+        }
+        Ok(inside)
+    })
+    .await
+}
+
+/// Whether the box around a feature meets a query box still: the index that named the feature may be older than the row.
+fn is_near(feature: &Feature, bbox: &Bbox) -> bool {
+    let Some(wkb) = &feature.geometry else {
+        return false;
+    };
+    // What can't be read is told by whoever writes it out.
+    formats::wkb::check(wkb).map_or(true, |header| {
+        let envelope = header.envelope;
+        envelope.is_some_and(|own| bbox.envelopes().any(|part| part.intersects(&own)))
+    })
+}
+
+/// Runs work on geometries: that on few bytes here, that on many on a blocking thread, since other requests would
+/// wait for it.
 async fn off_the_reactor<T: Send + 'static>(
-    features: usize,
+    bytes: usize,
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
-    const FEW: usize = 20;
-    if features <= FEW {
+    /// 2,000 positions, which are transformed in a millisecond.
+    const FEW: usize = 32 * 1024;
+    if bytes <= FEW {
         return work();
     }
     tokio::task::spawn_blocking(work)
@@ -270,20 +290,149 @@ async fn off_the_reactor<T: Send + 'static>(
         .map_err(|e| Error::Io(std::io::Error::other(e)))?
 }
 
-async fn by_keys(
+/// A feature and the bytes of its geometry.
+#[derive(Debug, Clone, Copy)]
+struct Size {
+    fid: i64,
+    bytes: usize,
+}
+
+fn bytes(sizes: &[Size]) -> usize {
+    sizes.iter().map(|size| size.bytes).sum()
+}
+
+/// How many of the first features may be in memory together: one at least.
+fn within_budget(sizes: &[Size]) -> usize {
+    let mut sum = 0_usize;
+    let over = sizes.iter().position(|size| {
+        let is_first = sum == 0;
+        sum = sum.saturating_add(size.bytes);
+        sum > MAX_BYTES && !is_first
+    });
+    over.unwrap_or(sizes.len())
+}
+
+/// The features of a page, not yet read.
+struct Found {
+    chosen: Vec<Size>,
+    matched: u64,
+    next: Option<i64>,
+}
+
+async fn in_box(
+    connection: &mut SqliteConnection,
+    live: &LiveCollection,
+    query: &ItemsQuery,
+    bbox: &Bbox,
+) -> Result<Found, Error> {
+    let filter = Filter::new(&live.collection, query);
+    let mut keys = in_bbox(connection, live, bbox).await?;
+    if !filter.is_empty() {
+        keys = filter.among(connection, &live.collection, &keys).await?;
+    }
+    keys.sort_unstable();
+    let start = query
+        .after
+        .map_or(0, |after| keys.partition_point(|key| *key <= after));
+    let end = keys.len().min(start + limit(query));
+    let mut chosen = sizes(connection, &live.collection, &keys[start..end]).await?;
+    let fitting = within_budget(&chosen);
+    let next = if fitting < chosen.len() {
+        chosen.truncate(fitting);
+        chosen.last().map(|size| size.fid)
+    } else {
+        // By the keys and not by the rows: one that was deleted meanwhile does not end the walk.
+        (end < keys.len()).then(|| keys[end - 1])
+    };
+    Ok(Found {
+        chosen,
+        matched: keys.len() as u64,
+        next,
+    })
+}
+
+async fn in_order(
+    connection: &mut SqliteConnection,
+    live: &LiveCollection,
+    query: &ItemsQuery,
+) -> Result<Found, Error> {
+    let filter = Filter::new(&live.collection, query);
+    let matched = if filter.is_empty() {
+        live.index.len() as u64
+    } else {
+        filter.count(connection, &live.collection).await?
+    };
+    let limit = limit(query);
+    let mut chosen = filter
+        .sizes(connection, &live.collection, query.after, limit + 1)
+        .await?;
+    let fitting = within_budget(&chosen).min(limit);
+    let is_last = fitting == chosen.len();
+    chosen.truncate(fitting);
+    let next = chosen.last().map(|size| size.fid).filter(|_| !is_last);
+    Ok(Found {
+        chosen,
+        matched,
+        next,
+    })
+}
+
+fn limit(query: &ItemsQuery) -> usize {
+    query.limit.clamp(1, MAX_LIMIT) as usize
+}
+
+/// The sizes of some features by rising key, without reading their geometries.
+async fn sizes(
     connection: &mut SqliteConnection,
     collection: &Collection,
     keys: &[i64],
-) -> Result<Vec<Feature>, Error> {
+) -> Result<Vec<Size>, Error> {
     let sql = format!(
-        "SELECT {} FROM {} WHERE {KEY} IN (SELECT value FROM json_each(?)) ORDER BY {KEY}",
-        row::columns(collection),
+        "SELECT {SIZE} FROM {} WHERE {KEY} IN (SELECT value FROM json_each(?)) ORDER BY {KEY}",
         quoted(collection.id.as_str())
     );
     let rows = sqlx::query(AssertSqlSafe(sql))
         .bind(json_array(keys))
         .fetch_all(connection)
         .await?;
+    rows.iter().map(size).collect()
+}
+
+/// What [`size`] reads; SQLite takes a length from the head of a row.
+const SIZE: &str = "fid, coalesce(length(geom), 0)";
+
+fn size(row: &SqliteRow) -> Result<Size, Error> {
+    let bytes: i64 = row.try_get(1)?;
+    Ok(Size {
+        fid: row.try_get(0)?,
+        bytes: usize::try_from(bytes).unwrap_or(0),
+    })
+}
+
+/// Features by their keys, which rise.
+pub(crate) async fn by_keys(
+    connection: &mut SqliteConnection,
+    collection: &Collection,
+    keys: &[i64],
+) -> Result<Vec<Feature>, Error> {
+    let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
+        return Ok(Vec::new());
+    };
+    let select = format!(
+        "SELECT {} FROM {} WHERE {KEY}",
+        row::columns(collection),
+        quoted(collection.id.as_str())
+    );
+    // Without gaps, as after an import, one walk along the table is faster than a search for each key.
+    let rows = if last.abs_diff(*first) == keys.len() as u64 - 1 {
+        let sql = format!("{select} BETWEEN ? AND ? ORDER BY {KEY}");
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(*first).bind(*last);
+        query.fetch_all(connection).await?
+    } else {
+        let sql = format!("{select} IN (SELECT value FROM json_each(?)) ORDER BY {KEY}");
+        let query = sqlx::query(AssertSqlSafe(sql)).bind(json_array(keys));
+        query.fetch_all(connection).await?
+    };
     rows.iter().map(|r| row::feature(r, collection)).collect()
 }
 
@@ -373,38 +522,74 @@ impl Filter {
         Ok(count.unsigned_abs())
     }
 
-    async fn keys(
+    /// Those of some keys whose features meet the conditions.
+    async fn among(
         &self,
         connection: &mut SqliteConnection,
         collection: &Collection,
-    ) -> Result<HashSet<i64>, Error> {
-        let sql = self.sql(KEY, collection, &[]);
-        let query = self
-            .values
-            .iter()
-            .fold(sqlx::query(AssertSqlSafe(sql)), |q, v| row::bound(q, v));
-        let rows = query.fetch_all(connection).await?;
-        rows.iter().map(|r| Ok(r.try_get(0)?)).collect()
+        keys: &[i64],
+    ) -> Result<Vec<i64>, Error> {
+        let given = format!("{KEY} IN (SELECT value FROM json_each(?))");
+        let sql = self.sql(KEY, collection, &[given]);
+        let mut matching = Vec::new();
+        for some in keys.chunks(KEYS_AT_ONCE) {
+            let query = self
+                .values
+                .iter()
+                .fold(sqlx::query(AssertSqlSafe(sql.clone())), row::bound);
+            let rows = query
+                .bind(json_array(some))
+                .fetch_all(&mut *connection)
+                .await?;
+            for row in rows {
+                matching.push(row.try_get(0)?);
+            }
+        }
+        Ok(matching)
     }
 
-    async fn page(
+    /// The first features after a key.
+    async fn sizes(
         &self,
         connection: &mut SqliteConnection,
         collection: &Collection,
         after: Option<i64>,
         limit: usize,
-    ) -> Result<Vec<Feature>, Error> {
+    ) -> Result<Vec<Size>, Error> {
         let more: Vec<String> = after
             .map(|key| format!("{KEY} > {key}"))
             .into_iter()
             .collect();
-        let sql = self.sql(&row::columns(collection), collection, &more);
+        let sql = self.sql(SIZE, collection, &more);
         let sql = format!("{sql} ORDER BY {KEY} LIMIT {limit}");
         let query = self
             .values
             .iter()
-            .fold(sqlx::query(AssertSqlSafe(sql)), |q, v| row::bound(q, v));
+            .fold(sqlx::query(AssertSqlSafe(sql)), row::bound);
         let rows = query.fetch_all(connection).await?;
-        rows.iter().map(|r| row::feature(r, collection)).collect()
+        rows.iter().map(size).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_has_one_feature_at_least_and_else_stays_within_its_bytes() {
+        let check = |bytes: &[usize], expected: usize| {
+            let sizes: Vec<Size> = (0..)
+                .zip(bytes)
+                .map(|(fid, b)| Size { fid, bytes: *b })
+                .collect();
+            assert_eq!(within_budget(&sizes), expected, "{bytes:?}");
+        };
+        check(&[], 0);
+        check(&[1, 2, 3], 3);
+        check(&[MAX_BYTES + 1, 1], 1);
+        check(&[MAX_BYTES, 0, 1], 2);
+        check(&[1, MAX_BYTES], 1);
+        check(&[0, MAX_BYTES + 1], 2);
+        check(&[usize::MAX, usize::MAX], 1);
     }
 }

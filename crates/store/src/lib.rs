@@ -24,7 +24,7 @@ use arc_swap::ArcSwap;
 use model::{Epoch, Message};
 
 pub use check::{CheckReport, Finding};
-pub use edit::{Draft, Written};
+pub use edit::Draft;
 pub use error::Error;
 pub use export::{ExportReport, export};
 pub use import::{

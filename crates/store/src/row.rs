@@ -1,7 +1,10 @@
 //! The row reader and writer: the edge at which stored geometry becomes longitude/latitude and back.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
+
 use geo_types::Geometry;
-use model::{Collection, Envelope, Feature, GeometryType, PropertyType, Value};
+use model::{Collection, Crs, Envelope, Feature, GeometryType, PropertyType, Value};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
 use sqlx::{Arguments, Row, TypeInfo, ValueRef};
 
@@ -105,25 +108,78 @@ pub(crate) fn in_wgs84(collection: &Collection, mut feature: Feature) -> Result<
         return Ok(feature);
     }
     if let Some(wkb) = &feature.geometry {
-        let geometry = to_wgs84(collection, wkb)?;
-        let mut out = Vec::with_capacity(wkb.len());
-        formats::wkb::write(&geometry, &mut out);
-        feature.geometry = Some(out);
+        feature.geometry = Some(served(collection, wkb)?.into_owned());
     }
     Ok(feature)
 }
 
-/// Longitude/latitude WKB from a client as WKB in the storage CRS.
-pub(crate) fn from_wgs84(collection: &Collection, wkb: Vec<u8>) -> Result<Vec<u8>, Error> {
+/// Stored WKB as longitude/latitude WKB, Z and M as they are.
+fn served<'a>(collection: &Collection, wkb: &'a [u8]) -> Result<Cow<'a, [u8]>, Error> {
     if collection.storage_crs.is_wgs84() {
+        return Ok(wkb.into());
+    }
+    let mut xy = formats::wkb::xy(wkb).map_err(damaged)?;
+    spatial::crs::transform(collection.storage_crs, Crs::CRS84, &mut xy).map_err(outside)?;
+    let wkb = formats::wkb::with_xy(wkb, &xy).map_err(damaged)?;
+    Ok(wkb.into())
+}
+
+/// Whether a client gives a geometry as it was served: by its GeoJSON, which has no place for M. What is stored and
+/// can't be served is never the same.
+pub(crate) fn is_as_served(collection: &Collection, stored: &[u8], given: &[u8]) -> bool {
+    let text = |wkb: &[u8]| {
+        let mut out = Vec::new();
+        formats::geojson::write_geometry(&mut out, wkb)
+            .ok()
+            .map(|()| out)
+    };
+    let served = served(collection, stored).ok().and_then(|wkb| text(&wkb));
+    served.is_some() && served == text(given)
+}
+
+/// Longitude/latitude WKB from a client as WKB in the storage CRS.
+///
+/// There and back a position moves by a fraction of a millimetre. So one that is where a position of the geometry
+/// `before` was served keeps its stored coordinates: an edit moves what it moves and nothing else.
+pub(crate) fn from_wgs84(
+    collection: &Collection,
+    wkb: Vec<u8>,
+    before: Option<&[u8]>,
+) -> Result<Vec<u8>, Error> {
+    let crs = collection.storage_crs;
+    if crs.is_wgs84() {
         return Ok(wkb);
     }
-    let geometry = formats::wkb::read(&wkb).map_err(|e| Error::Invalid(e.message().clone()))?;
-    let stored = spatial::crs::from_wgs84(collection.storage_crs, &geometry)
+    let invalid = |e: formats::Error| Error::Invalid(e.message().clone());
+    let given = formats::wkb::xy(&wkb).map_err(invalid)?;
+    let mut stored = given.clone();
+    spatial::crs::transform(Crs::CRS84, crs, &mut stored)
         .map_err(|e| Error::Invalid(e.message()))?;
-    let mut out = Vec::with_capacity(wkb.len());
-    formats::wkb::write(&stored, &mut out);
-    Ok(out)
+    let known = before
+        .map(|wkb| places(collection, wkb))
+        .unwrap_or_default();
+    for (given, stored) in given.iter().zip(&mut stored) {
+        if let Some(known) = known.get(&bits(*given)) {
+            *stored = *known;
+        }
+    }
+    formats::wkb::with_xy(&wkb, &stored).map_err(invalid)
+}
+
+/// The stored coordinates of a geometry by those that are served; none where it can't be served.
+fn places(collection: &Collection, wkb: &[u8]) -> HashMap<[u64; 2], (f64, f64)> {
+    let Ok(stored) = formats::wkb::xy(wkb) else {
+        return HashMap::new();
+    };
+    let mut served = stored.clone();
+    if spatial::crs::transform(collection.storage_crs, Crs::CRS84, &mut served).is_err() {
+        return HashMap::new();
+    }
+    served.into_iter().map(bits).zip(stored).collect()
+}
+
+fn bits((x, y): (f64, f64)) -> [u64; 2] {
+    [x.to_bits(), y.to_bits()]
 }
 
 /// The GeoPackage blob of a geometry, with its envelope unless it is a point (whose coordinates are one).

@@ -63,12 +63,47 @@ pub fn to_iso(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
     let start = out.len();
     let mut writer = IsoWriter {
         out: Builder::new(out),
+        xy: |xy| xy,
     };
     if let Err(error) = walk(bytes, &mut writer) {
         out.truncate(start);
         return Err(error);
     }
     Ok(())
+}
+
+/// x and y of every position, in the order of the bytes.
+///
+/// # Errors
+/// As [`check`].
+pub fn xy(bytes: &[u8]) -> Result<Vec<(f64, f64)>, Error> {
+    let mut all = AllXy(Vec::new());
+    walk(bytes, &mut all)?;
+    Ok(all.0)
+}
+
+/// The value as little-endian ISO WKB with other x and y, given in the order of [`xy`]; all else is kept: parts, Z and M.
+/// Positions beyond those given stay as they are.
+///
+/// # Errors
+/// As [`check`].
+pub fn with_xy(bytes: &[u8], xy: &[(f64, f64)]) -> Result<Vec<u8>, Error> {
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut given = xy.iter();
+    let mut writer = IsoWriter {
+        out: Builder::new(&mut out),
+        xy: |old| given.next().map_or(old, |(x, y)| [*x, *y]),
+    };
+    walk(bytes, &mut writer)?;
+    Ok(out)
+}
+
+struct AllXy(Vec<(f64, f64)>);
+
+impl Visitor for AllXy {
+    fn points(&mut self, _part: Part, _ring: usize, points: Points<'_>) {
+        self.0.extend(points.xy().map(|[x, y]| (x, y)));
+    }
 }
 
 #[derive(Default)]
@@ -95,11 +130,13 @@ impl Visitor for Seen {
     }
 }
 
-struct IsoWriter<'a> {
+struct IsoWriter<'a, F> {
     out: Builder<'a>,
+    /// What is written for x and y.
+    xy: F,
 }
 
-impl Visitor for IsoWriter<'_> {
+impl<F: FnMut([f64; 2]) -> [f64; 2]> Visitor for IsoWriter<'_, F> {
     fn begin(&mut self, part: Part) {
         self.out.header(part.kind, part.dims);
         if part.kind != GeometryType::Point {
@@ -114,8 +151,9 @@ impl Visitor for IsoWriter<'_> {
         if part.kind == GeometryType::Point && points.len() == 0 {
             self.out.empty_point(part.dims);
         }
-        for position in points.all() {
-            self.out.position(position, part.dims);
+        for [x, y, z, m] in points.all() {
+            let [x, y] = (self.xy)([x, y]);
+            self.out.position([x, y, z, m], part.dims);
         }
     }
 }

@@ -202,3 +202,25 @@ fn lines_of_two_points_are_lines() {
     let drawn = geo_types::Line::new((1.0, 2.0), (3.0, 4.0));
     assert_eq!(written(&drawn.into()), written(&line.into()));
 }
+
+#[test]
+fn other_x_and_y_leave_the_rest_as_it_is() {
+    // MULTIPOINT ZM (1 2 3 4, EMPTY), big-endian.
+    let number = |n: f64| n.to_be_bytes();
+    let mut bytes = vec![0, 0, 0, 0x0b, 0xbc, 0, 0, 0, 2];
+    for values in [[1.0, 2.0, 3.0, 4.0], [f64::NAN; 4]] {
+        bytes.extend_from_slice(&[0, 0, 0, 0x0b, 0xb9]);
+        values
+            .into_iter()
+            .for_each(|n| bytes.extend_from_slice(&number(n)));
+    }
+    assert_eq!(xy(&bytes).unwrap(), [(1.0, 2.0)]);
+    let moved = with_xy(&bytes, &[(5.0, 6.0)]).unwrap();
+    assert_eq!(xy(&moved).unwrap(), [(5.0, 6.0)]);
+    let back = with_xy(&moved, &[(1.0, 2.0)]).unwrap();
+    let mut iso = Vec::new();
+    to_iso(&bytes, &mut iso).unwrap();
+    assert_eq!(back, iso);
+    let header = check(&moved).unwrap();
+    assert!(header.has_z && header.has_m);
+}

@@ -146,6 +146,62 @@ fn an_edit_with_a_failing_disk_is_never_told_as_done() {
     println!("{injected} faults injected into edits");
 }
 
+#[test]
+fn writing_goes_on_when_a_full_disk_has_room_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let first = folder.path().join("first.geojsonl");
+    points(&first, 1, 5);
+    assert!(import(&data, &first, "points", &[]).status.success());
+    let server = Server::start(&data, &["--allow-edits"]);
+    let mut n = 100;
+    let mut post = || {
+        n += 1;
+        post_point(&server.address, n).unwrap()
+    };
+    assert_eq!(post(), 201);
+    for k in 1..=8 {
+        let full = attach(
+            &server,
+            &format!("inject=pwrite64:error=ENOSPC:when={k}+"),
+            &folder.path().join("strace.log"),
+        );
+        let refused = (0..8).map(|_| post()).find(|status| *status != 201);
+        detach(full);
+        assert_eq!(refused, Some(507), "pwrite64 {k}: nothing was written");
+        assert_eq!((post(), post()), (201, 201), "pwrite64 {k}: there is room");
+    }
+    drop(server);
+    check(&data);
+}
+
+/// Lets the system calls of a running server fail until [`detach`].
+fn attach(server: &Server, inject: &str, log: &Path) -> std::process::Child {
+    use std::io::{BufRead, BufReader};
+    let pid = server.child.id().to_string();
+    let mut strace = Command::new("strace")
+        .args(["-f", "-e", "trace=pwrite64", "-e", inject, "-o"])
+        .arg(log)
+        .args(["-p", &pid])
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut told = BufReader::new(strace.stderr.take().unwrap());
+    let mut line = String::new();
+    told.read_line(&mut line).unwrap();
+    assert!(line.contains("attached"), "{line}");
+    std::thread::spawn(move || std::io::copy(&mut told, &mut std::io::sink()));
+    strace
+}
+
+fn detach(mut strace: std::process::Child) {
+    let pid = strace.id().to_string();
+    let sent = Command::new("kill").args(["-INT", &pid]).status().unwrap();
+    assert!(sent.success());
+    strace.wait().unwrap();
+}
+
 fn try_start(mut command: Command) -> Option<Server> {
     use std::io::{BufRead, BufReader};
     let mut child = command.stderr(Stdio::null()).spawn().unwrap();

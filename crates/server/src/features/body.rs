@@ -1,40 +1,43 @@
 //! The body of a request that writes a feature.
 
+use std::sync::Arc;
+
 use axum::body::{Body, Bytes};
 use formats::geojson::ParsedFeature;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::StatusCode;
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
-use model::{Collection, Message, PropertyType, SourceId, Value};
+use model::{Collection, Envelope, Message, PropertyType, SourceId, Value};
 use store::Draft;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::App;
 use crate::limits::{BODY_TIMEOUT, MAX_BODY};
 use crate::link::{GEOJSON, JSON};
 use crate::problem::{Problem, shown};
 
+/// A body in memory.
+pub(super) struct Whole {
+    pub(super) bytes: Bytes,
+    /// Held while the bytes, or what was made of them, are in memory.
+    pub(super) place: OwnedSemaphorePermit,
+}
+
 /// Reads the whole body.
 ///
 /// # Errors
 /// 415 for another media type or a content coding, 400 for another CRS, 413 above [`MAX_BODY`], 408 after
 /// [`BODY_TIMEOUT`], 503 when too many bodies are held already.
-pub(super) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+pub(super) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Problem> {
     check_headers(headers)?;
     let declared = headers
         .get(CONTENT_LENGTH)
         .and_then(|v| v.to_str().ok())
-        .and_then(|v| v.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > MAX_BODY as u64) {
+        .and_then(|v| v.parse::<usize>().ok());
+    if declared.is_some_and(|length| length > MAX_BODY) {
         return Err(too_large());
     }
-    let overloaded = || {
-        Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            Message::new("server.overloaded"),
-        )
-        .retry_later()
-    };
-    let _permit = app.bodies.try_acquire().map_err(|_| overloaded())?;
+    let mut place = place(app, declared.unwrap_or(MAX_BODY))?;
     let whole = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await;
     let slow = |_| {
         Problem::new(
@@ -43,10 +46,36 @@ pub(super) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<B
         )
     };
     match whole.map_err(slow)? {
-        Ok(collected) => Ok(collected.to_bytes()),
+        Ok(collected) => {
+            let bytes = collected.to_bytes();
+            // What was held for bytes that did not come is free for others.
+            if let Some(held) = place.split(kibibytes(bytes.len()) as usize) {
+                place = held;
+            }
+            Ok(Whole { bytes, place })
+        }
         Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
         Err(_) => Err(Problem::bad_request(Message::new("server.body-broken"))),
     }
+}
+
+/// Room in memory for a body of some bytes at most.
+///
+/// # Errors
+/// 503 when the bodies of others take it.
+fn place(app: &App, bytes: usize) -> Result<OwnedSemaphorePermit, Problem> {
+    let overloaded = |_| {
+        let detail = Message::new("server.overloaded");
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_later()
+    };
+    Arc::clone(&app.bodies)
+        .try_acquire_many_owned(kibibytes(bytes))
+        .map_err(overloaded)
+}
+
+/// What a body counts for: many small ones may wait for the writer, few large ones.
+fn kibibytes(bytes: usize) -> u32 {
+    u32::try_from(bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX)
 }
 
 fn too_large() -> Problem {
@@ -98,36 +127,51 @@ fn is_longitude_latitude(crs: &str) -> bool {
     model::Crs::parse(crs).is_ok_and(model::Crs::is_wgs84)
 }
 
-/// Longitude and latitude must be on the globe; a hair beyond comes from rounding in clients.
-const SLACK: f64 = 1e-9;
+/// Longitude and latitude must be on the globe; a hair beyond, a centimetre on the ground, comes from rounding in
+/// clients and is put onto the edge, since no box reaches beyond.
+const SLACK: f64 = 1e-7;
 
 /// The feature that a body describes; ids outside of the properties are for [`draft`]'s callers.
 ///
 /// # Errors
 /// 400 for what is not a GeoJSON feature, 422 for coordinates that are not longitude and latitude.
 pub(super) fn parse(bytes: &[u8]) -> Result<ParsedFeature, Problem> {
-    let parsed = formats::geojson::parse_feature(bytes)
+    let mut parsed = formats::geojson::parse_feature(bytes)
         .map_err(|error| Problem::bad_request(error.message().clone()))?;
     let Some(wkb) = &parsed.geometry else {
         return Ok(parsed);
     };
     let invalid = |detail| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail);
-    let header = formats::wkb::check(wkb).map_err(|error| invalid(error.message().clone()))?;
+    let unreadable = |error: formats::Error| invalid(error.message().clone());
+    let header = formats::wkb::check(wkb).map_err(unreadable)?;
     if header.open_rings > 0 {
         return Err(invalid(Message::new("server.ring-open")));
     }
-    if let Some(envelope) = header.envelope {
-        let longitudes = [envelope.min[0], envelope.max[0]]
-            .iter()
-            .all(|x| x.abs() <= 180.0 + SLACK);
-        let latitudes = [envelope.min[1], envelope.max[1]]
-            .iter()
-            .all(|y| y.abs() <= 90.0 + SLACK);
-        if !longitudes || !latitudes {
-            return Err(invalid(Message::new("server.coordinates-out-of-range")));
+    let beyond = header.envelope.map_or(0.0, beyond);
+    if beyond > SLACK {
+        return Err(invalid(Message::new("server.coordinates-out-of-range")));
+    }
+    if beyond > 0.0 {
+        let mut xy = formats::wkb::xy(wkb).map_err(unreadable)?;
+        for (x, y) in &mut xy {
+            (*x, *y) = (x.clamp(-180.0, 180.0), y.clamp(-90.0, 90.0));
         }
+        parsed.geometry = Some(formats::wkb::with_xy(wkb, &xy).map_err(unreadable)?);
     }
     Ok(parsed)
+}
+
+/// How far a box reaches beyond the globe, in degrees; 0 or less when it does not.
+fn beyond(envelope: Envelope) -> f64 {
+    let Envelope { min, max } = envelope;
+    [
+        -180.0 - min[0],
+        max[0] - 180.0,
+        -90.0 - min[1],
+        max[1] - 90.0,
+    ]
+    .into_iter()
+    .fold(f64::NEG_INFINITY, f64::max)
 }
 
 /// The parsed feature with its properties in the order of the schema; those that are missing are null.

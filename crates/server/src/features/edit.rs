@@ -9,11 +9,12 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
 use model::{ChangeSeq, Collection, Message, Value};
-use store::{Draft, LiveCollection};
+use store::{Draft, Item, LiveCollection};
 
-use super::{body, id_of, item};
+use super::body::{self, Whole};
+use super::{feature_id, item};
 use crate::app::App;
-use crate::conditional::{Tag, has_if_match};
+use crate::conditional::{Tag, has_if_match, takes_any};
 use crate::context::Context;
 use crate::link::segment;
 use crate::problem::{Problem, shown};
@@ -31,22 +32,24 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
     let live = app.collection(&id)?;
-    let parsed = body::parse(&body::read(&app, &context.headers, body).await?)?;
+    let body = body::read(&app, &context.headers, body).await?;
+    let parsed = body::parse(&body.bytes)?;
     let source_id = parsed.id.clone();
     let mut draft = body::draft(&live.collection, parsed)?;
     body::fill_id(&live.collection, &mut draft, source_id.as_ref());
-    let written_id = |fid| id_of(&live.collection, fid, &draft.properties).to_string();
-    let written = app.store.create(&id, draft.clone(), ACTOR).await?;
-    let feature = written_id(written.fid);
+    let (store, collection) = (app.store.clone(), id.clone());
+    let write = async move { store.create(&collection, draft, ACTOR).await };
+    let item = holding(body, write).await?;
+    let feature = feature_id(&live.collection, &item.feature).to_string();
     let location = context.url(format_args!(
         "/collections/{id}/items/{}",
         segment(&feature)
     ));
-    let mut response = stored(&app, &context, &id, &feature, StatusCode::CREATED).await?;
-    response.headers_mut().insert(
-        LOCATION,
-        HeaderValue::try_from(location).map_err(Problem::internal)?,
-    );
+    let mut response = item::answer_with(&app, &context, &live, &item, StatusCode::CREATED)?;
+    // The feature is stored: an address that can't stand in a header is no reason to say that it is not.
+    if let Ok(location) = HeaderValue::try_from(location) {
+        response.headers_mut().insert(LOCATION, location);
+    }
     Ok(response)
 }
 
@@ -59,14 +62,16 @@ pub(crate) async fn replace(
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
     let live = app.collection(&id)?;
-    let bytes = body::read(&app, &context.headers, body).await?;
+    let body = body::read(&app, &context.headers, body).await?;
     let current = current(&app, &context, &live, &feature).await?;
-    let mut draft = body::draft(&live.collection, body::parse(&bytes)?)?;
+    let mut draft = body::draft(&live.collection, body::parse(&body.bytes)?)?;
     keep_id(&live.collection, &mut draft, &current.properties)?;
-    app.store
-        .replace(&id, &feature, draft, current.expected, ACTOR)
-        .await?;
-    stored(&app, &context, &id, &feature, StatusCode::OK).await
+    let (store, key, expected) = (app.store.clone(), feature.clone(), current.expected);
+    let write = async move { store.replace(&id, &key, draft, expected, ACTOR).await };
+    let item = holding(body, write)
+        .await
+        .map_err(|problem| conditional(&context, &feature, problem))?;
+    item::answer_with(&app, &context, &live, &item, StatusCode::OK)
 }
 
 /// `DELETE /collections/{id}/items/{featureId}`
@@ -80,14 +85,31 @@ pub(crate) async fn delete(
     let current = current(&app, &context, &live, &feature).await?;
     app.store
         .delete(&id, &feature, current.expected, ACTOR)
-        .await?;
+        .await
+        .map_err(|error| conditional(&context, &feature, error.into()))?;
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Writes in a task of its own that holds the body's place until the end: when the client hangs up, its draft still
+/// waits in memory for the writer.
+async fn holding(
+    body: Whole,
+    write: impl Future<Output = Result<Item, store::Error>> + Send + 'static,
+) -> Result<Item, Problem> {
+    let Whole { bytes, place } = body;
+    drop(bytes);
+    let task = tokio::spawn(async move {
+        let written = write.await;
+        drop(place);
+        written
+    });
+    Ok(task.await.map_err(Problem::internal)??)
 }
 
 /// The feature that a write is about.
 struct Current {
     properties: Vec<Value>,
-    /// The version that must still be there when the write happens.
+    /// The version that must still be there when the write happens; `If-Match: *` takes any.
     expected: Option<ChangeSeq>,
 }
 
@@ -100,27 +122,31 @@ async fn current(
     live: &LiveCollection,
     id: &str,
 ) -> Result<Current, Problem> {
-    let is_conditional = has_if_match(&context.headers);
-    let failed = || {
-        let detail = Message::new("server.version-changed").with("id", shown(id));
-        Problem::new(StatusCode::PRECONDITION_FAILED, detail)
-    };
-    let found = item::find(app, live, id).await;
-    let item = found.map_err(|problem| {
-        let is_missing = problem.status == StatusCode::NOT_FOUND;
-        if is_conditional && is_missing {
-            failed()
-        } else {
-            problem
-        }
-    })?;
+    let item = item::find(app, live, id)
+        .await
+        .map_err(|problem| conditional(context, id, problem))?;
     if !Tag::version(app.store.epoch(), item.version).allows_write(&context.headers) {
-        return Err(failed());
+        return Err(changed(id));
     }
+    let names_version = has_if_match(&context.headers) && !takes_any(&context.headers);
     Ok(Current {
-        expected: is_conditional.then_some(item.version),
+        expected: names_version.then_some(item.version),
         properties: item.feature.properties,
     })
+}
+
+/// A feature that is not there fails the condition of a client that has one.
+fn conditional(context: &Context, id: &str, problem: Problem) -> Problem {
+    if problem.status == StatusCode::NOT_FOUND && has_if_match(&context.headers) {
+        changed(id)
+    } else {
+        problem
+    }
+}
+
+fn changed(id: &str) -> Problem {
+    let detail = Message::new("server.version-changed").with("id", shown(id));
+    Problem::new(StatusCode::PRECONDITION_FAILED, detail)
 }
 
 /// The id property stays as it is: left out it is filled in, another value is refused, since the feature's URL
@@ -143,17 +169,4 @@ fn keep_id(collection: &Collection, draft: &mut Draft, before: &[Value]) -> Resu
         ));
     }
     Ok(())
-}
-
-/// The feature as it is stored now.
-async fn stored(
-    app: &App,
-    context: &Context,
-    collection: &str,
-    feature: &str,
-    status: StatusCode,
-) -> Result<Response, Problem> {
-    let live = app.collection(collection)?;
-    let item = item::find(app, &live, feature).await?;
-    item::answer_with(app, context, &live, &item, status)
 }

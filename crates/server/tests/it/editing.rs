@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::Method;
 use serde_json::{Value as Json, json};
 
-use crate::town::{Answer, Town, number};
+use crate::town::{self, Answer, Town, number};
 
 const GEOJSON: (&str, &str) = ("content-type", "application/geo+json");
 const WELLS: &str = "/collections/wells/items";
@@ -442,4 +442,135 @@ async fn without_leave_nothing_can_be_written() {
             "{method}"
         );
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_write_is_answered_with_its_own_state_and_version() {
+    let town = Town::with_edits().await;
+    let path = format!("{WELLS}/1");
+    let mut tags = std::collections::HashSet::new();
+    for _ in 0..4 {
+        let tries = (0..16).map(async |i| (i, put(&town, &path, &[], well(1.0, i)).await));
+        for (i, answer) in futures_util::future::join_all(tries).await {
+            let answer = answer.ok();
+            assert_eq!(answer.json()["properties"]["depth"], i);
+            assert!(tags.insert(answer.header("etag").to_owned()));
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn if_match_with_a_star_takes_any_version() {
+    let town = Town::with_edits().await;
+    let path = format!("{WELLS}/1");
+    for _ in 0..4 {
+        let any = [("if-match", "*")];
+        let tries = (0..16).map(|i| put(&town, &path, &any, well(1.0, i)));
+        for answer in futures_util::future::join_all(tries).await {
+            answer.ok();
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_rounding_puts_beyond_the_antimeridian_is_found_on_it() {
+    let town = Town::with_edits().await;
+    let made = post(&town, WELLS, well(180.000_000_001, 7)).await;
+    assert_eq!(made.status, 201, "{}", made.text());
+    assert_eq!(made.json()["geometry"]["coordinates"], json!([180, 50.25]));
+    let found = town
+        .json("/collections/wells/items?bbox=179,50,180,51")
+        .await;
+    assert_eq!(found["numberMatched"], 1);
+    let beyond = post(&town, WELLS, well(180.000_001, 7)).await;
+    assert_eq!(
+        (beyond.status.as_u16(), beyond.key().as_str()),
+        (422, "server.coordinates-out-of-range")
+    );
+}
+
+#[tokio::test]
+async fn what_is_read_and_put_back_in_a_projected_collection_stays_where_it_is() {
+    let town = Town::with_edits().await;
+    let line = r#"{"type":"FeatureCollection","crs":{"type":"name","properties":{"name":"EPSG:6382"}},"features":[
+        {"type":"Feature","properties":{"name":"a"},"geometry":{"type":"LineString","coordinates":
+        [[300100.123,5420200.457,310.25],[300121.493,5420233.567,311.5],[300400.981,5420300.003,312]]}}]}"#;
+    let (store, folder) = (&town.store, town.folder.path());
+    town::import(
+        store,
+        folder,
+        "pipes",
+        line,
+        None,
+        store::CollectionSettings::default(),
+    )
+    .await;
+    store.load().await.unwrap();
+    let path = "/collections/pipes/items/1";
+    let first = town.json(path).await;
+    assert_eq!(first["geometry"]["coordinates"][1][2], 311.5);
+    for name in ["b", "c", "d"] {
+        let mut body = town.json(path).await;
+        body["properties"]["name"] = name.into();
+        let answer = put(&town, path, &[], body.to_string()).await.ok().json();
+        assert_eq!(answer["geometry"], first["geometry"]);
+        assert_eq!(answer["properties"]["name"], name);
+    }
+    let flat = json!({ "type": "Feature", "properties": {},
+        "geometry": { "type": "LineString", "coordinates": [[24, 48], [25, 49]] } });
+    let refused = put(&town, path, &[], flat.to_string()).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.key().as_str()),
+        (422, "store.geometry-dimensions")
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bodies_of_clients_that_hung_up_count_until_they_are_written() {
+    use std::io::{BufRead, BufReader, Write};
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    let town = Town::with_edits().await;
+    // Another program holds the write lock, so that writes wait.
+    let mut other = Command::new("sqlite3")
+        .arg(town.store.file())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut tell = other.stdin.take().unwrap();
+    let mut told = BufReader::new(other.stdout.take().unwrap());
+    writeln!(tell, "BEGIN IMMEDIATE; SELECT 'held';").unwrap();
+    let mut line = String::new();
+    told.read_line(&mut line).unwrap();
+    assert_eq!(line.trim(), "held");
+
+    // As large as a body may be, so that eight take all the room.
+    let large = |i: i64| {
+        let mut body = well(1.0, i);
+        body.push_str(&" ".repeat(32 * 1024 * 1024 - body.len()));
+        body
+    };
+    let waiting = futures_util::future::join_all((0..8).map(|i| post(&town, WELLS, large(i))));
+    let gone = tokio::time::timeout(Duration::from_secs(2), waiting).await;
+    assert!(gone.is_err(), "all wait, and then hang up");
+    let refused = post(&town, WELLS, well(1.0, 9)).await;
+    assert_eq!(
+        (refused.status.as_u16(), refused.key().as_str()),
+        (503, "server.overloaded")
+    );
+    writeln!(tell, "ROLLBACK;").unwrap();
+    drop(tell);
+    other.wait().unwrap();
+    // The writes that waited are done, and make room.
+    let later = async {
+        while post(&town, WELLS, well(1.0, 10)).await.status != 201 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), later)
+        .await
+        .unwrap();
+    assert_eq!(town.json(WELLS).await["numberMatched"], 8 + 8 + 1);
 }

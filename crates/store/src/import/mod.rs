@@ -140,7 +140,7 @@ impl Store {
         if let Some(reason) = self.stopped() {
             return Err(Error::Stopped(reason));
         }
-        let connection = writer.connection()?;
+        let connection = writer.connection().await?;
         let mut transaction = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await?;
         let existing = registry::find(&mut transaction, &job.collection).await?;
         let target = target(job, &source.head, existing)?;
@@ -181,7 +181,7 @@ impl Store {
         collection: &CollectionId,
     ) -> Result<(), Error> {
         let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
-            .execute(writer.connection()?)
+            .execute(writer.connection().await?)
             .await;
         if let Err(error) = checkpoint {
             tracing::warn!(%error, "the log was not written back into the file; it is at the next checkpoint");

@@ -1,5 +1,7 @@
 //! The embedded store: opening the GeoPackage file and its connections.
 
+mod epoch;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -14,7 +16,8 @@ use crate::{Access, Error, guard};
 /// The database in the data folder.
 pub const FILE_NAME: &str = "hromada.gpkg";
 
-/// Schema of the store's own tables. A store of a newer schema is refused; an older one is migrated.
+/// Schema of the store's own tables, the first that there is. A store of another one is refused; when there is a second,
+/// the first will be migrated.
 pub const SCHEMA_VERSION: u32 = 1;
 
 /// The oldest SQLite that does not lose committed data when a WAL file is reset under load
@@ -48,25 +51,75 @@ const JOURNAL_SIZE_LIMIT: i64 = 64 * 1024 * 1024;
 
 /// The one connection that writes.
 pub(crate) struct Writer {
+    options: SqliteConnectOptions,
     connection: Option<SqliteConnection>,
+    closed: bool,
 }
 
 impl Writer {
+    async fn open(options: SqliteConnectOptions) -> Result<Self, Error> {
+        Ok(Self {
+            connection: Some(options.connect().await?),
+            options,
+            closed: false,
+        })
+    }
+
+    /// The connection, outside of any transaction.
+    ///
+    /// After some errors SQLite rolls back by itself, and sqlx, whose own `ROLLBACK` then fails, takes the transaction
+    /// for open ever after: such a connection is put away for a new one.
+    ///
     /// # Errors
-    /// When writing has ended.
-    pub(crate) fn connection(&mut self) -> Result<&mut SqliteConnection, Error> {
-        self.connection
-            .as_mut()
-            .ok_or_else(|| Error::Stopped(Message::new("store.closed")))
+    /// When writing has ended, or a new connection can't be made.
+    pub(crate) async fn connection(&mut self) -> Result<&mut SqliteConnection, Error> {
+        if self.closed {
+            return Err(Error::Stopped(Message::new("store.closed")));
+        }
+        if let Some(connection) = &mut self.connection {
+            // The answer comes after the rollback of a transaction that was dropped.
+            let is_sound = connection.ping().await.is_ok() && !connection.is_in_transaction();
+            if !is_sound {
+                tracing::warn!(
+                    "a transaction was not ended in order; the writing connection is made anew"
+                );
+                self.put_away().await;
+            }
+        }
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => writing(&self.options).await?,
+        };
+        Ok(self.connection.insert(connection))
     }
 
     pub(crate) async fn close(&mut self) {
+        self.closed = true;
+        self.put_away().await;
+    }
+
+    async fn put_away(&mut self) {
         if let Some(connection) = self.connection.take()
             && let Err(error) = connection.close().await
         {
             tracing::warn!(%error, "closing the writing connection failed");
         }
     }
+}
+
+/// A connection that writes, to a file that is known to be a store.
+async fn writing(options: &SqliteConnectOptions) -> Result<SqliteConnection, Error> {
+    let mut connection = options.connect().await?;
+    make_wal(&mut connection).await?;
+    Ok(connection)
+}
+
+/// The journal mode belongs to the file, so this comes after the file has been recognised.
+async fn make_wal(connection: &mut SqliteConnection) -> Result<(), Error> {
+    let mode: String = sqlx::query_scalar("PRAGMA journal_mode = WAL")
+        .fetch_one(&mut *connection)
+        .await?;
+    assert_pragmas(connection, &mode, Role::Writer).await
 }
 
 pub(crate) struct Opened {
@@ -77,6 +130,15 @@ pub(crate) struct Opened {
 
 pub(crate) async fn open(folder: &Path, access: Access) -> Result<Opened, Error> {
     let path = folder.join(FILE_NAME);
+    opened(folder, &path, access)
+        .await
+        .map_err(|error| match error {
+            Error::Database(error) => unreadable(&path, error),
+            other => other,
+        })
+}
+
+async fn opened(folder: &Path, path: &Path, access: Access) -> Result<Opened, Error> {
     let exists = path.exists();
     if access == Access::Read && !exists {
         return Err(Error::Refused(
@@ -84,10 +146,10 @@ pub(crate) async fn open(folder: &Path, access: Access) -> Result<Opened, Error>
         ));
     }
     if exists {
-        refuse_foreign_header(&path)?;
+        refuse_foreign_header(path)?;
     }
     let options = SqliteConnectOptions::new()
-        .filename(&path)
+        .filename(path)
         .create_if_missing(access == Access::Write)
         .busy_timeout(BUSY_TIMEOUT)
         .foreign_keys(true)
@@ -97,44 +159,48 @@ pub(crate) async fn open(folder: &Path, access: Access) -> Result<Opened, Error>
         // Rows pass from SQLite's thread to ours in a channel; a longer one wakes the other side less often.
         .row_buffer_size(ROW_BUFFER)
         .disable_statement_logging();
-
     let mut writer = None;
     if access == Access::Write {
-        let options = options
-            .clone()
-            .synchronous(SqliteSynchronous::Full)
-            .pragma("secure_delete", "ON")
-            .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT.to_string())
-            .pragma("cache_size", "-65536");
-        // The journal mode belongs to the file and is set only after the file has been recognised.
-        let mut connection = options.connect().await.map_err(|e| unreadable(&path, e))?;
-        require_sqlite(&mut connection).await?;
-        if !exists {
-            create(&mut connection).await?;
-        }
-        refuse_foreign_tables(&mut connection, &path).await?;
-        let mode: String = sqlx::query_scalar("PRAGMA journal_mode = WAL")
-            .fetch_one(&mut connection)
-            .await?;
-        assert_pragmas(&mut connection, &mode, Role::Writer).await?;
-        writer = Some(Writer {
-            connection: Some(connection),
-        });
+        writer = Some(first_writer(&options, folder, path, exists).await?);
     }
-    let reader = reader_pool(options.read_only(access == Access::Read), access)
-        .await
-        .map_err(|e| unreadable(&path, e))?;
-    let mut connection = reader.acquire().await?;
+    let options = options.read_only(access == Access::Read);
+    // Looked at once before the pool, which tries again and again and at last tells only that time ran out.
+    let mut connection = options.connect().await?;
     require_sqlite(&mut connection).await?;
-    refuse_foreign_tables(&mut connection, &path).await?;
+    refuse_foreign_tables(&mut connection, path, access).await?;
     let epoch = meta(&mut connection, "epoch").await?;
-    drop(connection);
-    let epoch = epoch.ok_or_else(|| foreign(&path))?;
+    connection.close().await?;
+    let epoch = epoch.ok_or_else(|| foreign(path))?;
     Ok(Opened {
         epoch: Epoch(epoch.into()),
-        reader,
+        reader: reader_pool(options, access).await?,
         writer,
     })
+}
+
+/// The writer of a file that is made here when it is absent.
+async fn first_writer(
+    options: &SqliteConnectOptions,
+    folder: &Path,
+    path: &Path,
+    exists: bool,
+) -> Result<Writer, Error> {
+    let options = options
+        .clone()
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("secure_delete", "ON")
+        .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT.to_string())
+        .pragma("cache_size", "-65536");
+    let mut writer = Writer::open(options).await?;
+    let connection = writer.connection().await?;
+    require_sqlite(connection).await?;
+    if !exists {
+        create(connection).await?;
+    }
+    refuse_foreign_tables(connection, path, Access::Write).await?;
+    make_wal(connection).await?;
+    epoch::settle(connection, folder).await?;
+    Ok(writer)
 }
 
 async fn reader_pool(
@@ -266,17 +332,15 @@ fn refuse_foreign_header(path: &Path) -> Result<(), Error> {
 async fn refuse_foreign_tables(
     connection: &mut SqliteConnection,
     path: &Path,
+    access: Access,
 ) -> Result<(), Error> {
     let known = sqlx::query("SELECT 1 FROM sqlite_schema WHERE name = 'hromada_meta'");
-    let known = known
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(|e| unreadable(path, e))?;
+    let known = known.fetch_optional(&mut *connection).await?;
     if known.is_none() {
         let tables: i64 = sqlx::query_scalar("SELECT count(*) FROM sqlite_schema")
             .fetch_one(&mut *connection)
             .await?;
-        if tables == 0 && !connection_is_read_only(connection).await? {
+        if tables == 0 && access == Access::Write {
             // Creation was cut short before its transaction was committed.
             return create(connection).await;
         }
@@ -286,6 +350,10 @@ async fn refuse_foreign_tables(
     let version: u32 = version
         .and_then(|v| v.parse().ok())
         .ok_or_else(|| foreign(path))?;
+    if version < SCHEMA_VERSION {
+        // No release ever wrote one.
+        return Err(foreign(path));
+    }
     if version > SCHEMA_VERSION {
         return Err(Error::Refused(
             Message::new("store.newer")
@@ -295,13 +363,6 @@ async fn refuse_foreign_tables(
         ));
     }
     Ok(())
-}
-
-async fn connection_is_read_only(connection: &mut SqliteConnection) -> Result<bool, Error> {
-    let query_only: i64 = sqlx::query_scalar("PRAGMA query_only")
-        .fetch_one(connection)
-        .await?;
-    Ok(query_only != 0)
 }
 
 async fn meta(connection: &mut SqliteConnection, key: &str) -> Result<Option<String>, Error> {

@@ -120,7 +120,7 @@ async fn a_store_that_is_written_to_meanwhile_is_sound() {
     let writer = tokio::spawn(async move {
         while !end.load(Ordering::Relaxed) {
             let written = writing.store.create("parcels", draft(24.8, "new"), "test");
-            let fid = written.await.unwrap().fid.to_string();
+            let fid = written.await.unwrap().feature.fid.to_string();
             writing
                 .store
                 .delete("parcels", &fid, None, "test")

@@ -1,10 +1,10 @@
 //! Single writes: table, change log and index move together.
 
-use model::{ChangeSeq, Value};
-use store::Error;
+use model::{ChangeSeq, CollectionId, Value};
+use store::{Draft, Error};
 
 use crate::guards::sqlite;
-use crate::support::{Fixture, draft, key};
+use crate::support::{Fixture, draft, key, surveyed};
 
 #[tokio::test]
 async fn a_created_feature_is_in_table_log_and_index() {
@@ -15,7 +15,7 @@ async fn a_created_feature_is_in_table_log_and_index() {
         .create("parcels", draft(24.8, "new"), "iryna")
         .await
         .unwrap();
-    assert_eq!(written.fid, 4);
+    assert_eq!(written.feature.fid, 4);
     assert!(written.version > before);
     let live = fixture.store.live();
     let live = live.get("parcels").unwrap();
@@ -90,6 +90,7 @@ async fn a_deleted_feature_is_gone_and_its_key_is_not_used_again() {
             .create("parcels", draft(24.8, "next"), "test")
             .await
             .unwrap()
+            .feature
             .fid,
         4
     );
@@ -223,4 +224,139 @@ async fn a_caller_that_goes_away_leaves_all_or_nothing() {
         .await
         .unwrap();
     assert!(fixture.store.check(false).await.unwrap().is_clean());
+}
+
+#[tokio::test]
+async fn a_write_gives_back_what_is_stored() {
+    let fixture = Fixture::with_parcels().await;
+    let live = || fixture.store.live().get("parcels").unwrap().clone();
+    let made = fixture
+        .store
+        .create("parcels", draft(24.8, "new"), "t")
+        .await
+        .unwrap();
+    let read = fixture.store.item(&live(), "4").await.unwrap().unwrap();
+    assert_eq!((&made.feature, made.version), (&read.feature, read.version));
+    let replaced = fixture
+        .store
+        .replace("parcels", "4", draft(24.9, "other"), None, "t")
+        .await
+        .unwrap();
+    let read = fixture.store.item(&live(), "4").await.unwrap().unwrap();
+    assert_eq!(
+        (&replaced.feature, replaced.version),
+        (&read.feature, read.version)
+    );
+    assert!(replaced.version > made.version);
+}
+
+#[tokio::test]
+async fn other_programs_are_told_of_an_edit() {
+    let fixture = Fixture::with_parcels().await;
+    let file = fixture.store.file();
+    let reset = "UPDATE gpkg_contents SET last_change = '2000-01-01T00:00:00.000Z',
+                 min_x = 24.75, min_y = 48.95, max_x = 24.76, max_y = 48.96 WHERE table_name = 'parcels'";
+    let told = "SELECT last_change > '2001', min_x, min_y, max_x, max_y FROM gpkg_contents WHERE table_name = 'parcels'";
+    sqlite(&file, reset);
+    fixture
+        .store
+        .create("parcels", draft(24.5, "west"), "t")
+        .await
+        .unwrap();
+    assert_eq!(sqlite(&file, told).trim(), "1|24.5|48.9|24.76|48.96");
+    sqlite(&file, reset);
+    let mut nowhere = draft(24.8, "nowhere");
+    nowhere.geometry = None;
+    fixture
+        .store
+        .replace("parcels", "1", nowhere, None, "t")
+        .await
+        .unwrap();
+    assert_eq!(sqlite(&file, told).trim(), "1|24.75|48.95|24.76|48.96");
+    sqlite(&file, reset);
+    fixture
+        .store
+        .delete("parcels", "1", None, "t")
+        .await
+        .unwrap();
+    assert_eq!(sqlite(&file, told).trim(), "1|24.75|48.95|24.76|48.96");
+}
+
+#[tokio::test]
+async fn an_edit_in_a_projected_collection_moves_what_it_moves_and_nothing_else() {
+    let fixture = Fixture::new().await;
+    fixture.import(&surveyed(), |_| {}).await.unwrap();
+    fixture.store.load().await.unwrap();
+    let blob = || {
+        sqlite(
+            &fixture.store.file(),
+            "SELECT hex(geom) FROM parcels WHERE fid = 1",
+        )
+    };
+    let live = fixture.store.live().get("parcels").unwrap().clone();
+    let item = fixture.store.item(&live, "1").await.unwrap().unwrap();
+    let served = item.feature.geometry.unwrap();
+    assert!(formats::wkb::check(&served).unwrap().has_z);
+    let named = |geometry: &[u8], name: &str| Draft {
+        geometry: Some(geometry.to_vec()),
+        properties: vec![Value::Text(name.into())],
+    };
+    let before = blob();
+    for round in 0..3 {
+        let draft = named(&served, &format!("round {round}"));
+        let item = fixture
+            .store
+            .replace("parcels", "1", draft, None, "t")
+            .await
+            .unwrap();
+        assert_eq!(item.feature.geometry.as_ref(), Some(&served));
+    }
+    assert_eq!(blob(), before);
+
+    let stored = |hex: &str| -> Vec<(f64, f64)> {
+        let bytes: Vec<u8> = (0..hex.len() / 2)
+            .map(|i| u8::from_str_radix(&hex[2 * i..2 * i + 2], 16).unwrap())
+            .collect();
+        formats::wkb::xy(formats::gpkg::strip(&bytes).unwrap().0).unwrap()
+    };
+    let mut moved = formats::wkb::xy(&served).unwrap();
+    moved[2].0 += 1e-5;
+    let draft = named(&formats::wkb::with_xy(&served, &moved).unwrap(), "moved");
+    fixture
+        .store
+        .replace("parcels", "1", draft, None, "t")
+        .await
+        .unwrap();
+    let (old, new) = (stored(before.trim()), stored(blob().trim()));
+    for (i, (old, new)) in old.iter().zip(&new).enumerate() {
+        assert_eq!(old == new, i != 2, "{i}: {old:?} {new:?}");
+    }
+    assert!(fixture.store.check(true).await.unwrap().is_clean());
+}
+
+#[tokio::test]
+async fn heights_are_given_where_they_are_declared_and_only_there() {
+    let fixture = Fixture::with_parcels().await;
+    fixture
+        .import(&surveyed(), |job| {
+            job.collection = CollectionId::new("heights").unwrap();
+        })
+        .await
+        .unwrap();
+    fixture.store.load().await.unwrap();
+    let live = fixture.store.live().get("heights").unwrap().clone();
+    let high = fixture.store.item(&live, "2").await.unwrap().unwrap();
+    let mut with_heights = draft(24.8, "high");
+    with_heights.geometry = high.feature.geometry;
+    let mut flat = draft(24.8, "flat");
+    flat.properties.truncate(1);
+    for (collection, draft) in [("parcels", with_heights), ("heights", flat)] {
+        let error = fixture
+            .store
+            .create(collection, draft, "t")
+            .await
+            .unwrap_err();
+        assert!(matches!(error, Error::Invalid(_)));
+        assert_eq!(key(&error), "store.geometry-dimensions", "{collection}");
+    }
 }

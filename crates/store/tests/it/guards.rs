@@ -54,6 +54,55 @@ async fn a_store_of_a_newer_schema_is_refused() {
 }
 
 #[tokio::test]
+async fn a_store_of_no_known_schema_is_refused() {
+    let fixture = Fixture::new().await;
+    fixture.store.close().await;
+    let path = fixture.store.file();
+    let folder = fixture.folder;
+    drop(fixture.store);
+    sqlite(
+        &path,
+        "UPDATE hromada_meta SET value = '0' WHERE key = 'schema_version'",
+    );
+    assert_eq!(refusal(folder.path()).await, "store.foreign-file");
+}
+
+#[tokio::test]
+async fn a_file_that_was_cut_short_is_called_damaged() {
+    let fixture = Fixture::with_parcels().await;
+    fixture.store.close().await;
+    let whole = std::fs::read(fixture.store.file()).unwrap();
+    for access in [Access::Read, Access::Write] {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(store::FILE_NAME);
+        std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
+        let error = Store::open(folder.path(), access).await.err().unwrap();
+        assert_eq!(key(&error), "store.damaged", "{access:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_database_from_elsewhere_begins_a_new_epoch() {
+    let fixture = Fixture::with_parcels().await;
+    let epoch = fixture.store.epoch().clone();
+    let other = tempfile::tempdir().unwrap();
+    let path = other.path().join(store::FILE_NAME);
+    sqlite(
+        &fixture.store.file(),
+        &format!("VACUUM INTO '{}'", path.display()),
+    );
+    let restored = crate::support::open(other.path()).await;
+    let second = restored.epoch().clone();
+    assert_ne!(second, epoch);
+    restored.close().await;
+    drop(restored);
+    let again = crate::support::open(other.path()).await;
+    assert_eq!(*again.epoch(), second, "and keeps it");
+    let reader = Store::open(other.path(), Access::Read).await.unwrap();
+    assert_eq!(*reader.epoch(), second);
+}
+
+#[tokio::test]
 async fn a_second_writer_is_refused_while_readers_may_come() {
     let fixture = Fixture::with_parcels().await;
     assert_eq!(refusal(fixture.folder.path()).await, "store.locked");

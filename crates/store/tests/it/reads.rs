@@ -3,7 +3,7 @@
 use model::{Bbox, Interval, Value};
 use store::{ItemsQuery, Page};
 
-use crate::support::{Fixture, collection, feature};
+use crate::support::{Fixture, collection, draft, feature};
 
 async fn items(fixture: &Fixture, query: ItemsQuery) -> Page {
     let live = fixture.store.live();
@@ -161,4 +161,68 @@ async fn search_forgives_case_and_separators() {
     assert_eq!(found("26101000000100100 02"), [2]);
     assert_eq!(found("ШЕВЧЕНКА"), [1]);
     assert_eq!(found("нічого такого"), Vec::<i64>::new());
+}
+
+#[tokio::test]
+async fn a_box_does_not_give_what_has_moved_out_of_it_since_the_index_was_taken() {
+    let fixture = Fixture::with_parcels().await;
+    let old = fixture.store.live();
+    fixture
+        .store
+        .replace("parcels", "1", draft(25.5, "moved"), None, "t")
+        .await
+        .unwrap();
+    let query = ItemsQuery {
+        bbox: Some(Bbox::new(&[24.6, 48.8, 24.8, 49.0]).unwrap()),
+        limit: 10,
+        ..ItemsQuery::default()
+    };
+    let page = fixture
+        .store
+        .items(old.get("parcels").unwrap(), &query)
+        .await
+        .unwrap();
+    assert_eq!(keys(&page), [2, 3]);
+}
+
+#[tokio::test]
+async fn a_page_of_huge_features_ends_early_and_the_next_one_goes_on() {
+    let fixture = Fixture::with_parcels().await;
+    for _ in 0..3 {
+        let mut huge = draft(24.7, "huge");
+        // 9.6 MB each, in a box that meets them.
+        let ring: Vec<(f64, f64)> = (0..600_000)
+            .map(|i| {
+                let angle = std::f64::consts::TAU * f64::from(i) / 600_000.0;
+                (24.7 + 0.1 * angle.cos(), 48.9 + 0.1 * angle.sin())
+            })
+            .collect();
+        let polygon = geo_types::Polygon::new(ring.into(), Vec::new());
+        let mut wkb = Vec::new();
+        formats::wkb::write(&polygon.into(), &mut wkb);
+        huge.geometry = Some(wkb);
+        fixture.store.create("parcels", huge, "t").await.unwrap();
+    }
+    for bbox in [None, Some(Bbox::new(&[24.0, 48.0, 25.0, 49.0]).unwrap())] {
+        let (mut after, mut pages) = (None, Vec::new());
+        loop {
+            let page = items(
+                &fixture,
+                ItemsQuery {
+                    bbox,
+                    after,
+                    limit: 1000,
+                    ..ItemsQuery::default()
+                },
+            )
+            .await;
+            assert_eq!(page.number_matched, 6);
+            pages.push(keys(&page));
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        assert_eq!(pages, [vec![1, 2, 3, 4], vec![5], vec![6]]);
+    }
 }

@@ -124,3 +124,22 @@ pub(crate) fn draft(x: f64, name: &str) -> Draft {
 pub(crate) fn key(error: &Error) -> &'static str {
     error.message().map_or("no message", |m| m.key())
 }
+
+/// Two squares in EPSG:6382 with heights, property `name`.
+pub(crate) fn surveyed() -> String {
+    let square = |x: f64, y: f64| {
+        let (e, n) = (x + 21.37, y + 33.11);
+        format!(
+            r#"{{"type":"Polygon","coordinates":[[[{x},{y},310.25],[{e},{y},311.5],[{e},{n},312.75],[{x},{n},313.125],[{x},{y},310.25]]]}}"#
+        )
+    };
+    let features = [
+        feature(&square(300_100.123, 5_420_200.457), r#""name":"a""#),
+        feature(&square(300_400.981, 5_420_300.003), r#""name":"b""#),
+    ];
+    collection(&features).replacen(
+        '{',
+        r#"{"crs":{"type":"name","properties":{"name":"EPSG:6382"}},"#,
+        1,
+    )
+}
