@@ -6,7 +6,7 @@ use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use hyper::header::{CACHE_CONTROL, CONTENT_LANGUAGE, CONTENT_TYPE, ETAG, HeaderValue};
 use serde_json::Value as Json;
-use store::Live;
+use store::{Live, LiveCollection};
 
 use crate::app::App;
 use crate::conditional::{REVALIDATE, Tag};
@@ -27,11 +27,22 @@ pub(crate) fn tag(app: &App, context: &Context, format: Format, state: impl Hash
     Tag::weak(app.store.epoch(), (request, app.options.allow_edits, state))
 }
 
-/// All collections with their last changes, as the state that an answer about all of them depends on.
-pub(crate) fn state(live: &Live) -> Vec<(&str, i64)> {
-    live.collections
-        .iter()
-        .map(|(id, collection)| (&**id, collection.seq.0))
+/// What an answer about collections depends on: which they are, their last changes and their definitions. A
+/// definition may be replaced without a change to a feature, so neither alone is enough.
+pub(crate) fn state<'a>(
+    collections: impl IntoIterator<Item = &'a LiveCollection>,
+) -> Vec<(&'a str, i64, u64)> {
+    collections
+        .into_iter()
+        .map(|c| (c.collection.id.as_str(), c.seq.0, c.definition))
+        .collect()
+}
+
+/// What the API definition depends on: no feature is in it.
+pub(crate) fn definitions(live: &Live) -> Vec<(&str, u64)> {
+    let collections = live.collections.iter();
+    collections
+        .map(|(id, collection)| (&**id, collection.definition))
         .collect()
 }
 

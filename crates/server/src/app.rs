@@ -24,8 +24,8 @@ pub(crate) struct Inner {
     pub(crate) tiles: Arc<TileCache>,
     pub(crate) metrics: Metrics,
     pub(crate) definition: Definition,
-    /// Requests in progress.
-    pub(crate) requests: Semaphore,
+    /// Requests in progress, until their answers have left.
+    pub(crate) requests: Arc<Semaphore>,
     /// Request bodies in memory, in kibibytes.
     pub(crate) bodies: Arc<Semaphore>,
     /// CPU work off the reactor: as many at once as there are cores.
@@ -49,7 +49,7 @@ impl App {
             options: options.clone(),
             metrics: Metrics::new(),
             definition: Definition::default(),
-            requests: Semaphore::new(MAX_REQUESTS),
+            requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
             bodies: Arc::new(Semaphore::new(BODY_ROOM)),
             workers: Arc::new(Semaphore::new(cores)),
             cores,

@@ -23,7 +23,12 @@ pub(crate) async fn list(State(app): State<App>, context: Context) -> Result<Res
     context.params.only(&[])?;
     let format = context.wanted.json_or_html(JSON)?;
     let live = app.live()?;
-    let tag = answer::tag(&app, &context, format, answer::state(&live));
+    let tag = answer::tag(
+        &app,
+        &context,
+        format,
+        answer::state(live.collections.values()),
+    );
     if let Some(unchanged) = answer::unchanged(&context, &tag) {
         return Ok(unchanged);
     }
@@ -48,7 +53,7 @@ pub(crate) async fn one(
     context.params.only(&[])?;
     let format = context.wanted.json_or_html(JSON)?;
     let live = app.collection(&id)?;
-    let tag = answer::tag(&app, &context, format, live.seq.0);
+    let tag = answer::tag(&app, &context, format, answer::state([&live]));
     if let Some(unchanged) = answer::unchanged(&context, &tag) {
         return Ok(unchanged);
     }

@@ -62,7 +62,12 @@ pub(crate) async fn landing(State(app): State<App>, context: Context) -> Result<
     context.params.only(&[])?;
     let format = context.wanted.json_or_html(JSON)?;
     let live = app.live()?;
-    let tag = answer::tag(&app, &context, format, answer::state(&live));
+    let tag = answer::tag(
+        &app,
+        &context,
+        format,
+        answer::state(live.collections.values()),
+    );
     if let Some(unchanged) = answer::unchanged(&context, &tag) {
         return Ok(unchanged);
     }

@@ -15,9 +15,11 @@ use model::{Lang, Message};
 
 use crate::app::App;
 use crate::finish::{finish, rendered};
+use crate::held;
 use crate::limits::MAX_URL;
 use crate::link;
 use crate::negotiate::{self, Wanted};
+use crate::origin;
 use crate::params::Params;
 use crate::problem::{Problem, shown};
 use crate::request_id::request_id;
@@ -116,7 +118,7 @@ pub(crate) async fn layer(
     let permit = if is_probe {
         None
     } else {
-        app.requests.try_acquire().ok()
+        Arc::clone(&app.requests).try_acquire_owned().ok()
     };
     let response = if let Some(problem) = refused {
         problem.into_response()
@@ -131,7 +133,6 @@ pub(crate) async fn layer(
         request.extensions_mut().insert(context.clone());
         next.run(request).await
     };
-    drop(permit);
     let route = response
         .extensions()
         .get::<MatchedPath>()
@@ -151,7 +152,7 @@ pub(crate) async fn layer(
     let parameters = names.join(",");
     let elapsed_ms = elapsed.as_secs_f64() * 1000.0;
     tracing::info!(%method, %path, %route, parameters, status, bytes, elapsed_ms, request_id = %id, "request");
-    Ok(response)
+    Ok(held::until_sent(response, permit))
 }
 
 /// Tells the outer layer which route it was.
@@ -176,6 +177,7 @@ fn context(app: &App, request: &Request) -> Result<Context, Problem> {
             Message::new("server.url-too-long").with("max", MAX_URL),
         ));
     }
+    origin::check(app, request)?;
     let params = Params::parse(query)?;
     let lang = negotiate::language(params.get("lang"), request.headers())?;
     make(app, request, params, lang)

@@ -40,6 +40,16 @@ pub(crate) const MAX_TILE_COLLECTIONS: usize = 16;
 pub(crate) const DEFAULT_HITS: usize = 20;
 pub(crate) const MAX_HITS: usize = 100;
 
+/// Collections that a search may name: more than a municipality publishes.
+pub(crate) const MAX_SEARCH_COLLECTIONS: usize = 64;
+
+/// Features of a street collection, or with a house number that is not there, that are read to choose the answers
+/// from: a long street has some hundred segments and houses.
+pub(crate) const MAX_CANDIDATES: usize = 1_000;
+
+/// Distinct texts that are held against a query that found nothing, for each way to understand it: some 50 ms.
+pub(crate) const MAX_GUESSED: usize = 1_000_000;
+
 /// Characters that are searched for: the longest address and the longest number stay below.
 pub(crate) const MAX_SEARCH: usize = 200;
 

@@ -101,6 +101,7 @@ impl Problem {
     pub(crate) fn title(&self, lang: Lang) -> String {
         let key = match self.status.as_u16() {
             400 => "server.status-400",
+            403 => "server.status-403",
             404 => "server.status-404",
             405 => "server.status-405",
             406 => "server.status-406",

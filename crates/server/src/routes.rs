@@ -156,6 +156,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_answer_keeps_its_place_until_it_has_left() {
+        let (app, _folder) = empty().await;
+        let routes = Router::new().route("/", get(common::landing));
+        let router = dressed(routes, app.clone());
+        let answer = get_from(&router, "/").await;
+        assert_eq!(app.requests.available_permits(), MAX_REQUESTS - 1);
+        axum::body::to_bytes(answer.into_body(), 100_000)
+            .await
+            .unwrap();
+        assert_eq!(app.requests.available_permits(), MAX_REQUESTS);
+    }
+
+    #[tokio::test]
     async fn above_the_limit_requests_are_sent_away_but_the_monitor_is_not() {
         let (app, _folder) = empty().await;
         let router = dressed(

@@ -1,23 +1,27 @@
 //! The search box: features by any searchable text.
 
+mod merge;
+mod retry;
+
 use axum::extract::State;
 use axum::response::Response;
 use hyper::StatusCode;
 use model::{Message, Value};
-use serde_json::{Map, Value as Json, json};
-use store::{LiveCollection, SearchHit};
+use serde_json::json;
+use store::LiveCollection;
 
 use crate::answer;
 use crate::app::App;
-use crate::collections::bbox;
 use crate::context::Context;
-use crate::features::id_from;
-use crate::limits::{DEFAULT_HITS, MAX_HITS, MAX_SEARCH};
+use crate::limits::{DEFAULT_HITS, MAX_HITS, MAX_SEARCH, MAX_SEARCH_COLLECTIONS};
 use crate::link::JSON;
 use crate::negotiate::Format;
 use crate::problem::{Problem, shown};
+use crate::vector::selected;
 
 /// `GET /search?q=TEXT&limit=20&collections=a,b`
+///
+/// `understood` is there when the text itself found nothing: `as` is what was looked for instead, `by` the way to it.
 pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Response, Problem> {
     context.params.only(&["q", "limit", "collections"])?;
     context.wanted.json(JSON)?;
@@ -35,40 +39,25 @@ pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Resp
     let limit = limit(context.params.get("limit"))?;
     let live = app.live()?;
     let searched: Vec<LiveCollection> = match context.params.get("collections") {
-        Some(ids) => {
-            let find = |id: &str| {
-                live.get(id)
-                    .cloned()
-                    .ok_or_else(|| Problem::no_collection(id))
-            };
-            ids.split(',')
-                .map(str::trim)
-                .map(find)
-                .collect::<Result<_, _>>()?
-        }
+        Some(ids) => selected(&live, ids, MAX_SEARCH_COLLECTIONS)?,
         None => live.collections.values().cloned().collect(),
     };
-    let states: Vec<i64> = searched.iter().map(|c| c.seq.0).collect();
-    let tag = answer::tag(&app, &context, Format::Json, states);
+    let tag = answer::tag(&app, &context, Format::Json, answer::state(&searched));
     if let Some(unchanged) = answer::unchanged(&context, &tag) {
         return Ok(unchanged);
     }
-    let (store, query) = (app.store.clone(), text.clone());
-    let found = app.work(move || {
-        // One more than wanted tells whether there are more.
-        let per_collection = searched.into_iter().map(|live| {
-            let hits = store.search(&live, &query, limit + 1);
-            (live, hits)
-        });
-        merge(per_collection.collect(), &query, limit)
-    });
-    let (hits, more) = found.await?;
-    Ok(answer::json(
-        &context,
-        JSON,
-        &json!({ "query": text, "hits": hits, "more": more }),
-        &tag,
-    ))
+    let query = text.clone();
+    let (answers, understood) = app
+        .work(move || {
+            let (answers, understood) = retry::search(&searched, &query, limit);
+            (answers.json(limit), understood)
+        })
+        .await?;
+    let mut body = json!({ "query": text, "hits": answers.0, "more": answers.1 });
+    if let Some(understood) = understood {
+        body["understood"] = json!({ "as": understood.text, "by": understood.by });
+    }
+    Ok(answer::json(&context, JSON, &body, &tag))
 }
 
 fn limit(text: Option<&str>) -> Result<usize, Problem> {
@@ -82,64 +71,6 @@ fn limit(text: Option<&str>) -> Result<usize, Problem> {
             .with("max", MAX_HITS);
         Problem::new(StatusCode::BAD_REQUEST, detail)
     })
-}
-
-/// The best of all collections: values that are the text, then those that begin with it, then the others, each
-/// in the order in which its collection gave them.
-fn merge(
-    found: Vec<(LiveCollection, Vec<SearchHit>)>,
-    query: &str,
-    limit: usize,
-) -> (Vec<Json>, bool) {
-    let query = query.to_lowercase();
-    let mut ranked: Vec<(u8, usize, &LiveCollection, &SearchHit)> = Vec::new();
-    for (live, hits) in &found {
-        for (place, hit) in hits.iter().enumerate() {
-            let value = plain(&hit.value).to_lowercase();
-            let rank = if value == query {
-                0
-            } else if value.starts_with(&query) {
-                1
-            } else {
-                2
-            };
-            ranked.push((rank, place, live, hit));
-        }
-    }
-    // Stable, so that collections keep their order within a place.
-    ranked.sort_by_key(|(rank, place, ..)| (*rank, *place));
-    let more = ranked.len() > limit;
-    (
-        ranked
-            .into_iter()
-            .take(limit)
-            .map(|(.., live, hit)| hit_json(live, hit))
-            .collect(),
-        more,
-    )
-}
-
-fn hit_json(live: &LiveCollection, hit: &SearchHit) -> Json {
-    let collection = &live.collection;
-    let id = id_from(hit.fid, hit.id.as_ref().unwrap_or(&Value::Null)).to_string();
-    let label = hit.label.as_ref().map(plain).filter(|l| !l.is_empty());
-    let mut out = Map::new();
-    let mut set = |name: &str, value: Json| out.insert(name.to_owned(), value);
-    set("collection", collection.id.as_str().into());
-    set("label", label.unwrap_or_else(|| plain(&hit.value)).into());
-    set("id", id.into());
-    set(
-        "property",
-        collection.schema.properties[hit.property]
-            .name
-            .as_str()
-            .into(),
-    );
-    set("value", plain(&hit.value).into());
-    if let Some(envelope) = &hit.envelope {
-        set("bbox", json!(bbox(envelope)));
-    }
-    Json::Object(out)
 }
 
 /// A value as people read it; nothing for null.

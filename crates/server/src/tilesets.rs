@@ -14,6 +14,7 @@ use crate::answer;
 use crate::app::App;
 use crate::collections::{CRS84, bbox, title};
 use crate::context::Context;
+use crate::limits::MAX_TILE_COLLECTIONS;
 use crate::link::{JSON, MVT, REL_TILING_SCHEME, link};
 use crate::negotiate::Format;
 use crate::problem::Problem;
@@ -29,8 +30,8 @@ pub(crate) async fn tilejson(
     context.params.only(&[])?;
     context.wanted.json(JSON)?;
     let live = app.live()?;
-    let layers = selected(&live, &ids)?;
-    let tag = answer::tag(&app, &context, Format::Json, states(&layers));
+    let layers = selected(&live, &ids, MAX_TILE_COLLECTIONS)?;
+    let tag = answer::tag(&app, &context, Format::Json, answer::state(&layers));
     if let Some(unchanged) = answer::unchanged(&context, &tag) {
         return Ok(unchanged);
     }
@@ -123,7 +124,7 @@ pub(crate) async fn dataset_tileset(
     let live = app.live()?;
     let chosen = context.params.get("collections");
     let layers = match chosen {
-        Some(ids) => selected(&live, ids)?,
+        Some(ids) => selected(&live, ids, MAX_TILE_COLLECTIONS)?,
         None => live.collections.values().cloned().collect(),
     };
     one(&app, &context, &layers, "/tiles", chosen)
@@ -192,7 +193,7 @@ fn answer(
     make: impl FnOnce() -> Json,
 ) -> Result<Response, Problem> {
     context.wanted.json(JSON)?;
-    let tag = answer::tag(app, context, Format::Json, states(layers));
+    let tag = answer::tag(app, context, Format::Json, answer::state(layers));
     if let Some(unchanged) = answer::unchanged(context, &tag) {
         return Ok(unchanged);
     }
@@ -309,10 +310,6 @@ fn extent(layers: &[LiveCollection]) -> Option<Envelope> {
         .iter()
         .filter_map(|l| l.index.extent())
         .reduce(Envelope::union)
-}
-
-fn states(layers: &[LiveCollection]) -> Vec<(i64, u64)> {
-    layers.iter().map(|l| (l.seq.0, l.definition)).collect()
 }
 
 /// `GET /tileMatrixSets`

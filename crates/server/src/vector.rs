@@ -43,7 +43,7 @@ pub(crate) async fn short(
         .unwrap_or(&y);
     let coord = coord(&z, &x, y)?;
     let live = app.live()?;
-    let layers = selected(&live, &ids)?;
+    let layers = selected(&live, &ids, MAX_TILE_COLLECTIONS)?;
     answer(&app, &context, coord, layers).await
 }
 
@@ -69,7 +69,7 @@ pub(crate) async fn of_dataset(
     context.params.only(&["collections"])?;
     let live = app.live()?;
     let layers = match context.params.get("collections") {
-        Some(ids) => selected(&live, ids)?,
+        Some(ids) => selected(&live, ids, MAX_TILE_COLLECTIONS)?,
         None => live.collections.values().cloned().collect(),
     };
     let coord = coord(&matrix, &col, &row)?;
@@ -80,16 +80,15 @@ pub(crate) async fn of_dataset(
 /// The collections of a comma-separated list, each once, in its order.
 ///
 /// # Errors
-/// 404 for an unknown one, 400 for more than [`MAX_TILE_COLLECTIONS`].
-pub(crate) fn selected(live: &Live, ids: &str) -> Result<Vec<LiveCollection>, Problem> {
+/// 404 for an unknown one, 400 for more than `max`.
+pub(crate) fn selected(live: &Live, ids: &str, max: usize) -> Result<Vec<LiveCollection>, Problem> {
     let mut layers: Vec<LiveCollection> = Vec::new();
     for id in ids.split(',').map(str::trim) {
         if layers.iter().any(|l| l.collection.id.as_str() == id) {
             continue;
         }
-        if layers.len() == MAX_TILE_COLLECTIONS {
-            let detail =
-                Message::new("server.too-many-collections").with("max", MAX_TILE_COLLECTIONS);
+        if layers.len() == max {
+            let detail = Message::new("server.too-many-collections").with("max", max);
             return Err(Problem::bad_request(detail));
         }
         layers.push(
@@ -202,16 +201,16 @@ fn layer(live: &LiveCollection, wanted: &Wanted) -> Option<Vec<u8>> {
             .collect(),
         None => (0..schema.properties.len()).collect(),
     };
+    // A property of the same name would take the place of the id by which clients find the feature again.
     let columns: Vec<usize> = shown
         .iter()
+        .filter(|position| schema.properties[**position].name != ID_PROPERTY)
         .filter_map(|position| live.column_of(*position))
         .collect();
-    let mut keys: Vec<&str> = columns
+    let names = columns
         .iter()
-        .map(|c| schema.properties[live.columns[*c]].name.as_str())
-        .collect();
-    let id_key = keys.len();
-    keys.push(ID_PROPERTY);
+        .map(|c| schema.properties[live.columns[*c]].name.as_str());
+    let keys: Vec<&str> = std::iter::once(ID_PROPERTY).chain(names).collect();
     let id_column = collection
         .id_property
         .as_ref()
@@ -238,12 +237,10 @@ fn layer(live: &LiveCollection, wanted: &Wanted) -> Option<Vec<u8>> {
             Some(value) => tile_value(value),
         };
         for geometry in hit.geometries() {
-            let values = columns
-                .iter()
-                .enumerate()
-                .map(|(key, column)| (key, tile_value(hit.value(*column))));
+            let values = columns.iter().map(|column| tile_value(hit.value(*column)));
+            let values = std::iter::once(id).chain(values).enumerate();
             // Ids below zero keep their bits; `_id` has the number.
-            builder.add(fid.cast_unsigned(), geometry, values.chain([(id_key, id)]));
+            builder.add(fid.cast_unsigned(), geometry, values);
         }
     }
     builder.finish()

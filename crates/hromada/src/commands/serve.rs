@@ -26,10 +26,44 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
                 .with("reason", error),
         )
     })?;
-    store.load().await?;
+    let address = listener.local_addr()?;
+    let options = server::Options {
+        listen: address,
+        allow_edits: args.get_flag("allow-edits"),
+        base_url: args.get_one::<String>("base-url").cloned(),
+        tile_cache_bytes: args.get_one::<u64>("tile-cache").copied().unwrap_or(64) * 1024 * 1024,
+    };
+    let open_edits = options.allow_edits && !address.ip().is_loopback();
+    // Served from the first moment: whoever watches the server sees that it lives and is not ready, instead of a
+    // connection that hangs.
+    let loading = store.clone();
+    let mut loading = tokio::spawn(async move { loading.load().await });
+    let mut serving = std::pin::pin!(server::serve(store.clone(), options, listener, shutdown()));
+    let served = tokio::select! {
+        loaded = &mut loading => {
+            loaded??;
+            tell_ready(output, &store, address, started);
+            if open_edits {
+                output.say(&Message::new("cli.open-edits"));
+            }
+            serving.await
+        }
+        served = &mut serving => {
+            // Stopped before it was ready; nothing is written by loading.
+            loading.abort();
+            let _ = loading.await;
+            served
+        }
+    };
+    served?;
+    store.close().await;
+    output.say(&Message::new("cli.stopped"));
+    Ok(Outcome::Done)
+}
+
+fn tell_ready(output: &Output, store: &Store, address: SocketAddr, started: Instant) {
     let live = store.live();
     let features: usize = live.collections.values().map(|c| c.index.len()).sum();
-    let address = listener.local_addr()?;
     let shown = if address.ip().is_unspecified() {
         SocketAddr::from(([127, 0, 0, 1], address.port()))
     } else {
@@ -47,19 +81,6 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
     if live.collections.is_empty() {
         output.say(&Message::new("cli.ready-empty"));
     }
-    let options = server::Options {
-        listen: address,
-        allow_edits: args.get_flag("allow-edits"),
-        base_url: args.get_one::<String>("base-url").cloned(),
-        tile_cache_bytes: args.get_one::<u64>("tile-cache").copied().unwrap_or(64) * 1024 * 1024,
-    };
-    if options.allow_edits && !address.ip().is_loopback() {
-        output.say(&Message::new("cli.open-edits"));
-    }
-    server::serve(store.clone(), options, listener, shutdown()).await?;
-    store.close().await;
-    output.say(&Message::new("cli.stopped"));
-    Ok(Outcome::Done)
 }
 
 /// Ends on Ctrl+C and on the service manager's SIGTERM.

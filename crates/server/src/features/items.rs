@@ -32,7 +32,7 @@ pub(crate) async fn get(
     let format = context.wanted.json_or_html(GEOJSON)?;
     let live = app.collection(&id)?;
     let query = query::parse(&context.params, &live, app.store.epoch())?;
-    let tag = answer::tag(&app, &context, format, (live.seq.0, live.definition));
+    let tag = answer::tag(&app, &context, format, answer::state([&live]));
     if let Some(unchanged) = answer::unchanged(&context, &tag) {
         return Ok(unchanged);
     }

@@ -3,7 +3,9 @@
 use axum::body::Body;
 use axum::http::Method;
 
-use crate::town::{Town, number};
+use store::{CollectionSettings, ImportMode};
+
+use crate::town::{Town, collection_of, import, import_as, number};
 
 #[tokio::test]
 async fn documents_are_revalidated_by_tag() {
@@ -196,4 +198,56 @@ async fn head_has_the_headers_of_get_and_no_body() {
         .request(Method::HEAD, "/nothing", &[], Body::empty())
         .await;
     assert_eq!((missing.status.as_u16(), missing.body.len()), (404, 0));
+}
+
+#[tokio::test]
+async fn another_definition_without_another_feature_is_another_answer() {
+    let town = Town::new().await;
+    let paths = [
+        "/",
+        "/api",
+        "/collections",
+        "/collections/empty",
+        "/search?q=a",
+        "/tiles/empty",
+    ];
+    let settings = |title: &str| CollectionSettings {
+        title: Some(model::Text {
+            uk: title.to_owned(),
+            en: title.to_owned(),
+        }),
+        ..CollectionSettings::default()
+    };
+    let (store, folder) = (&town.store, town.folder.path());
+    let empty = collection_of(&[]);
+    import(store, folder, "empty", &empty, None, settings("Before")).await;
+    let mut before = Vec::new();
+    for path in paths {
+        before.push(town.get(path).await.ok().header("etag").to_owned());
+    }
+    let replace = ImportMode::Replace;
+    import_as(
+        replace,
+        store,
+        folder,
+        "empty",
+        &empty,
+        None,
+        settings("After"),
+    )
+    .await;
+    for (path, tag) in paths.iter().zip(&before) {
+        let after = town.get_with(path, &[("if-none-match", tag)]).await;
+        assert_eq!(after.status, 200, "{path}");
+    }
+}
+
+#[tokio::test]
+async fn the_tag_of_the_api_definition_outlives_a_restart() {
+    let town = Town::new().await;
+    let tag = town.get("/api").await.ok().header("etag").to_owned();
+    // Loading again makes every definition anew, as a restart does.
+    town.store.load().await.unwrap();
+    let again = town.get_with("/api", &[("if-none-match", &tag)]).await;
+    assert_eq!(again.status, 304);
 }

@@ -46,7 +46,7 @@ async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
 
 fn post(body: &str) -> String {
     format!(
-        "POST /collections/wells/items HTTP/1.1\r\nHost: t\r\nContent-Type: application/geo+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        "POST /collections/wells/items HTTP/1.1\r\nhost: localhost\r\nContent-Type: application/geo+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     )
 }
@@ -114,20 +114,20 @@ async fn nonsense_gets_an_answer_or_an_end_and_the_server_goes_on() {
     let town = Town::new().await;
     let running = start(town.store.clone()).await;
     let long_header = format!(
-        "GET / HTTP/1.1\r\nHost: t\r\nX: {}\r\n\r\n",
+        "GET / HTTP/1.1\r\nhost: localhost\r\nX: {}\r\n\r\n",
         "a".repeat(200_000)
     );
     let many_headers = format!(
-        "GET / HTTP/1.1\r\nHost: t\r\n{}\r\n",
+        "GET / HTTP/1.1\r\nhost: localhost\r\n{}\r\n",
         "A: b\r\n".repeat(200)
     );
     let requests: [&[u8]; 8] = [
         b"\r\n\r\n\r\n",
         b"GET\r\n\r\n",
         b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
-        b"GET / HTTP/1.1\r\nHost: t\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n",
-        b"POST /collections/wells/items HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n",
-        b"GET http://other.test/collections HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n",
+        b"GET / HTTP/1.1\r\nhost: localhost\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n0\r\n\r\n",
+        b"POST /collections/wells/items HTTP/1.1\r\nhost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n",
+        b"GET http://other.test/collections HTTP/1.1\r\nhost: localhost\r\nConnection: close\r\n\r\n",
         long_header.as_bytes(),
         many_headers.as_bytes(),
     ];
@@ -143,7 +143,7 @@ async fn nonsense_gets_an_answer_or_an_end_and_the_server_goes_on() {
     }
     let answer = exchange(
         running.address,
-        b"GET /collections HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n",
+        b"GET /collections HTTP/1.1\r\nhost: localhost\r\nConnection: close\r\n\r\n",
     )
     .await;
     assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
@@ -178,7 +178,7 @@ async fn answers_in_progress_are_finished_when_the_server_stops() {
     // shows that the first has been accepted.
     exchange(
         running.address,
-        b"GET /health/live HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n",
+        b"GET /health/live HTTP/1.1\r\nhost: localhost\r\nConnection: close\r\n\r\n",
     )
     .await;
     running.stop.send(()).unwrap();

@@ -202,3 +202,58 @@ async fn documents_come_compressed_when_asked() {
         .ok();
     assert_eq!(plain.header("content-encoding"), "");
 }
+
+#[tokio::test]
+async fn pages_of_others_can_not_write_through_a_browser() {
+    let town = Town::with_edits().await;
+    let path = "/collections/wells/items/1";
+    let delete = |headers: Vec<(&'static str, &'static str)>| {
+        let router = town.router.clone();
+        async move {
+            let mut request = axum::http::Request::builder()
+                .method(Method::DELETE)
+                .uri(path);
+            for (name, value) in headers {
+                request = request.header(name, value);
+            }
+            let request = request.body(Body::empty()).unwrap();
+            let answer = tower::ServiceExt::oneshot(router, request).await.unwrap();
+            answer.status().as_u16()
+        }
+    };
+    for refused in [
+        vec![("host", "evil.test")],
+        vec![("host", "127.0.0.1.evil.test:8080")],
+        vec![("host", "town.test"), ("origin", "http://evil.test")],
+        vec![("host", "town.test"), ("origin", "null")],
+        vec![
+            ("host", "localhost:8080"),
+            ("origin", "http://localhost:3000"),
+        ],
+        vec![("host", "127.0.0.1:8080"), ("sec-fetch-site", "cross-site")],
+    ] {
+        assert_eq!(delete(refused.clone()).await, 403, "{refused:?}");
+    }
+    assert_eq!(town.get(path).await.status, 200, "it is still there");
+    // Reading is open to all.
+    town.get_with(path, &[("origin", "http://evil.test")])
+        .await
+        .ok();
+    for (taken, status) in [
+        (
+            vec![
+                ("host", "town.test"),
+                ("origin", "https://town.test"),
+                ("sec-fetch-site", "same-origin"),
+            ],
+            204,
+        ),
+        (
+            vec![("host", "[::1]:8080"), ("origin", "http://[::1]:8080")],
+            404,
+        ),
+        (vec![("host", "localhost:8080")], 404),
+    ] {
+        assert_eq!(delete(taken.clone()).await, status, "{taken:?}");
+    }
+}

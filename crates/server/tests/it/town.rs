@@ -73,6 +73,8 @@ impl Town {
     pub(crate) async fn with_edits() -> Self {
         Self::with(&Options {
             allow_edits: true,
+            // The name that requests go to: writes are taken at no other one.
+            base_url: Some("http://town.test".to_owned()),
             ..Options::default()
         })
         .await
@@ -196,13 +198,26 @@ pub(crate) async fn import(
     id_property: Option<&str>,
     settings: CollectionSettings,
 ) {
+    let mode = ImportMode::Create;
+    import_as(mode, store, folder, id, geojson, id_property, settings).await;
+}
+
+pub(crate) async fn import_as(
+    mode: ImportMode,
+    store: &Store,
+    folder: &Path,
+    id: &str,
+    geojson: &str,
+    id_property: Option<&str>,
+    settings: CollectionSettings,
+) {
     let file = folder.join(format!("{id}.geojson"));
     std::fs::write(&file, geojson).unwrap();
     let job = ImportJob {
         file,
         layer: None,
         collection: CollectionId::new(id).unwrap(),
-        mode: ImportMode::Create,
+        mode,
         crs: None,
         id_property: id_property.map(str::to_owned),
         repair: false,

@@ -9,7 +9,9 @@ use serde_json::json;
 use tiles::decode::{self, Layer, Value};
 use tiles::{TileCoord, check};
 
-use crate::town::{Answer, CORNER, GRID, SIDE, Town, number};
+use store::CollectionSettings;
+
+use crate::town::{Answer, CORNER, GRID, SIDE, Town, collection_of, import, number};
 
 const MVT: &str = "application/vnd.mapbox-vector-tile";
 
@@ -365,5 +367,32 @@ async fn without_a_cache_tiles_are_cut_each_time_and_are_the_same() {
     assert_eq!(
         (first.body.clone(), first.header("etag")),
         (second.body.clone(), second.header("etag"))
+    );
+}
+
+#[tokio::test]
+async fn a_property_named_as_the_id_does_not_take_its_place() {
+    let town = Town::new().await;
+    let feature = json!({
+        "type": "Feature", "properties": { "_id": "stolen", "kind": "x" },
+        "geometry": { "type": "Point", "coordinates": CORNER },
+    });
+    let file = collection_of(&[feature.to_string()]);
+    let settings = CollectionSettings::default();
+    import(
+        &town.store,
+        town.folder.path(),
+        "odd",
+        &file,
+        None,
+        settings,
+    )
+    .await;
+    let at = tile_at(12, CORNER[0], CORNER[1]);
+    let odd = layer(&town.get(&path("odd", at)).await.ok(), "odd");
+    assert_eq!(odd.property(&odd.features[0], "_id"), None);
+    assert_eq!(
+        odd.property(&odd.features[0], "kind"),
+        Some(&Value::Text("x".to_owned()))
     );
 }

@@ -5,6 +5,7 @@ use model::world::WorldGeometry;
 
 use super::column::ValueRef;
 use super::segment::Part;
+use super::text::Rank;
 
 /// A feature of a snapshot, borrowed from it.
 #[derive(Debug, Clone, Copy)]
@@ -19,8 +20,8 @@ pub struct TextHit<'a> {
     pub hit: Hit<'a>,
     /// The column whose value matched.
     pub column: usize,
-    /// Whether the value begins with the searched text.
-    pub prefix: bool,
+    /// How well it matched.
+    pub rank: Rank,
 }
 
 impl<'a> Hit<'a> {

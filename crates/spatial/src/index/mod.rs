@@ -13,13 +13,17 @@ mod merge;
 mod nearest;
 mod segment;
 mod snapshot;
+mod suggest;
 mod text;
 mod tombstones;
 
 pub use builder::Builder;
 pub use column::ValueRef;
+pub use fold::{folded, natural};
 pub use hit::{Hit, TextHit};
 pub use nearest::distance;
 pub use snapshot::{Edit, Snapshot};
+pub use suggest::{Guess, other_layouts};
+pub use text::Rank;
 
 pub use crate::Error;

@@ -1,0 +1,121 @@
+//! Which pages may write through the browser of someone who can reach the server.
+//!
+//! There is no sign-in yet, so the network is the border. A page elsewhere could cross it in two ways: by a request
+//! to our address, which the browser marks with its origin, and by a name of its own that it points at our address
+//! (DNS rebinding), which the browser takes for its own origin.
+
+use std::net::IpAddr;
+
+use axum::extract::Request;
+use hyper::header::{HOST, HeaderMap, HeaderName, ORIGIN};
+use hyper::{Method, StatusCode};
+use model::Message;
+
+use crate::app::App;
+use crate::problem::{Problem, shown};
+
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// # Errors
+/// 403 for a write through a name that is not ours, or from a page of another origin.
+pub(crate) fn check(app: &App, request: &Request) -> Result<(), Problem> {
+    let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
+    // Without edits there is nothing to write, and the router says so.
+    if reads || !app.options.allow_edits {
+        return Ok(());
+    }
+    let headers = request.headers();
+    let public = app.options.base_url.as_deref().map(authority);
+    let host = text(headers, &HOST);
+    // No browser leaves it out.
+    if let Some(host) = host.filter(|host| !is_ours(host, public)) {
+        return Err(refused(
+            Message::new("server.write-host").with("host", shown(host)),
+        ));
+    }
+    let is_foreign = |origin: &str| {
+        let origin = authority(origin);
+        ![public, host]
+            .into_iter()
+            .flatten()
+            .any(|own| is_same(own, origin))
+    };
+    let is_elsewhere = headers
+        .get(SEC_FETCH_SITE)
+        .is_some_and(|site| site == "cross-site");
+    let has_foreign = headers.contains_key(ORIGIN) && text(headers, &ORIGIN).is_none_or(is_foreign);
+    if is_elsewhere || has_foreign {
+        return Err(refused(Message::new("server.write-origin")));
+    }
+    Ok(())
+}
+
+fn refused(detail: Message) -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, detail)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// Whether nobody else can point the name of a `Host` at this server.
+fn is_ours(host: &str, public: Option<&str>) -> bool {
+    let name = without_port(host);
+    let literal = name.strip_prefix('[').and_then(|n| n.strip_suffix(']'));
+    name.eq_ignore_ascii_case("localhost")
+        || literal.unwrap_or(name).parse::<IpAddr>().is_ok()
+        || public.is_some_and(|public| without_port(public).eq_ignore_ascii_case(name))
+}
+
+/// Host and port of a URL or an origin; `null` is none.
+fn authority(url: &str) -> &str {
+    let rest = url.split_once("://").map_or("", |(_, rest)| rest);
+    rest.split('/').next().unwrap_or_default()
+}
+
+fn is_same(a: &str, b: &str) -> bool {
+    let plain = |authority: &'_ str| -> String {
+        let default = [":80", ":443"]
+            .iter()
+            .find_map(|port| authority.strip_suffix(port));
+        default.unwrap_or(authority).to_ascii_lowercase()
+    };
+    plain(a) == plain(b)
+}
+
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
+        _ => host,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_nobody_else_can_point_here() {
+        let public = Some("gis.example.ua");
+        for ours in [
+            "localhost",
+            "localhost:8080",
+            "127.0.0.1:8080",
+            "192.168.1.5",
+            "[::1]:8080",
+            "gis.example.ua",
+            "GIS.example.ua:443",
+        ] {
+            assert!(is_ours(ours, public), "{ours}");
+        }
+        for foreign in [
+            "evil.test",
+            "127.0.0.1.evil.test",
+            "localhost.evil.test",
+            "",
+        ] {
+            assert!(!is_ours(foreign, public), "{foreign}");
+        }
+        assert!(!is_ours("gis.example.ua", None));
+    }
+}
