@@ -6,6 +6,7 @@ use model::{Bbox, ChangeSeq, Collection, Envelope, Feature, Interval, PropertyTy
 use sqlx::sqlite::{SqliteConnection, SqliteRow};
 use sqlx::{AssertSqlSafe, Row};
 
+use crate::filter::Filter;
 use crate::live::LiveCollection;
 use crate::registry::{GEOMETRY, KEY, quoted};
 use crate::{Error, Store, row};
@@ -19,9 +20,6 @@ const DECIDED_AT_ONCE: usize = 1_000;
 /// Bytes of geometry in memory for one page at most, but for a single larger feature: the page ends early, and the
 /// next one goes on. 1,000 parcels have some hundred kilobytes.
 const MAX_BYTES: usize = 16 * 1024 * 1024;
-
-/// Keys in a parameter: those of a whole town would make a text of megabytes.
-const KEYS_AT_ONCE: usize = 10_000;
 
 /// Which features to read. Conditions are joined by AND; the order is that of the integer key.
 #[derive(Debug, Clone, Default)]
@@ -292,8 +290,8 @@ async fn off_the_reactor<T: Send + 'static>(
 
 /// A feature and the bytes of its geometry.
 #[derive(Debug, Clone, Copy)]
-struct Size {
-    fid: i64,
+pub(crate) struct Size {
+    pub(crate) fid: i64,
     bytes: usize,
 }
 
@@ -399,9 +397,9 @@ async fn sizes(
 }
 
 /// What [`size`] reads; SQLite takes a length from the head of a row.
-const SIZE: &str = "fid, coalesce(length(geom), 0)";
+pub(crate) const SIZE: &str = "fid, coalesce(length(geom), 0)";
 
-fn size(row: &SqliteRow) -> Result<Size, Error> {
+pub(crate) fn size(row: &SqliteRow) -> Result<Size, Error> {
     let bytes: i64 = row.try_get(1)?;
     Ok(Size {
         fid: row.try_get(0)?,
@@ -436,139 +434,9 @@ pub(crate) async fn by_keys(
     rows.iter().map(|r| row::feature(r, collection)).collect()
 }
 
-fn json_array(keys: &[i64]) -> String {
+pub(crate) fn json_array(keys: &[i64]) -> String {
     let texts: Vec<String> = keys.iter().map(i64::to_string).collect();
     format!("[{}]", texts.join(","))
-}
-
-/// The conditions of a query that SQL decides.
-struct Filter {
-    conditions: Vec<String>,
-    values: Vec<Value>,
-}
-
-impl Filter {
-    fn new(collection: &Collection, query: &ItemsQuery) -> Self {
-        let mut filter = Self {
-            conditions: Vec::new(),
-            values: Vec::new(),
-        };
-        for (position, value) in &query.equals {
-            filter.conditions.push(format!(
-                "{} = ?",
-                quoted(&collection.schema.properties[*position].name)
-            ));
-            filter.values.push(value.clone());
-        }
-        if let (Some(interval), Some(name)) = (&query.datetime, &collection.time_property) {
-            let column = quoted(name);
-            let day_only = collection
-                .schema
-                .get(name)
-                .is_some_and(|p| p.kind == PropertyType::Date);
-            // A date column compares by its ten characters.
-            let bound = |text: &String| {
-                Value::Text(if day_only {
-                    text[..10].into()
-                } else {
-                    text.as_str().into()
-                })
-            };
-            for (operator, side) in [(">=", &interval.start), ("<=", &interval.end)] {
-                if let Some(text) = side {
-                    filter
-                        .conditions
-                        .push(format!("({column} IS NULL OR {column} {operator} ?)"));
-                    filter.values.push(bound(text));
-                }
-            }
-        }
-        filter
-    }
-
-    fn is_empty(&self) -> bool {
-        self.conditions.is_empty()
-    }
-
-    fn sql(&self, select: &str, collection: &Collection, more: &[String]) -> String {
-        let all: Vec<&str> = self
-            .conditions
-            .iter()
-            .chain(more)
-            .map(String::as_str)
-            .collect();
-        let condition = if all.is_empty() {
-            "TRUE".to_owned()
-        } else {
-            all.join(" AND ")
-        };
-        format!(
-            "SELECT {select} FROM {} WHERE {condition}",
-            quoted(collection.id.as_str())
-        )
-    }
-
-    async fn count(
-        &self,
-        connection: &mut SqliteConnection,
-        collection: &Collection,
-    ) -> Result<u64, Error> {
-        let sql = self.sql("count(*)", collection, &[]);
-        let query = self
-            .values
-            .iter()
-            .fold(sqlx::query(AssertSqlSafe(sql)), |q, v| row::bound(q, v));
-        let count: i64 = query.fetch_one(connection).await?.try_get(0)?;
-        Ok(count.unsigned_abs())
-    }
-
-    /// Those of some keys whose features meet the conditions.
-    async fn among(
-        &self,
-        connection: &mut SqliteConnection,
-        collection: &Collection,
-        keys: &[i64],
-    ) -> Result<Vec<i64>, Error> {
-        let given = format!("{KEY} IN (SELECT value FROM json_each(?))");
-        let sql = self.sql(KEY, collection, &[given]);
-        let mut matching = Vec::new();
-        for some in keys.chunks(KEYS_AT_ONCE) {
-            let query = self
-                .values
-                .iter()
-                .fold(sqlx::query(AssertSqlSafe(sql.clone())), row::bound);
-            let rows = query
-                .bind(json_array(some))
-                .fetch_all(&mut *connection)
-                .await?;
-            for row in rows {
-                matching.push(row.try_get(0)?);
-            }
-        }
-        Ok(matching)
-    }
-
-    /// The first features after a key.
-    async fn sizes(
-        &self,
-        connection: &mut SqliteConnection,
-        collection: &Collection,
-        after: Option<i64>,
-        limit: usize,
-    ) -> Result<Vec<Size>, Error> {
-        let more: Vec<String> = after
-            .map(|key| format!("{KEY} > {key}"))
-            .into_iter()
-            .collect();
-        let sql = self.sql(SIZE, collection, &more);
-        let sql = format!("{sql} ORDER BY {KEY} LIMIT {limit}");
-        let query = self
-            .values
-            .iter()
-            .fold(sqlx::query(AssertSqlSafe(sql)), row::bound);
-        let rows = query.fetch_all(connection).await?;
-        rows.iter().map(size).collect()
-    }
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ mod check;
 mod edit;
 mod error;
 mod export;
+mod filter;
 mod guard;
 mod import;
 mod items;
