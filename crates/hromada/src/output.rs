@@ -53,6 +53,11 @@ impl Output {
         if self.json {
             self.result(&serde_json::json!({"error": text}));
         }
+        self.complain(&text);
+    }
+
+    /// An error on standard error.
+    pub(crate) fn complain(&self, text: &str) {
         let label = Message::new("cli.error").text(self.lang);
         let _ = writeln!(std::io::stderr().lock(), "{label}: {text}");
     }

@@ -261,7 +261,7 @@ pub(crate) fn is_reserved(id: &CollectionId) -> bool {
     ["gpkg_", "sqlite_", "rtree_", "hromada_", "pragma_"]
         .iter()
         .any(|prefix| id.starts_with(prefix))
-        || ["json_each", "json_tree", "last"].contains(&id)
+        || ["json_each", "json_tree", "last", "excluded"].contains(&id)
 }
 
 /// Names that can stand beside each other as columns: SQLite compares them without case, and the key and

@@ -80,19 +80,19 @@ fn finish(
         None => Ok(()),
     };
     if let Some((job, error)) = failure {
-        if reports.is_empty() {
+        if let Err(error) = written {
+            tracing::warn!(%error, "the report of the failed import is not written");
+        }
+        if !output.json && reports.is_empty() {
             return Err(error.into());
         }
-        let told = Message::new("cli.import-failed-at")
-            .with("collection", &job.collection)
-            .with("file", job.file.display())
-            .with("reason", output.store_error_text(&error))
-            .count(reports.len() as u64);
+        let told = failed_at(job, &error, reports.len(), output);
         if !output.json {
             return Err(Told(told).into());
         }
         result["error"] = json!(output.text(&told));
         output.result(&result);
+        output.complain(&output.text(&told));
         return Ok(Outcome::Failed);
     }
     written?;
@@ -105,6 +105,20 @@ fn finish(
     } else {
         Outcome::Done
     })
+}
+
+/// What failed, and how many collections before it are stored.
+fn failed_at(job: &ImportJob, error: &Error, stored: usize, output: &Output) -> Message {
+    let reason = output.store_error_text(error);
+    let key = match stored {
+        0 => "cli.import-failed",
+        _ => "cli.import-failed-at",
+    };
+    Message::new(key)
+        .with("collection", &job.collection)
+        .with("file", job.file.display())
+        .with("reason", reason)
+        .count(stored as u64)
 }
 
 fn write_report(file: &Path, report: &Json) -> anyhow::Result<()> {
@@ -351,6 +365,6 @@ fn json(report: &ImportReport, output: &Output) -> Json {
         "read": report.read, "stored": report.stored, "replaced": report.replaced, "rejected": report.rejected,
         "duplicateIds": report.duplicate_ids, "outOfRange": report.out_of_range, "atZero": report.at_zero,
         "withoutGeometry": report.without_geometry, "invalid": report.invalid, "invalidKinds": kinds,
-        "repaired": report.repaired, "rejections": rejections, "invalidGeometries": invalid, "notes": notes,
+        "repaired": report.repaired, "lostZ": report.lost_z, "fromEwkb": report.from_ewkb, "rejections": rejections, "invalidGeometries": invalid, "notes": notes,
     })
 }

@@ -1,11 +1,15 @@
 //! The writing side of an import: rows, change log, extent, within the import's transaction.
 
+mod keys;
+mod table;
+mod upsert;
+
 use std::collections::{HashMap, HashSet};
 
 use formats::Rejection;
 use model::{Collection, Envelope, GeometryType, Message, Value};
 use sqlx::sqlite::{SqliteArguments, SqliteConnection};
-use sqlx::{Arguments, AssertSqlSafe, Row};
+use sqlx::{Arguments, AssertSqlSafe};
 
 use super::prepare::{Batch, Prepared};
 use super::report::ImportReport;
@@ -18,10 +22,6 @@ const MAX_PARAMETERS: usize = 32_766;
 
 /// Rows of an insert statement at most: beyond this a longer statement gains nothing.
 const MAX_ROWS: usize = 128;
-
-/// Records without an id wait under keys from here on until all ids of the file are known; no source gives such a key
-/// (see `MAX_ID` of `prepare`).
-const WAITING: i64 = -(1 << 60);
 
 pub(crate) struct Loader {
     registered: Registered,
@@ -63,7 +63,7 @@ impl Loader {
         let mut kept_extent = false;
         let registered = match (existing, &job.mode) {
             (Some(existing), ImportMode::Replace) => {
-                replace(connection, existing, collection, &job.actor).await?
+                table::replace(connection, existing, collection, &job.actor).await?
             }
             (Some(existing), _) => {
                 kept_extent = true;
@@ -216,79 +216,6 @@ impl Loader {
         Ok(())
     }
 
-    /// Gives records without an id keys that no id of the file can have, as soon as the file has given one: SQLite
-    /// would give them keys that later records name.
-    async fn give_keys(
-        &mut self,
-        connection: &mut SqliteConnection,
-        chunk: &mut [Prepared],
-    ) -> Result<(), Error> {
-        let creates = matches!(self.mode, ImportMode::Create | ImportMode::Replace);
-        if !creates || !(self.has_keys || chunk.iter().any(|row| row.fid.is_some())) {
-            return Ok(());
-        }
-        if !self.has_keys {
-            self.has_keys = true;
-            // All that is stored so far came without ids.
-            let table = quoted(self.collection().id.as_str());
-            let sql = format!("UPDATE {table} SET {KEY} = {KEY} + ?");
-            sqlx::query(AssertSqlSafe(sql))
-                .bind(WAITING)
-                .execute(&mut *connection)
-                .await?;
-            let sql = format!("SELECT coalesce(max({KEY}) - ?, 0) FROM {table}");
-            self.waiting = sqlx::query_scalar(AssertSqlSafe(sql))
-                .bind(WAITING)
-                .fetch_one(&mut *connection)
-                .await?;
-        }
-        for row in chunk.iter_mut().filter(|row| row.fid.is_none()) {
-            self.waiting += 1;
-            row.fid = Some(WAITING + self.waiting);
-        }
-        Ok(())
-    }
-
-    /// Gives the records that wait their keys: in their order, after all others.
-    async fn settle_keys(&self, connection: &mut SqliteConnection) -> Result<(), Error> {
-        if self.waiting == 0 {
-            return Ok(());
-        }
-        let id = self.collection().id.as_str();
-        let table = quoted(id);
-        let last = WAITING + self.waiting;
-        let sql = format!("SELECT coalesce(min({KEY}), 0) FROM {table} WHERE {KEY} <= ?");
-        let first: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
-            .bind(last)
-            .fetch_one(&mut *connection)
-            .await?;
-        let sql = format!(
-            "SELECT max(coalesce((SELECT max({KEY}) FROM {table}), 0),
-                        coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0))"
-        );
-        let greatest: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
-            .bind(id)
-            .fetch_one(&mut *connection)
-            .await?;
-        let greatest = greatest.max(0);
-        let sql = format!("UPDATE {table} SET {KEY} = {KEY} - ? + ? WHERE {KEY} <= ?");
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(first)
-            .bind(greatest + 1)
-            .bind(last)
-            .execute(&mut *connection)
-            .await?;
-        // Only inserts move the counter by themselves.
-        let sql = format!(
-            "UPDATE sqlite_sequence SET seq = max(seq, (SELECT max({KEY}) FROM {table})) WHERE name = ?"
-        );
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(id)
-            .execute(connection)
-            .await?;
-        Ok(())
-    }
-
     fn reject_duplicate(&self, record: u64, id: &Id, report: &mut ImportReport) {
         report.duplicate_ids += 1;
         let field = self
@@ -327,219 +254,6 @@ impl Loader {
         let values = vec![one; rows].join(", ");
         let table = quoted(collection.id.as_str());
         format!("INSERT INTO {table} ({KEY}, {GEOMETRY}{names}) VALUES {values}{tail}")
-    }
-
-    async fn upsert(
-        &self,
-        connection: &mut SqliteConnection,
-        chunk: Vec<Prepared>,
-        report: &mut ImportReport,
-    ) -> Result<(), Error> {
-        let Some(unique) = &self.unique else {
-            return Ok(());
-        };
-        // A statement may touch a row once only, so a second record of one id in the chunk is a duplicate.
-        let mut seen = HashSet::new();
-        let mut rows = Vec::with_capacity(chunk.len());
-        for row in chunk {
-            let id = self.id(&row);
-            if row.values[unique.position] == Value::Null {
-                report.reject(id_missing(row.record, &unique.name));
-            } else if seen.insert(id.clone()) {
-                rows.push(row);
-            } else {
-                self.reject_duplicate(row.record, &id, report);
-            }
-        }
-        if self.other_unique {
-            for row in rows {
-                self.upsert_one(connection, unique, row, report).await?;
-            }
-            return Ok(());
-        }
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let marks = vec!["?"; rows.len()].join(", ");
-        let known = format!("{} IN ({marks})", unique.column);
-        let ids: Vec<Value> = rows
-            .iter()
-            .map(|row| row.values[unique.position].clone())
-            .collect();
-        let sql = format!("{} AND {known}", self.log_sql("replace", true));
-        let mut query = sqlx::query(AssertSqlSafe(sql))
-            .bind(self.actor.clone())
-            .bind(self.registered.n);
-        for id in &ids {
-            query = row::bound(query, id);
-        }
-        let replaced = query.execute(&mut *connection).await?.rows_affected();
-        let sets = self.columns().map(|c| format!("{c} = excluded.{c}"));
-        let sets = sets.collect::<Vec<_>>().join(", ");
-        let mut tail = format!(" ON CONFLICT ({}) DO UPDATE SET {sets}", unique.column);
-        if rows.iter().any(|row| row.fid.is_some()) {
-            // An integer id is the key too, so both clauses mean one row.
-            tail += &format!(" ON CONFLICT ({KEY}) DO UPDATE SET {sets}");
-        }
-        let count = rows.len() as u64;
-        let sql = self.insert_sql(rows.len(), &tail);
-        sqlx::query_with(AssertSqlSafe(sql), arguments(rows)?)
-            .execute(&mut *connection)
-            .await?;
-        let sql = format!(
-            "{} AND {known} AND {}",
-            self.log_sql("create", false),
-            self.unlogged_sql()
-        );
-        let mut query = sqlx::query(AssertSqlSafe(sql))
-            .bind(self.actor.clone())
-            .bind(self.registered.n);
-        for id in &ids {
-            query = row::bound(query, id);
-        }
-        query.execute(connection).await?;
-        report.stored += count;
-        report.replaced += replaced;
-        Ok(())
-    }
-
-    /// Upserts one record of a collection that has other unique columns; one that meets another feature in them, or would
-    /// change a feature's id, is rejected.
-    async fn upsert_one(
-        &self,
-        connection: &mut SqliteConnection,
-        unique: &Unique,
-        prepared: Prepared,
-        report: &mut ImportReport,
-    ) -> Result<(), Error> {
-        let (record, id) = (prepared.record, self.feature_id(&prepared));
-        let existing = self.existing(connection, unique, &prepared).await?;
-        if let Some((_, old)) = &existing
-            && *old != id
-        {
-            let reason = Message::new("store.id-changed").with("id", &old.0);
-            report.reject(Rejection {
-                record,
-                field: self.collection().id_property.clone(),
-                reason,
-            });
-            return Ok(());
-        }
-        sqlx::raw_sql("SAVEPOINT hromada_record")
-            .execute(&mut *connection)
-            .await?;
-        let written = match &existing {
-            Some((fid, _)) => self.update(connection, *fid, prepared).await,
-            None => self.create(connection, prepared).await,
-        };
-        let end = match written {
-            Ok(()) => "RELEASE hromada_record",
-            Err(_) => "ROLLBACK TO hromada_record; RELEASE hromada_record",
-        };
-        sqlx::raw_sql(end).execute(connection).await?;
-        match written {
-            Ok(()) => {
-                report.stored += 1;
-                report.replaced += u64::from(existing.is_some());
-                Ok(())
-            }
-            Err(Error::Database(e)) if is_unique_violation(&e) => {
-                report.duplicate_ids += 1;
-                let reason = Message::new("store.duplicate-value").with("id", &id.0);
-                report.reject(Rejection {
-                    record,
-                    field: None,
-                    reason,
-                });
-                Ok(())
-            }
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Key and id of the feature that a record would replace.
-    async fn existing(
-        &self,
-        connection: &mut SqliteConnection,
-        unique: &Unique,
-        prepared: &Prepared,
-    ) -> Result<Option<(i64, Id)>, Error> {
-        let collection = self.collection();
-        let id = collection.id_property.as_deref().map(quoted);
-        let sql = format!(
-            "SELECT {KEY}, {} FROM {} WHERE {} = ?",
-            id.as_deref().unwrap_or("NULL"),
-            quoted(collection.id.as_str()),
-            unique.column
-        );
-        let query = sqlx::query(AssertSqlSafe(sql));
-        let found = row::bound(query, &prepared.values[unique.position])
-            .fetch_optional(connection)
-            .await?;
-        found
-            .map(|row| {
-                let id = row::value(&row, 1, model::PropertyType::Text)?;
-                Ok((row.try_get(0)?, Id::of(&id)))
-            })
-            .transpose()
-    }
-
-    /// The value of the id property; empty where the key is the id.
-    fn feature_id(&self, prepared: &Prepared) -> Id {
-        let collection = self.collection();
-        let name = collection.id_property.as_ref();
-        let position = name.and_then(|name| collection.schema.position(name));
-        Id::of(position.map_or(&Value::Null, |at| &prepared.values[at]))
-    }
-
-    async fn update(
-        &self,
-        connection: &mut SqliteConnection,
-        fid: i64,
-        prepared: Prepared,
-    ) -> Result<(), Error> {
-        let sql = format!("{} AND {KEY} = ?", self.log_sql("replace", true));
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(self.actor.clone())
-            .bind(self.registered.n)
-            .bind(fid)
-            .execute(&mut *connection)
-            .await?;
-        let sets: Vec<String> = self.columns().map(|c| format!("{c} = ?")).collect();
-        let table = quoted(self.collection().id.as_str());
-        let sql = format!("UPDATE {table} SET {} WHERE {KEY} = ?", sets.join(", "));
-        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(prepared.blob);
-        for value in &prepared.values {
-            query = row::bound(query, value);
-        }
-        query.bind(fid).execute(connection).await?;
-        Ok(())
-    }
-
-    async fn create(
-        &self,
-        connection: &mut SqliteConnection,
-        prepared: Prepared,
-    ) -> Result<(), Error> {
-        let sql = self.insert_sql(1, &format!(" RETURNING {KEY}"));
-        let row = sqlx::query_with(AssertSqlSafe(sql), arguments(vec![prepared])?)
-            .fetch_one(&mut *connection)
-            .await?;
-        let fid: i64 = row.try_get(0)?;
-        let sql = format!("{} AND {KEY} = ?", self.log_sql("create", false));
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(self.actor.clone())
-            .bind(self.registered.n)
-            .bind(fid)
-            .execute(connection)
-            .await?;
-        Ok(())
-    }
-
-    /// The columns of a record beside its key.
-    fn columns(&self) -> impl Iterator<Item = String> {
-        let properties = &self.collection().schema.properties;
-        std::iter::once(GEOMETRY.to_owned()).chain(properties.iter().map(|p| quoted(&p.name)))
     }
 
     /// Whether a row's last change is none or a deletion, that is, whether it is new. The names in it are such that no
@@ -628,7 +342,7 @@ impl Loader {
         collection.has_z = has_z;
         collection.has_m = has_m;
         if kind != declared.0 {
-            retype(connection, collection).await?;
+            table::retype(connection, collection).await?;
         }
         registry::update(connection, &self.registered).await
     }
@@ -671,14 +385,6 @@ impl Id {
             Value::Real(x) => x.to_string(),
             Value::Text(t) => t.to_string(),
         })
-    }
-}
-
-fn id_missing(record: u64, property: &str) -> Rejection {
-    Rejection {
-        record,
-        field: Some(property.to_owned()),
-        reason: Message::new("store.id-missing").with("property", property),
     }
 }
 
@@ -738,120 +444,4 @@ fn log_sql(collection: &Collection, operation: &str, with_before: bool) -> Strin
          SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), ?, ?, {KEY}, '{operation}', {before} FROM {} WHERE TRUE",
         quoted(collection.id.as_str())
     )
-}
-
-/// Logs the features of a collection as deleted and makes its table anew.
-async fn replace(
-    connection: &mut SqliteConnection,
-    existing: Registered,
-    collection: Collection,
-    actor: &str,
-) -> Result<Registered, Error> {
-    let sql = log_sql(&existing.collection, "delete", true);
-    sqlx::query(AssertSqlSafe(sql))
-        .bind(actor.to_owned())
-        .bind(existing.n)
-        .execute(&mut *connection)
-        .await?;
-    let table = quoted(collection.id.as_str());
-    // Keys are never used again, so the counter outlives the table.
-    let counter: Option<i64> = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = ?")
-        .bind(collection.id.as_str())
-        .fetch_optional(&mut *connection)
-        .await?;
-    sqlx::raw_sql(AssertSqlSafe(format!("DROP TABLE {table}")))
-        .execute(&mut *connection)
-        .await?;
-    sqlx::raw_sql(AssertSqlSafe(registry::table_sql(&collection)))
-        .execute(&mut *connection)
-        .await?;
-    if let Some(counter) = counter {
-        sqlx::query("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)")
-            .bind(collection.id.as_str())
-            .bind(counter)
-            .execute(&mut *connection)
-            .await?;
-    }
-    if let Some(property) = &collection.id_property {
-        let sql = registry::unique_index_sql(&collection.id, property);
-        sqlx::raw_sql(AssertSqlSafe(sql))
-            .execute(&mut *connection)
-            .await?;
-    }
-    if existing.collection.storage_crs != collection.storage_crs {
-        let described = spatial::crs::describe(collection.storage_crs)
-            .map_err(|e| Error::Invalid(e.message()))?;
-        let srs_id = i64::from(collection.storage_crs.code());
-        sqlx::query(
-            "INSERT INTO gpkg_spatial_ref_sys (srs_name, srs_id, organization, organization_coordsys_id, definition)
-             VALUES (?, ?, 'EPSG', ?, ?) ON CONFLICT DO NOTHING",
-        )
-        .bind(described.name)
-        .bind(srs_id)
-        .bind(srs_id)
-        .bind(described.wkt)
-        .execute(&mut *connection)
-        .await?;
-        for sql in [
-            "UPDATE gpkg_contents SET srs_id = ? WHERE table_name = ?",
-            "UPDATE gpkg_geometry_columns SET srs_id = ? WHERE table_name = ?",
-        ] {
-            sqlx::query(sql)
-                .bind(srs_id)
-                .bind(collection.id.as_str())
-                .execute(&mut *connection)
-                .await?;
-        }
-    }
-    let registered = Registered {
-        n: existing.n,
-        collection,
-    };
-    registry::update(connection, &registered).await?;
-    Ok(registered)
-}
-
-/// Copies the table into one whose geometry column declares the collection's type: SQLite can't change it in place.
-async fn retype(connection: &mut SqliteConnection, collection: &Collection) -> Result<(), Error> {
-    let table = quoted(collection.id.as_str());
-    let old = quoted(&format!("hromada_old_{}", collection.id));
-    let columns = row::columns(collection);
-    let counter: Option<i64> = sqlx::query_scalar("SELECT seq FROM sqlite_sequence WHERE name = ?")
-        .bind(collection.id.as_str())
-        .fetch_optional(&mut *connection)
-        .await?;
-    let mut indexes: Vec<String> = Vec::new();
-    let rows = sqlx::query(
-        "SELECT sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL",
-    )
-    .bind(collection.id.as_str())
-    .fetch_all(&mut *connection)
-    .await?;
-    for row in rows {
-        indexes.push(row.try_get(0)?);
-    }
-    let copy = format!(
-        "ALTER TABLE {table} RENAME TO {old}; {}; INSERT INTO {table} ({columns}) SELECT {columns} FROM {old};
-         DROP TABLE {old}; {}",
-        registry::table_sql(collection),
-        indexes.join("; ")
-    );
-    // References from the GeoPackage tables name the table and must not follow the rename.
-    sqlx::raw_sql("PRAGMA legacy_alter_table = ON")
-        .execute(&mut *connection)
-        .await?;
-    sqlx::raw_sql(AssertSqlSafe(copy))
-        .execute(&mut *connection)
-        .await?;
-    sqlx::raw_sql("PRAGMA legacy_alter_table = OFF")
-        .execute(&mut *connection)
-        .await?;
-    if let Some(counter) = counter {
-        sqlx::query("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?")
-            .bind(counter)
-            .bind(collection.id.as_str())
-            .execute(connection)
-            .await?;
-    }
-    Ok(())
 }

@@ -76,6 +76,7 @@ async fn names_that_hide_a_part_of_a_query_are_refused() {
         "json_each",
         "json_tree",
         "pragma_table_info",
+        "excluded",
         "hromada_x",
     ] {
         let source = squares(&[]);
