@@ -264,8 +264,9 @@ impl ItemPage {
             attribution: collection.attribution.clone(),
             map,
             on_map: format!(
-                "{}/app/#sel={}/{}&lang={}",
+                "{}/app/#{}sel={}/{}&lang={}",
                 context.root,
+                envelope.map_or(String::new(), |e| place(&e)),
                 segment(collection.id.as_str()),
                 segment(&id),
                 context.lang.tag()
@@ -273,4 +274,16 @@ impl ItemPage {
             frame,
         })
     }
+}
+
+/// The part of the map's address that brings a box into view: zoom, latitude, longitude.
+fn place(envelope: &model::Envelope) -> String {
+    /// Pixels that the box takes of the screen; the map's world is 512 pixels wide at zoom 0.
+    const WANTED: f64 = 320.0;
+    const WORLD: f64 = 512.0;
+    let [x, y] = [0, 1].map(|i| f64::midpoint(envelope.min[i], envelope.max[i]));
+    let [width, height] = [0, 1].map(|i| envelope.max[i] - envelope.min[i]);
+    let span = width.max(height / y.to_radians().cos().max(0.01));
+    let zoom = (WANTED * 360.0 / (WORLD * span)).log2().clamp(1.0, 18.0);
+    format!("map={zoom:.2}/{y:.6}/{x:.6}&")
 }

@@ -244,7 +244,9 @@ async fn values_are_written_as_the_language_writes_them() {
             assert!(page.contains(text), "{text}: {page}");
         }
         assert!(
-            page.contains("/app/#sel=parcels/2610100000:01:000:0001"),
+            page.contains(
+                "/app/#map=17.17/48.920500/24.711500&#38;sel=parcels/2610100000:01:000:0001"
+            ),
             "{page}"
         );
     }
