@@ -21,7 +21,7 @@ pub use collection::{
 pub use crs::Crs;
 pub use datetime::{Interval, is_date, is_date_time, normalise_date_time};
 pub use feature::{Feature, FeatureId, SourceFeature, SourceId};
-pub use message::{Lang, Message};
+pub use message::{Lang, Message, unit_name};
 pub use schema::{Enumerated, Property, Schema, Text};
 pub use value::{PropertyType, Value};
 

@@ -119,7 +119,7 @@ impl fmt::Display for Message {
     }
 }
 
-/// The sources of the catalogue; `web.json` is read by the web app alone.
+/// The sources of the catalogue; of `web.json` only the units are read here.
 const SOURCES: [&str; 5] = [
     include_str!("../messages/cli.json"),
     include_str!("../messages/formats.json"),
@@ -127,6 +127,18 @@ const SOURCES: [&str; 5] = [
     include_str!("../messages/spatial.json"),
     include_str!("../messages/store.json"),
 ];
+
+/// The web app's texts, of which the names of units are shared with the pages.
+const WEB: &str = include_str!("../messages/web.json");
+
+/// What the names of units begin with in the catalogue.
+const UNITS: &str = "unit.";
+
+/// A unit as people write it; `None` when the catalogue has no name for it.
+pub fn unit_name(unit: &str, lang: Lang) -> Option<&'static str> {
+    let entry = catalogue().get(&format!("{UNITS}{unit}"))?;
+    Some(entry.get(lang, None))
+}
 
 /// Plural forms by language, CLDR names: uk one, few, many, other; en one, other.
 struct Entry {
@@ -162,7 +174,16 @@ fn plural(lang: Lang, n: u64) -> usize {
 
 fn catalogue() -> &'static HashMap<String, Entry> {
     static CATALOGUE: OnceLock<HashMap<String, Entry>> = OnceLock::new();
-    CATALOGUE.get_or_init(|| SOURCES.iter().flat_map(|source| entries(source)).collect())
+    CATALOGUE.get_or_init(|| {
+        let units = entries(WEB)
+            .into_iter()
+            .filter(|(key, _)| key.starts_with(UNITS));
+        SOURCES
+            .iter()
+            .flat_map(|source| entries(source))
+            .chain(units)
+            .collect()
+    })
 }
 
 fn entries(source: &str) -> Vec<(String, Entry)> {
@@ -214,6 +235,13 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn units_have_names() {
+        assert_eq!(unit_name("m2", Lang::Uk), Some("м²"));
+        assert_eq!(unit_name("UAH", Lang::Uk), Some("грн"));
+        assert_eq!(unit_name("parsec", Lang::Uk), None);
     }
 
     #[test]

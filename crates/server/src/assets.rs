@@ -22,7 +22,7 @@ mod files {
 }
 
 /// The style sheet of the pages.
-const PAGES_CSS: &[u8] = include_bytes!("../templates/pages.css");
+const PAGES_CSS: &str = include_str!("../templates/pages.css");
 
 /// The font stack that stands in for those that we do not have.
 const FALLBACK_STACK: &str = "Noto Sans Regular";
@@ -170,9 +170,45 @@ pub(crate) async fn style(
 
 /// `GET /pages.css`
 pub(crate) async fn pages_css(context: Context) -> Response {
+    static CSS: OnceLock<String> = OnceLock::new();
     static FILE: OnceLock<File> = OnceLock::new();
-    FILE.get_or_init(|| File::new("pages.css", PAGES_CSS))
+    let css = CSS.get_or_init(|| font_faces() + PAGES_CSS);
+    FILE.get_or_init(|| File::new("pages.css", css.as_bytes()))
         .answer(&context)
+}
+
+/// The font of the app by the alphabets of its files, as in the app's `fonts.css`.
+const ALPHABETS: [(&str, &str); 3] = [
+    (
+        "inter-cyrillic-ext-",
+        "U+0460-052F,U+1C80-1C8A,U+20B4,U+2DE0-2DFF,U+A640-A69F,U+FE2E-FE2F",
+    ),
+    (
+        "inter-cyrillic-wght-",
+        "U+0301,U+0400-045F,U+0490-0491,U+04B0-04B1,U+2116",
+    ),
+    (
+        "inter-latin-wght-",
+        "U+0000-00FF,U+0131,U+0152-0153,U+02BB-02BC,U+02C6,U+02DA,U+02DC,U+2000-206F,U+20AC,U+2122,\
+         U+2190-2193,U+2212,U+2215,U+FEFF,U+FFFD",
+    ),
+];
+
+/// The app's font for the pages; nothing when the app was not built, and the system's font is taken.
+fn font_faces() -> String {
+    let mut out = String::new();
+    for (name, range) in ALPHABETS {
+        let is =
+            |path: &&str| path.starts_with(&format!("assets/{name}")) && path.ends_with(".woff2");
+        if let Some(path) = files::APP.iter().map(|(path, _)| *path).find(is) {
+            // Relative to `pages.css`, so that it holds below a path too.
+            out += &format!(
+                "@font-face{{font-family:\"Inter Variable\";font-display:swap;font-weight:100 900;\
+                 src:url(app/{path}) format(\"woff2\");unicode-range:{range}}}\n"
+            );
+        }
+    }
+    out
 }
 
 impl File {
@@ -190,14 +226,16 @@ impl File {
 
     fn answer(&self, context: &Context) -> Response {
         let tag = Tag::strong(self.tag.clone());
-        if let Some(unchanged) = tag.not_modified(&context.headers) {
-            return unchanged;
-        }
         let cache = if self.is_hashed {
             IMMUTABLE
         } else {
             REVALIDATE
         };
+        if let Some(mut unchanged) = tag.not_modified(&context.headers) {
+            // A 304 replaces the headers that the client has kept (RFC 9111 §3.2).
+            unchanged.headers_mut().insert(CACHE_CONTROL, cache);
+            return unchanged;
+        }
         let headers = [
             (CONTENT_TYPE, HeaderValue::from_static(self.media_type)),
             (ETAG, tag.header()),

@@ -7,7 +7,7 @@
 mod components;
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use axum::body::Bytes;
 use axum::extract::State;
@@ -38,21 +38,17 @@ pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Resp
     context.params.only(&[])?;
     let format = context.wanted.json_or_html(OPENAPI)?;
     let live = app.live()?;
-    let pointers: Vec<usize> = live
-        .collections
-        .values()
-        .map(|c| Arc::as_ptr(&c.collection).addr())
-        .collect();
-    let tag = answer::tag(&app, &context, format, &pointers);
+    let state = answer::definitions(&live);
+    let tag = answer::tag(&app, &context, format, &state);
     if let Some(unchanged) = answer::unchanged(&context, &tag) {
         return Ok(unchanged);
     }
     if format == Format::Html {
         let document = document(&app, &context, &live);
-        return answer::page(&context, &html::Api::new(&context, &document), &tag);
+        return answer::page(&context, &html::Api::new(&context, &document, &live), &tag);
     }
     let mut hasher = DefaultHasher::new();
-    (&pointers, &context.base, context.lang.tag()).hash(&mut hasher);
+    (&state, &context.base, context.lang.tag()).hash(&mut hasher);
     let key = hasher.finish();
     let last = |app: &App| {
         app.definition

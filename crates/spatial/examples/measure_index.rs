@@ -6,7 +6,7 @@ use std::time::Instant;
 use geo_types::{Coord, Geometry, LineString, Polygon};
 use model::world::from_geometry;
 use model::{Envelope, Value};
-use spatial::index::{Builder, Edit, Snapshot};
+use spatial::index::{Builder, Edit, Guess, Snapshot};
 
 const COLUMNS: usize = 17;
 
@@ -167,6 +167,8 @@ fn measure_reads(index: &Snapshot) {
         "0120345",
         "шевченка 4999",
         "вул",
+        "вулиця шевченка 499",
+        "499 шевч",
         "нема такого",
         "1",
     ] {
@@ -174,6 +176,14 @@ fn measure_reads(index: &Snapshot) {
             index.search_text(query, &[0, 1], 20)
         });
         println!("{:44} {:>12}", "", found.len());
+    }
+    for (query, guess) in [
+        ("шувченка 49", Guess::Spelling),
+        ("shevchenka 49", Guess::Transliteration),
+    ] {
+        timed(&format!("guesses {query}"), 1, || {
+            index.guesses(query, guess, &[0, 1], &mut 1_000_000).len()
+        });
     }
 }
 

@@ -3,6 +3,7 @@
 use askama::Template;
 use store::{Live, LiveCollection};
 
+use super::values::unit_text;
 use super::{Frame, Map};
 use crate::collections::{bbox, title};
 use crate::context::Context;
@@ -176,7 +177,7 @@ fn property_row(context: &Context, property: &model::Property) -> PropertyRow {
             .as_ref()
             .map_or(String::new(), |t| t.get(context.lang).to_owned()),
         kind: context.text(kind),
-        unit: property.unit.clone().unwrap_or_default(),
+        unit: unit_text(property.unit.as_deref(), context.lang),
         values: property.values.iter().map(value).collect(),
     }
 }

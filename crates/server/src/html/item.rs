@@ -1,10 +1,11 @@
 //! A page of features, and one of them.
 
 use askama::Template;
-use model::{Feature, Property, Value};
+use model::{Feature, Property, PropertyType, Value};
 use store::{Item, LiveCollection, Page};
 
 use super::collection::{geometry_key, is_url, map};
+use super::values::text_and_unit;
 use super::{Frame, Map};
 use crate::collections::{bbox, title};
 use crate::context::Context;
@@ -22,11 +23,18 @@ pub(crate) struct ItemsPage {
     frame: Frame,
     matched: u64,
     returned: u64,
-    columns: Vec<String>,
+    /// The head of the column that leads to the features: where the label is the id, it stands there once.
+    id_title: String,
+    columns: Vec<Column>,
     rows: Vec<ItemRow>,
     first: Option<String>,
     next: Option<String>,
     map: Option<Map>,
+}
+
+pub(crate) struct Column {
+    title: String,
+    is_number: bool,
 }
 
 pub(crate) struct ItemRow {
@@ -34,6 +42,9 @@ pub(crate) struct ItemRow {
     href: String,
     cells: Vec<Cell>,
 }
+
+/// Letters from which a cell of the table may be cut: its whole text is then in its title too.
+const LONG_TEXT: usize = 40;
 
 /// A value as people read it.
 pub(crate) struct Cell {
@@ -63,7 +74,13 @@ impl ItemsPage {
         let name = title(context, collection);
         let heading = format!("{name}: {}", context.text("server.items-title"));
         let mut frame = Frame::new(context, heading, &steps);
-        let columns = columns(live);
+        let mut columns = columns(live);
+        let is_label =
+            collection.id_property.is_some() && collection.id_property == collection.label_property;
+        let label = is_label.then(|| columns.remove(0));
+        let id_title = label.map_or("id".to_owned(), |p| {
+            property_title(context, &collection.schema.properties[p])
+        });
         let rows = page
             .features
             .iter()
@@ -87,8 +104,9 @@ impl ItemsPage {
             returned: page.features.len() as u64,
             columns: columns
                 .iter()
-                .map(|c| property_title(context, &collection.schema.properties[*c]))
+                .map(|c| column(context, &collection.schema.properties[*c]))
                 .collect(),
+            id_title,
             rows,
             first: context
                 .params
@@ -99,6 +117,14 @@ impl ItemsPage {
             map,
             frame,
         }
+    }
+}
+
+fn column(context: &Context, property: &Property) -> Column {
+    let is_quantity = matches!(property.kind, PropertyType::Integer | PropertyType::Real);
+    Column {
+        title: property_title(context, property),
+        is_number: is_quantity && property.values.is_empty(),
     }
 }
 
@@ -145,31 +171,27 @@ fn cell(frame: &Frame, property: &Property, value: &Value) -> Cell {
         .iter()
         .find(|v| v.value == text)
         .map(|v| v.title.get(frame.context.lang));
-    let shown = match value {
-        Value::Boolean(true) => frame.t("server.yes"),
-        Value::Boolean(false) => frame.t("server.no"),
-        _ => known
-            .filter(|t| !t.is_empty() && *t != text)
-            .map_or(text.clone(), |title| format!("{title} ({text})")),
+    let (shown, unit) = match value {
+        Value::Boolean(true) => (frame.t("server.yes"), String::new()),
+        Value::Boolean(false) => (frame.t("server.no"), String::new()),
+        _ => match known.filter(|t| !t.is_empty()) {
+            Some(title) if title == text => (text, String::new()),
+            Some(title) => (format!("{title} ({text})"), String::new()),
+            None => text_and_unit(value, property, frame.context.lang),
+        },
     };
-    let has_unit = *value != Value::Null;
     Cell {
         is_url: is_url(&shown),
         is_number: matches!(value, Value::Integer(_) | Value::Real(_)) && known.is_none(),
         text: shown,
-        unit: property
-            .unit
-            .as_deref()
-            .filter(|_| has_unit)
-            .map_or(String::new(), unit_text),
+        unit,
     }
 }
 
-/// Unit symbols as people write them.
-fn unit_text(unit: &str) -> String {
-    unit.replace("m2", "m²")
-        .replace("ft2", "ft²")
-        .replace("m3", "m³")
+impl Cell {
+    fn is_long(&self) -> bool {
+        self.text.chars().count() > LONG_TEXT
+    }
 }
 
 fn property_title(context: &Context, property: &Property) -> String {
@@ -241,8 +263,27 @@ impl ItemPage {
             extent: envelope.map(|e| bbox(&e).map(|n| format!("{n:.6}")).join(", ")),
             attribution: collection.attribution.clone(),
             map,
-            on_map: format!("{}/app/", context.root),
+            on_map: format!(
+                "{}/app/#{}sel={}/{}&lang={}",
+                context.root,
+                envelope.map_or(String::new(), |e| place(&e)),
+                segment(collection.id.as_str()),
+                segment(&id),
+                context.lang.tag()
+            ),
             frame,
         })
     }
+}
+
+/// The part of the map's address that brings a box into view: zoom, latitude, longitude.
+fn place(envelope: &model::Envelope) -> String {
+    /// Pixels that the box takes of the screen; the map's world is 512 pixels wide at zoom 0.
+    const WANTED: f64 = 320.0;
+    const WORLD: f64 = 512.0;
+    let [x, y] = [0, 1].map(|i| f64::midpoint(envelope.min[i], envelope.max[i]));
+    let [width, height] = [0, 1].map(|i| envelope.max[i] - envelope.min[i]);
+    let span = width.max(height / y.to_radians().cos().max(0.01));
+    let zoom = (WANTED * 360.0 / (WORLD * span)).log2().clamp(1.0, 18.0);
+    format!("map={zoom:.2}/{y:.6}/{x:.6}&")
 }

@@ -3,6 +3,7 @@
 mod collection;
 mod item;
 mod overview;
+mod values;
 
 use askama::Template;
 use model::{Lang, Message};

@@ -100,13 +100,15 @@ fn own_columns(live: &LiveCollection) -> [Option<usize>; 2] {
     })
 }
 
-/// Lines that are not pipes or cables: a name there is that of a street, and each segment has it.
+/// Lines that are not pipes or cables: a name there is that of a street, and each segment has it. Street networks come
+/// with their crossings too, as geometries of several kinds.
 fn is_street(live: &LiveCollection) -> bool {
-    let is_line = matches!(
-        live.collection.geometry_type,
-        GeometryType::LineString | GeometryType::MultiLineString
-    );
-    is_line && live.collection.theme != Theme::Networks
+    let theme = live.collection.theme;
+    match live.collection.geometry_type {
+        GeometryType::LineString | GeometryType::MultiLineString => theme != Theme::Networks,
+        GeometryType::Geometry | GeometryType::GeometryCollection => theme == Theme::Transport,
+        _ => false,
+    }
 }
 
 impl<'a> Found<'a> {
@@ -226,15 +228,24 @@ impl Answers<'_> {
         self.found = kept;
     }
 
-    /// Without features that only refer to another answer: a building by the number of its parcel.
+    /// Without features that only refer to another answer: what has the number of a parcel as one of its values, or
+    /// the address of a house that is there as an address.
     fn drop_references(&mut self) {
         let mut names: HashSet<String> = HashSet::new();
+        let mut addresses: HashMap<String, String> = HashMap::new();
         self.found.retain(|found| {
-            let is_reference = !found.is_own && names.contains(&found.matched);
-            if !is_reference {
-                names.extend(found.names.iter().filter(|n| !n.is_empty()).cloned());
+            let collection = found.live.collection.id.to_string();
+            let of_other = addresses
+                .get(&found.matched)
+                .is_some_and(|c| *c != collection);
+            if of_other || !found.is_own && names.contains(&found.matched) {
+                return false;
             }
-            !is_reference
+            names.extend(found.names.iter().filter(|n| !n.is_empty()).cloned());
+            if found.is_address() {
+                addresses.insert(found.names[0].clone(), collection);
+            }
+            true
         });
     }
 }

@@ -59,3 +59,21 @@ async fn sprites_in_both_densities() {
         assert_eq!(answer.header("content-type"), media_type, "{file}");
     }
 }
+
+#[tokio::test]
+async fn a_file_with_a_hash_stays_immutable_when_it_is_asked_for_again() {
+    let town = Town::new().await;
+    let index = town.get("/app/").await.ok().text();
+    let Some(at) = index.find("/app/assets/") else {
+        // The app was not built into this binary.
+        return;
+    };
+    let path = index[at..].split('"').next().unwrap();
+    let first = town.get(path).await.ok();
+    let again = town
+        .get_with(path, &[("if-none-match", first.header("etag"))])
+        .await;
+    assert_eq!(again.status, 304);
+    assert_eq!(again.header("cache-control"), first.header("cache-control"));
+    assert!(again.header("cache-control").contains("immutable"));
+}

@@ -11,7 +11,7 @@ const BROWSER: (&str, &str) = (
 );
 
 /// Elements without an end (HTML §13.1.2).
-const VOID: [&str; 4] = ["meta", "link", "input", "br"];
+const VOID: [&str; 6] = ["meta", "link", "input", "br", "img", "wbr"];
 
 /// Holds a page against a small part of HTML's grammar: elements nest, attributes are quoted.
 #[track_caller]
@@ -88,7 +88,7 @@ async fn a_collection_page_has_title_licence_properties_and_map() {
         "Ділянки міста.",
         "https://creativecommons.org/licenses/by/4.0/",
         "Площа",
-        "m2",
+        "м²",
         "area",
     ] {
         assert!(page.contains(text), "{text}");
@@ -170,10 +170,9 @@ async fn texts_of_others_stay_texts() {
         "/tiles/%22%3E%3Cscript%3E",
     ] {
         let page = town.get_with(path, &[BROWSER]).await.text();
-        assert!(
-            !page.contains("<img") && !page.contains("<script>"),
-            "{path}: {page}"
-        );
+        // The one image is the mark beside the name of the server.
+        assert_eq!(page.matches("<img").count(), 1, "{path}: {page}");
+        assert!(!page.contains("<script>"), "{path}: {page}");
         assert!(!page.contains("href=\"javascript:"), "{path}");
     }
 }
@@ -212,4 +211,100 @@ async fn an_error_is_a_page_for_browsers_and_a_problem_for_programs() {
         (posted.status.as_u16(), posted.header("allow")),
         (405, "GET,HEAD")
     );
+}
+
+#[tokio::test]
+async fn values_are_written_as_the_language_writes_them() {
+    let town = Town::new().await;
+    let path = format!("/collections/parcels/items/{}", number(0, 1));
+    for (lang, texts) in [
+        (
+            "uk",
+            [
+                "101,5&nbsp;<span class=\"unit\">м²</span>",
+                "1\u{a0}червня 2001\u{a0}р.",
+                "Показати на карті",
+            ],
+        ),
+        (
+            "en",
+            [
+                "101.5&nbsp;<span class=\"unit\">m²</span>",
+                "1\u{a0}June 2001",
+                "Show on the map",
+            ],
+        ),
+    ] {
+        let answer = town
+            .get_with(&path, &[BROWSER, ("accept-language", lang)])
+            .await
+            .ok();
+        let page = check_page(&answer);
+        for text in texts {
+            assert!(page.contains(text), "{text}: {page}");
+        }
+        assert!(
+            page.contains(
+                "/app/#map=17.17/48.920500/24.711500&#38;sel=parcels/2610100000:01:000:0001"
+            ),
+            "{page}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_table_of_features_names_each_once_and_pages_above_and_below() {
+    let town = Town::new().await;
+    let answer = town
+        .get_with("/collections/parcels/items?limit=2", &[BROWSER])
+        .await
+        .ok();
+    let page = check_page(&answer);
+    let cell = format!(">{}<", number(0, 0));
+    assert_eq!(page.matches(&cell).count(), 1, "the id is the label");
+    assert_eq!(page.matches("rel=\"next\"").count(), 2);
+    assert!(
+        page.contains("<td data-name=\"Площа\" class=\"number\">")
+            || page.contains("<td data-name=\"Area\" class=\"number\">"),
+        "{page}"
+    );
+    // Wells have no label: the integer id leads to them.
+    let answer = town
+        .get_with("/collections/wells/items", &[BROWSER])
+        .await
+        .ok();
+    assert!(check_page(&answer).contains("<th scope=\"col\">id</th>"));
+}
+
+#[tokio::test]
+async fn the_overview_of_the_api_has_each_path_once_and_classes_have_names() {
+    let town = Town::new().await;
+    let page = check_page(&town.get_with("/api?f=html&lang=en", &[BROWSER]).await.ok());
+    let items = "/<wbr>collections/<wbr>{collectionId}/<wbr>items<wbr>";
+    assert_eq!(page.matches(items).count(), 1, "{page}");
+    assert!(!page.contains("parcels"), "{page}");
+    let page = check_page(&town.get_with("/conformance?f=html", &[BROWSER]).await.ok());
+    assert!(page.contains("OGC API – Features – Part 1: Core") && page.contains("GeoJSON"));
+    for class in town.json("/conformance").await["conformsTo"]
+        .as_array()
+        .unwrap()
+    {
+        assert!(
+            page.contains(class.as_str().unwrap()),
+            "{class} is in no group"
+        );
+    }
+}
+
+#[tokio::test]
+async fn pages_have_the_font_of_the_app() {
+    let town = Town::new().await;
+    let css = town.get("/pages.css").await.ok().text();
+    // Without a built app there is no font either.
+    let Some((_, rest)) = css.split_once("src:url(") else {
+        return;
+    };
+    let path = rest.split(')').next().unwrap();
+    let font = town.get(&format!("/{path}")).await.ok();
+    assert_eq!(font.header("content-type"), "font/woff2");
 }

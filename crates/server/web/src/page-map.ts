@@ -3,7 +3,7 @@
  * With `data-geojson-url` that feature or page of features is drawn on top; a click on a feature opens its page.
  */
 import type { Feature, FeatureCollection } from 'geojson'
-import { Map as MapLibre, setWorkerUrl } from 'maplibre-gl'
+import { Map as MapLibre, setWorkerUrl, type StyleSpecification } from 'maplibre-gl'
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
 import { featurePath, fetchCollection, readCollection, type Bounds, type Collection } from './lib/api'
 import { positions } from './lib/geodesy'
@@ -11,11 +11,14 @@ import { translate, type Lang } from './lib/i18n'
 import { apiId } from './lib/refs'
 import './page-map.css'
 import { makePattern } from './style/pattern'
-import { buildStyle, hitLayers, nothing } from './style/style'
+import { buildStyle, hitLayers, nothing, SELECTION } from './style/style'
 
 setWorkerUrl(workerUrl)
 
 const MAX_ZOOM = 18
+
+/** Layers of the features that the page is about. */
+const SELECTED = ['fill', 'line', 'ring'].map((part) => `${SELECTION} ${part}`)
 
 async function start(box: HTMLElement): Promise<void> {
   const lang: Lang = document.documentElement.lang.startsWith('en') ? 'en' : 'uk'
@@ -29,12 +32,12 @@ async function start(box: HTMLElement): Promise<void> {
   const dark = matchMedia('(prefers-color-scheme: dark)').matches
   const catalogue = [...context, collection]
   const visible = new Set(catalogue.map((c) => c.id))
-  // One feature is highlighted; a page of many is what the collection's own style shows.
-  const selection = drawn.features.length === 1 ? drawn : nothing
+  const style = buildStyle({ theme: dark ? 'dark' : 'light', lang, catalogue, visible, drawn: { selection: drawn, measure: nothing, names: nothing }, origin: location.origin })
+  showAtEveryZoom(style, collection)
 
   const map = new MapLibre({
     container: box.appendChild(document.createElement('div')),
-    style: buildStyle({ theme: dark ? 'dark' : 'light', lang, catalogue, visible, drawn: { selection, measure: nothing, names: nothing }, origin: location.origin }),
+    style,
     attributionControl: false,
     dragRotate: false,
     pitchWithRotate: false,
@@ -51,12 +54,15 @@ async function start(box: HTMLElement): Promise<void> {
     const image = makePattern(name)
     if (image && !map.hasImage(name)) map.addImage(name, image, { pixelRatio: 2 })
   })
-  const layers = hitLayers([collection], new Set([id])).map((l) => l.layer)
+  if (!url && map.getZoom() < collection.tiles.minzoom) void openAtFirst(map, collection, lang)
+  const layers = [...SELECTED, ...hitLayers([collection], new Set([id])).map((l) => l.layer)]
   const at = (x: number, y: number) => map.queryRenderedFeatures([[x - 4, y - 4], [x + 4, y + 4]], { layers: layers.filter((l) => map.getLayer(l)) })
   const openAt = (x: number, y: number) => {
     const found = at(x, y)[0]
     const feature = found && apiId(found)
-    if (feature !== undefined) location.assign(featurePath(id, feature))
+    if (feature === undefined) return
+    const page = featurePath(id, feature)
+    if (new URL(page, location.href).pathname !== location.pathname) location.assign(page)
   }
   map.on('click', (e) => openAt(e.point.x, e.point.y))
   map.on('mousemove', (e) => (map.getCanvas().style.cursor = at(e.point.x, e.point.y).length > 0 ? 'pointer' : ''))
@@ -82,6 +88,26 @@ async function start(box: HTMLElement): Promise<void> {
   Object.assign(box, { map })
 }
 
+/**
+ * The big map shows a dense collection from a near zoom only, so that layers do not cover each other; here it is the
+ * only one and the page is about it. Names and icons keep their zooms.
+ */
+function showAtEveryZoom(style: StyleSpecification, collection: Collection): void {
+  for (const layer of style.layers) {
+    if (layer.type === 'symbol' || !('source' in layer) || layer.source !== collection.id) continue
+    const near = layer.minzoom ?? 0
+    layer.minzoom = collection.tiles.minzoom
+    // From afar lines lie side by side: faint ones stay a texture that shows where there are many.
+    if (layer.type === 'line' && near > 3 && !layer.paint?.['line-opacity']) layer.paint = { ...layer.paint, 'line-opacity': ['interpolate', ['linear'], ['zoom'], near - 3, 0.25, near, 1] }
+  }
+}
+
+/** Tiles begin nearer than the whole collection fits: the map opens at one of its features. */
+async function openAtFirst(map: MapLibre, collection: Collection, lang: Lang): Promise<void> {
+  const first = boundsOf(await fetchDrawn(`/collections/${encodeURIComponent(collection.id)}/items?limit=1`, lang))
+  if (first) map.jumpTo({ center: [(first[0] + first[2]) / 2, (first[1] + first[3]) / 2], zoom: collection.tiles.minzoom + 1 })
+}
+
 /** Streets and the town's ground under the collection, where they exist. */
 async function surroundings(collection: Collection, lang: Lang): Promise<Collection[]> {
   const found = await Promise.all(['city-boundary', 'streets'].filter((id) => id !== collection.id).map((id) => fetchCollection(id, lang).catch(() => undefined)))
@@ -96,7 +122,9 @@ async function fetchDrawn(url: string, lang: Lang): Promise<FeatureCollection> {
   const response = await fetch(url, { headers: { Accept: 'application/geo+json', 'Accept-Language': lang } }).catch(() => undefined)
   if (!response?.ok) return nothing
   const body = (await response.json()) as Feature | FeatureCollection
-  return body.type === 'Feature' ? { type: 'FeatureCollection', features: [body] } : body
+  const features = body.type === 'Feature' ? [body] : body.features
+  // The map keeps no text ids of GeoJSON; tiles have them in the same property.
+  return { type: 'FeatureCollection', features: features.map((f) => ({ ...f, properties: { ...f.properties, _id: f.id } })) }
 }
 
 function boundsOf(data: FeatureCollection): Bounds | undefined {
