@@ -29,6 +29,7 @@ const LABELS = 1000
 const HIT_WIDTH = 14
 /** Streets wider than the rest by more than this factor are main ones. */
 const MAIN = 1.3
+const BORDERS: ReadonlySet<Treatment['recipe']> = new Set(['boundary', 'territory', 'land'])
 const POLYGONS: FilterSpecification = ['match', ['geometry-type'], ['Polygon', 'MultiPolygon'], true, false]
 const LINES: FilterSpecification = ['match', ['geometry-type'], ['LineString', 'MultiLineString'], true, false]
 const POINTS: FilterSpecification = ['match', ['geometry-type'], ['Point', 'MultiPoint'], true, false]
@@ -204,7 +205,8 @@ function line(p: Paint, name: string, colour: string | Expression, width: Stops 
   const dashed = 'line-dasharray' in paint
   add(p, name, {
     type: 'line',
-    layout: { 'line-join': 'round', 'line-cap': dashed ? 'butt' : 'round', ...layout },
+    // Borders have corners closer than a pixel, where every round join or bevel would darken the line once more.
+    layout: { ...(BORDERS.has(p.t.recipe) ? { 'line-join': 'miter', 'line-miter-limit': 4 } : { 'line-join': 'round' }), 'line-cap': dashed ? 'butt' : 'round', ...layout },
     paint: { 'line-color': colour, 'line-width': isStops(width) ? interpolate(width) : width, ...paint },
     ...(p.c.geometryType === 'geometry' ? { filter: ['any', LINES, POLYGONS] } : {}),
   }, lift)
