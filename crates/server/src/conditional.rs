@@ -70,12 +70,13 @@ impl Tag {
         Some((StatusCode::NOT_MODIFIED, headers).into_response())
     }
 
-    /// Whether `If-Match` allows a write to what has this tag: yes when it is absent, `*`, or lists the tag by strong
-    /// comparison (RFC 9110 §8.8.3.2).
+    /// Whether the conditions of a request allow a write to what has this tag. `If-Match`: it is absent, `*`, or lists
+    /// the tag by strong comparison (RFC 9110 §8.8.3.2); `If-None-Match`: it is absent or lists other tags (§13.1.2).
     pub(crate) fn allows_write(&self, request: &HeaderMap) -> bool {
-        let mut given = tags(request, &IF_MATCH).peekable();
-        given.peek().is_none()
-            || given.any(|tag| tag == "*" || (!tag.starts_with("W/") && self.is_weakly(tag)))
+        let matches = |tag: &str| tag == "*" || (!tag.starts_with("W/") && self.is_weakly(tag));
+        let excluded = |tag: &str| tag == "*" || self.is_weakly(tag);
+        (!has_if_match(request) || tags(request, &IF_MATCH).any(matches))
+            && !tags(request, &IF_NONE_MATCH).any(excluded)
     }
 
     fn is_weakly(&self, given: &str) -> bool {
@@ -157,7 +158,15 @@ mod tests {
         check("W/\"e1-7\"", false);
         check("\"e2-7\"", false);
         check("\"e1-70\"", false);
+        check("", false);
         assert!(tag.allows_write(&HeaderMap::new()));
+        let check_none = |value: &str, expect: bool| {
+            let request = request(IF_NONE_MATCH, value);
+            assert_eq!(tag.allows_write(&request), expect, "{value}");
+        };
+        check_none("*", false);
+        check_none("\"x\", W/\"e1-7\"", false);
+        check_none("\"e1-8\"", true);
     }
 
     #[test]

@@ -9,9 +9,10 @@ use spatial::index::Edit;
 use sqlx::sqlite::{Sqlite, SqliteConnection};
 use sqlx::{AssertSqlSafe, Connection, Row, Transaction};
 
+use crate::import::MAX_ID;
 use crate::live::{self, Live, LiveCollection};
 use crate::registry::{self, GEOMETRY, KEY, quoted};
-use crate::{Error, Item, Store, items, row, sqlite};
+use crate::{Error, Item, Store, guard, items, row, sqlite};
 
 /// A feature as a client wants it to be.
 #[derive(Debug, Clone, PartialEq)]
@@ -99,6 +100,7 @@ impl Store {
         if let Some(reason) = self.stopped() {
             return Err(Error::Stopped(reason));
         }
+        self.still_there()?;
         let live = self.live();
         let Some(live) = live.get(collection) else {
             return Err(Error::NotFound(
@@ -117,6 +119,18 @@ impl Store {
         let done = done?;
         self.publish(live, done.version, &done.edit).await;
         Ok(done.answer)
+    }
+
+    /// A file that was deleted or replaced while it is open takes writes that nobody will find again.
+    fn still_there(&self) -> Result<(), Error> {
+        let file = self.file();
+        if guard::identity(&file).ok() == self.inner.identity {
+            return Ok(());
+        }
+        let reason = Message::new("store.file-gone").with("file", file.display());
+        tracing::error!(%reason, "writes stop");
+        self.inner.stopped.store(Arc::new(Some(reason.clone())));
+        Err(Error::Stopped(reason))
     }
 
     async fn transact<T>(
@@ -529,8 +543,14 @@ impl Change<'_> {
         };
         let position = collection.schema.position(name);
         match position.and_then(|p| properties.get(p)) {
+            Some(Value::Integer(key)) if key.unsigned_abs() > MAX_ID => Err(Error::Invalid(
+                Message::new("store.id-too-large")
+                    .with("id", key)
+                    .with("limit", MAX_ID),
+            )),
             Some(Value::Integer(key)) => Ok(Some(*key)),
-            Some(Value::Null) | None => Err(Error::Invalid(
+            Some(Value::Text(text)) if !text.is_empty() => Ok(None),
+            Some(Value::Null | Value::Text(_)) | None => Err(Error::Invalid(
                 Message::new("store.id-missing").with("property", name),
             )),
             Some(_) => Ok(None),

@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use model::Message;
@@ -24,6 +25,12 @@ const NETWORK_FILE_SYSTEMS: [(u64, &str); 9] = [
 
 /// The file whose lock the writer holds.
 pub(crate) const LOCK_NAME: &str = "hromada.lock";
+
+/// Device and inode of a file, by which it is known again.
+pub(crate) fn identity(file: &Path) -> std::io::Result<(u64, u64)> {
+    let found = std::fs::metadata(file)?;
+    Ok((found.dev(), found.ino()))
+}
 
 pub(crate) fn folder_refused(key: &'static str, folder: &Path, error: &std::io::Error) -> Error {
     Error::Refused(

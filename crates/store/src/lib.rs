@@ -71,6 +71,8 @@ struct Inner {
     /// All collections with their index, swapped whole: a reader keeps what it took.
     live: ArcSwap<Live>,
     stopped: ArcSwap<Option<Message>>,
+    /// Of the database file when it was opened.
+    identity: Option<(u64, u64)>,
     /// Held for the life of the store; the lock goes with the file.
     _lock: Option<std::fs::File>,
 }
@@ -100,6 +102,7 @@ impl Store {
                 writer: opened.writer.map(tokio::sync::Mutex::new),
                 live: ArcSwap::from_pointee(Live::default()),
                 stopped: ArcSwap::from_pointee(None),
+                identity: guard::identity(&folder.join(FILE_NAME)).ok(),
                 _lock: lock,
             }),
         })

@@ -35,7 +35,7 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
         }
     }
     store.close().await;
-    finish(&reports, failure, report_file.as_deref(), output)
+    finish(&store, &reports, failure, report_file.as_deref(), output)
 }
 
 async fn import(store: &Store, job: &ImportJob, output: &Output) -> Result<ImportReport, Error> {
@@ -60,6 +60,7 @@ async fn import(store: &Store, job: &ImportJob, output: &Output) -> Result<Impor
 
 /// Tells what was stored, to the report file too, and then what failed: entries before a failed one are in the store.
 fn finish(
+    store: &Store,
     reports: &[ImportReport],
     failure: Option<(&ImportJob, Error)>,
     report_file: Option<&Path>,
@@ -76,7 +77,7 @@ fn finish(
         });
     }
     let written = match report_file {
-        Some(file) => write_report(file, &result),
+        Some(file) => write_report(store, file, &result),
         None => Ok(()),
     };
     if let Some((job, error)) = failure {
@@ -121,8 +122,9 @@ fn failed_at(job: &ImportJob, error: &Error, stored: usize, output: &Output) -> 
         .count(stored as u64)
 }
 
-fn write_report(file: &Path, report: &Json) -> anyhow::Result<()> {
-    std::fs::write(file, format!("{report:#}\n")).map_err(|error| {
+fn write_report(store: &Store, file: &Path, report: &Json) -> anyhow::Result<()> {
+    let text = format!("{report:#}\n");
+    store.write_output(file, text.as_bytes()).map_err(|error| {
         let message = Message::new("cli.report-not-written").with("file", file.display());
         Told(message.with("reason", error)).into()
     })

@@ -123,5 +123,6 @@ fn a_report_that_cannot_be_written_is_told() {
         }
         check(&data);
     }
+    assert!(injected > 0, "no fault was met");
     println!("{injected} faults injected into reports");
 }

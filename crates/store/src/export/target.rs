@@ -34,6 +34,16 @@ impl Store {
         }
     }
 
+    /// Puts a small file in its place, whole or not at all.
+    ///
+    /// # Errors
+    /// When the disk refuses; what was there before still is.
+    pub fn write_output(&self, target: &Path, content: &[u8]) -> Result<(), Error> {
+        let partial = Partial::beside(target);
+        std::fs::write(partial.path(), content)?;
+        partial.persist(target)
+    }
+
     /// Whether the file is one of the store's, by inode, or would be by its name: SQLite makes and deletes `-wal` and
     /// `-shm` as it needs them.
     fn owns(&self, target: &Path, found: Option<&Metadata>) -> bool {

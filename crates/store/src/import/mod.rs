@@ -19,6 +19,7 @@ use crate::{Error, Live, Store};
 
 pub use geopackage::SourceLayer;
 use load::Loader;
+pub(crate) use prepare::MAX_ID;
 use prepare::{Batch, Preparer};
 pub use report::{ImportReport, InvalidGeometry};
 

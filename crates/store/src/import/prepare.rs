@@ -18,7 +18,7 @@ const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
 /// Greatest integer id: beyond 2^53 - 1 programs that read JSON numbers as doubles take two ids for one
 /// (RFC 8259 §6), and a key near 2^63 would leave no room for new ones.
-const MAX_ID: u64 = (1 << 53) - 1;
+pub(crate) const MAX_ID: u64 = (1 << 53) - 1;
 
 /// A checked record, ready to be stored.
 pub(crate) struct Prepared {

@@ -4,7 +4,7 @@ use model::{ChangeSeq, CollectionId, Value};
 use store::{Draft, Error};
 
 use crate::guards::sqlite;
-use crate::support::{Fixture, draft, key, surveyed};
+use crate::support::{Fixture, draft, key, parcels, surveyed};
 
 #[tokio::test]
 async fn a_created_feature_is_in_table_log_and_index() {
@@ -359,4 +359,19 @@ async fn heights_are_given_where_they_are_declared_and_only_there() {
         assert!(matches!(error, Error::Invalid(_)));
         assert_eq!(key(&error), "store.geometry-dimensions", "{collection}");
     }
+}
+
+#[tokio::test]
+async fn an_id_that_can_not_be_in_a_url_is_refused() {
+    let fixture = Fixture::new().await;
+    fixture
+        .import(&parcels(), |job| job.id_property = Some("name".to_owned()))
+        .await
+        .unwrap();
+    fixture.store.load().await.unwrap();
+    let refused = fixture
+        .store
+        .create("parcels", draft(24.9, ""), "test")
+        .await;
+    assert_eq!(key(&refused.unwrap_err()), "store.id-missing");
 }

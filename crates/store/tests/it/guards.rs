@@ -176,3 +176,23 @@ pub(crate) fn sqlite(path: &std::path::Path, sql: &str) -> String {
     );
     String::from_utf8(output.stdout).unwrap()
 }
+
+#[tokio::test]
+async fn writes_stop_when_the_file_is_taken_away() {
+    let fixture = Fixture::with_parcels().await;
+    let draft = crate::support::draft(24.9, "before");
+    fixture
+        .store
+        .create("parcels", draft, "test")
+        .await
+        .unwrap();
+    std::fs::rename(
+        fixture.store.file(),
+        fixture.folder.path().join("elsewhere"),
+    )
+    .unwrap();
+    let draft = crate::support::draft(24.9, "after");
+    let refused = fixture.store.create("parcels", draft, "test").await;
+    assert_eq!(key(&refused.unwrap_err()), "store.file-gone");
+    assert!(fixture.store.stopped().is_some(), "the server is not ready");
+}
