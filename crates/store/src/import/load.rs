@@ -37,7 +37,7 @@ pub(crate) struct Loader {
     before: i64,
     /// Whether the source has given a key.
     has_keys: bool,
-    /// The last key that a record without an id waits under, counted from [`WAITING`].
+    /// The last key that a record without an id waits under, counted from `WAITING` of `keys`.
     waiting: i64,
     envelope: Option<Envelope>,
     types: HashSet<(GeometryType, bool, bool)>,
