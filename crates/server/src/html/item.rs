@@ -87,10 +87,12 @@ impl ItemsPage {
             .map(|f| row(&frame, live, &columns, f))
             .collect();
         let here = format!("{}{}", context.root, context.path);
+        // As many as the table has: left to itself, JSON gives longer pages.
+        let shown = page.features.len().max(1).to_string();
         let geojson = format!(
             "{}{}",
             context.path,
-            context.query_with(&[("f", Some("json"))])
+            context.query_with(&[("f", Some("json")), ("limit", Some(&shown))])
         );
         let keys = page
             .features

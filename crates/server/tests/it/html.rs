@@ -277,6 +277,29 @@ async fn the_table_of_features_names_each_once_and_pages_above_and_below() {
 }
 
 #[tokio::test]
+async fn the_map_of_a_page_draws_as_many_features_as_its_table() {
+    let town = Town::new().await;
+    for (query, rows) in [("", 30), ("?limit=7", 7)] {
+        let path = format!("/collections/parcels/items{query}");
+        let page = town
+            .get_with(&path, &[("accept", "text/html")])
+            .await
+            .ok()
+            .text();
+        let url = page.split("data-geojson-url=\"").nth(1).unwrap();
+        let url = url
+            .split('"')
+            .next()
+            .unwrap()
+            .replace("&#38;", "&")
+            .replace("&amp;", "&");
+        let drawn = town.json(&url).await;
+        assert_eq!(drawn["numberReturned"], rows, "{url}");
+        assert!(url.contains(&format!("limit={rows}")), "{url}");
+    }
+}
+
+#[tokio::test]
 async fn the_overview_of_the_api_has_each_path_once_and_classes_have_names() {
     let town = Town::new().await;
     let page = check_page(&town.get_with("/api?f=html&lang=en", &[BROWSER]).await.ok());

@@ -34,6 +34,7 @@ async function start(box: HTMLElement): Promise<void> {
   const visible = new Set(catalogue.map((c) => c.id))
   const style = buildStyle({ theme: dark ? 'dark' : 'light', lang, catalogue, visible, drawn: { selection: drawn, measure: nothing, names: nothing }, origin: location.origin })
   showAtEveryZoom(style, collection)
+  if (drawn.features.length > 1) drawSmall(style)
 
   const map = new MapLibre({
     container: box.appendChild(document.createElement('div')),
@@ -99,6 +100,13 @@ function showAtEveryZoom(style: StyleSpecification, collection: Collection): voi
     layer.minzoom = collection.tiles.minzoom
     // From afar lines lie side by side: faint ones stay a texture that shows where there are many.
     if (layer.type === 'line' && near > 3 && !layer.paint?.['line-opacity']) layer.paint = { ...layer.paint, 'line-opacity': ['interpolate', ['linear'], ['zoom'], near - 3, 0.25, near, 1] }
+  }
+}
+
+/** One point is ringed so that it is found; a page of them would be one blot. */
+function drawSmall(style: StyleSpecification): void {
+  for (const layer of style.layers) {
+    if (layer.type === 'circle' && layer.source === SELECTION) layer.paint = { ...layer.paint, 'circle-radius': 4, 'circle-stroke-width': 1.5, 'circle-opacity': 0.6 }
   }
 }
 
