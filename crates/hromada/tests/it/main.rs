@@ -10,6 +10,7 @@ mod clients;
 mod command_line;
 mod crashes;
 mod disk_faults;
+mod file_faults;
 mod hang_ups;
 mod malformed;
 mod support;
