@@ -5,6 +5,7 @@ use std::ffi::{OsStr, OsString};
 use clap::builder::PossibleValuesParser;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use model::{Lang, Message, Theme};
+use store::{Place, PostgresPlace};
 
 /// The language of the command line: `--lang`, then `HROMADA_LANG`, then the locale, then English.
 pub fn language(args: &[OsString]) -> Lang {
@@ -49,6 +50,15 @@ pub fn command(lang: Lang) -> Command {
                 .value_parser(value_parser!(std::path::PathBuf))
                 .global(true)
                 .help(t("cli.data")),
+        )
+        .arg(
+            Arg::new("database")
+                .long("database")
+                .value_name("URL")
+                .env("HROMADA_DATABASE")
+                .hide_env_values(true)
+                .global(true)
+                .help(t("cli.database")),
         )
         .arg(
             Arg::new("lang")
@@ -147,6 +157,15 @@ fn serve(lang: Lang) -> Command {
                 .default_value("64")
                 .value_parser(value_parser!(u64).range(0..=65_536))
                 .help(t("cli.tile-cache")),
+        )
+        .arg(
+            Arg::new("read-database")
+                .long("read-database")
+                .value_name("URL")
+                .env("HROMADA_READ_DATABASE")
+                .hide_env_values(true)
+                .requires("database")
+                .help(t("cli.read-database")),
         )
 }
 
@@ -265,11 +284,13 @@ fn export(lang: Lang) -> Command {
 }
 
 /// The data folder.
-pub(crate) fn data_folder(matches: &ArgMatches) -> &std::path::Path {
-    let folder = matches
-        .get_one::<std::path::PathBuf>("data")
-        .map(std::path::PathBuf::as_path);
-    folder.unwrap_or(std::path::Path::new(OsStr::new("hromada-data")))
+pub(crate) fn place(matches: &ArgMatches) -> Result<Place, store::Error> {
+    if let Some(url) = matches.get_one::<String>("database") {
+        return Ok(Place::Postgres(PostgresPlace::parse(url)?));
+    }
+    let folder = matches.get_one::<std::path::PathBuf>("data");
+    let default = || OsStr::new("hromada-data").into();
+    Ok(Place::Folder(folder.cloned().unwrap_or_else(default)))
 }
 
 #[cfg(test)]

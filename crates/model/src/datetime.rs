@@ -55,23 +55,63 @@ pub fn is_date(text: &str) -> bool {
 
 /// Whether a text is an RFC 3339 date-time, with offset.
 pub fn is_date_time(text: &str) -> bool {
-    parse_date_time(text).is_some()
+    normalise_date_time(text).is_some()
 }
 
-/// An RFC 3339 date-time as UTC in the fixed form `2026-11-23T10:00:00.000Z`, which compares as text; `None` for
-/// other texts. A fraction finer than a millisecond keeps its digits; it compares right to the millisecond.
+/// An RFC 3339 date-time as UTC in the fixed form `2026-11-23T10:00:00.000Z`, which compares as text to the millisecond;
+/// `None` for other texts. Up to three digits more tell microseconds; finer ones are cut off, since PostgreSQL has no place
+/// for them.
 pub fn normalise_date_time(text: &str) -> Option<String> {
+    let (days, micros) = microseconds_of_date_time(text)?;
+    date_time_of(days, micros)
+}
+
+/// Days since 1970-01-01 of an RFC 3339 full-date.
+pub fn days_of_date(text: &str) -> Option<i64> {
+    let (y, m, d) = parse_date(text.as_bytes())?;
+    Some(days_from_civil(y, m, d))
+}
+
+/// Days since 1970-01-01 and microseconds of the day, in UTC, of an RFC 3339 date-time.
+pub fn microseconds_of_date_time(text: &str) -> Option<(i64, i64)> {
     let (days, millis) = parse_date_time(text)?;
-    let mut fixed = date_time(days, millis);
     let fraction = text.split_once('.').map_or("", |(_, rest)| rest);
-    let digits = fraction.bytes().take_while(u8::is_ascii_digit).count();
-    if digits > 3 {
+    let mut finer = fraction.bytes().take_while(u8::is_ascii_digit).skip(3);
+    let micros = (0..3).fold(0, |n, _| {
+        n * 10 + finer.next().map_or(0, |d| i64::from(d - b'0'))
+    });
+    // A leap second counts as the last millisecond before it.
+    let is_leap = text.as_bytes().get(17..19) == Some(b"60");
+    Some((days, millis * 1000 + if is_leap { 0 } else { micros }))
+}
+
+/// The RFC 3339 full-date of a day since 1970-01-01; `None` outside of the years 0 to 9999.
+pub fn date_of_days(days: i64) -> Option<String> {
+    if !(FIRST_DAY..=LAST_DAY).contains(&days) {
+        return None;
+    }
+    let (y, m, d) = civil(days);
+    Some(format!("{y:04}-{m:02}-{d:02}"))
+}
+
+/// The fixed form of a time; `None` outside of the years 0 to 9999.
+pub fn date_time_of(days: i64, micros: i64) -> Option<String> {
+    if !(FIRST_DAY..=LAST_DAY).contains(&days) {
+        return None;
+    }
+    let mut fixed = date_time(days, micros / 1000);
+    let finer = micros % 1000;
+    if finer > 0 {
         fixed.truncate(fixed.len() - 1);
-        fixed.push_str(&fraction[3..digits]);
+        fixed.push_str(format!("{finer:03}").trim_end_matches('0'));
         fixed.push('Z');
     }
     Some(fixed)
 }
+
+/// 0000-01-01 and 9999-12-31.
+const FIRST_DAY: i64 = -719_528;
+const LAST_DAY: i64 = 2_932_896;
 
 /// A date or date-time as UTC in the fixed form; `last` takes the end of a day.
 fn normalise(text: &str, last: bool) -> Option<String> {
@@ -241,10 +281,21 @@ mod tests {
                 "2022-01-01T10:00:00.1234Z",
             ),
             ("2022-01-01 12:00:00.5z", "2022-01-01T12:00:00.500Z"),
+            ("2022-01-01T12:00:00.1230Z", "2022-01-01T12:00:00.123Z"),
+            (
+                "2022-01-01T12:00:00.123456789Z",
+                "2022-01-01T12:00:00.123456Z",
+            ),
+            ("2016-12-31T23:59:60.9999Z", "2016-12-31T23:59:59.999Z"),
+            ("9999-12-31T23:59:59Z", "9999-12-31T23:59:59.000Z"),
+            ("0000-01-01T00:00:00Z", "0000-01-01T00:00:00.000Z"),
         ] {
             assert_eq!(normalise_date_time(given).as_deref(), Some(fixed));
         }
         assert_eq!(normalise_date_time("2022-01-01"), None);
+        // In UTC they are in years that the form can't write.
+        assert_eq!(normalise_date_time("9999-12-31T23:59:59-01:00"), None);
+        assert_eq!(normalise_date_time("0000-01-01T00:00:00+01:00"), None);
     }
 
     #[test]

@@ -19,7 +19,10 @@ pub use collection::{
     Collection, CollectionId, GeometryType, MAX_ID_LENGTH, MAX_ZOOM, Theme, TileSettings,
 };
 pub use crs::Crs;
-pub use datetime::{Interval, is_date, is_date_time, normalise_date_time};
+pub use datetime::{
+    Interval, date_of_days, date_time_of, days_of_date, is_date, is_date_time,
+    microseconds_of_date_time, normalise_date_time,
+};
 pub use feature::{Feature, FeatureId, SourceFeature, SourceId};
 pub use message::{Lang, Message, unit_name};
 pub use schema::{Enumerated, Property, Schema, Text};

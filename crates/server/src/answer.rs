@@ -24,7 +24,10 @@ pub(crate) fn tag(app: &App, context: &Context, format: Format, state: impl Hash
         context.lang.tag(),
         format,
     );
-    Tag::weak(app.store.epoch(), (request, app.options.allow_edits, state))
+    Tag::weak(
+        &app.store.epoch(),
+        (request, app.options.allow_edits, state),
+    )
 }
 
 /// What an answer about collections depends on: which they are, their last changes and their definitions. A

@@ -44,7 +44,7 @@ impl App {
     pub(crate) fn new(store: Store, options: &Options) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let inner = Inner {
-            tiles: Arc::new(TileCache::new(options.tile_cache_bytes, store.epoch())),
+            tiles: Arc::new(TileCache::new(options.tile_cache_bytes, &store.epoch())),
             store,
             options: options.clone(),
             metrics: Metrics::new(),

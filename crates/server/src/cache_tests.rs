@@ -78,7 +78,7 @@ fn count(wanted: &Wanted) -> Option<Vec<u8>> {
 }
 
 fn cache(store: &Store) -> Arc<TileCache> {
-    Arc::new(TileCache::new(1 << 20, store.epoch()))
+    Arc::new(TileCache::new(1 << 20, &store.epoch()))
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -222,7 +222,7 @@ async fn a_panic_in_a_cut_is_one_failure_and_no_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_budget_holds() {
     let place = Place::new().await;
-    let cache = Arc::new(TileCache::new(100_000, place.store.epoch()));
+    let cache = Arc::new(TileCache::new(100_000, &place.store.epoch()));
     let workers = Arc::new(Semaphore::new(4));
     let base = place.wanted();
     for x in 0..200 {

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use model::{Collection, Message};
 use spatial::validity::{CoverageKind, CoverageOptions};
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{Row, Sqlite, Transaction};
 
+use crate::backend::Backend;
+use crate::postgres::WITHOUT_LIMIT;
 use crate::registry;
+use crate::session::{Dialect, Session, Transaction, statement};
 use crate::{Error, Live, Store};
 
 /// Findings of one kind named one by one at most.
@@ -69,55 +70,67 @@ impl Store {
     pub async fn check(&self, geometry: bool) -> Result<CheckReport, Error> {
         let mut report = CheckReport::default();
         let (mut transaction, live) = self.moment().await?;
-        file(&mut transaction, &mut report).await?;
-        structure::log(&mut transaction, &mut report).await?;
-        for registered in registry::all(&mut transaction).await? {
+        let mut session = transaction.session();
+        if session.dialect() == Dialect::Sqlite {
+            file(&mut session, &mut report).await?;
+        }
+        structure::log(&mut session, &mut report).await?;
+        for registered in registry::all(&mut session).await? {
             report.collections += 1;
             let live = live.get(registered.collection.id.as_str());
-            if !structure::check(&mut transaction, &registered, &mut report).await? {
+            if !structure::check(&mut session, &registered, &mut report).await? {
                 continue;
             }
-            rows::check(&mut transaction, &registered, live, geometry, &mut report).await?;
+            rows::check(&mut session, &registered, live, geometry, &mut report).await?;
         }
         transaction.commit().await?;
         Ok(report)
     }
 
     /// A read transaction and the index that belongs to it: no write falls between the two.
-    async fn moment(&self) -> Result<(Transaction<'static, Sqlite>, Arc<Live>), Error> {
-        let writer = match &self.inner.writer {
-            Some(writer) => Some(writer.lock().await),
-            None => None,
-        };
-        let mut transaction = self.inner.reader.begin().await?;
-        // A transaction sees the file as it is at its first read.
-        sqlx::query("SELECT count(*) FROM hromada_meta")
-            .fetch_one(&mut *transaction)
-            .await?;
-        let live = match &writer {
-            Some(_) => self.live(),
-            // Without the writer here an index could only be older than the file.
-            None => Arc::default(),
-        };
-        drop(writer);
-        Ok((transaction, live))
+    async fn moment(&self) -> Result<(Transaction<'static>, Arc<Live>), Error> {
+        match &self.inner.backend {
+            Backend::Sqlite(database) => {
+                let writer = match &database.writer {
+                    Some(writer) => Some(writer.lock().await),
+                    None => None,
+                };
+                let mut transaction = self.inner.backend.read().await?;
+                // A transaction sees the file as it is at its first read.
+                let first = statement("SELECT count(*) FROM hromada_meta");
+                transaction.session().fetch_one(first).await?;
+                let live = match &writer {
+                    Some(_) => self.live(),
+                    // Without the writer here an index could only be older than the file.
+                    None => Arc::default(),
+                };
+                drop(writer);
+                Ok((transaction, live))
+            }
+            Backend::Postgres(database) => {
+                let moment = database.following.moment(self, database).await?;
+                let (mut transaction, live) = moment;
+                transaction.session().run(WITHOUT_LIMIT).await?;
+                Ok((transaction, live))
+            }
+        }
     }
 }
 
-async fn file(connection: &mut SqliteConnection, report: &mut CheckReport) -> Result<(), Error> {
-    let lines: Vec<String> = sqlx::query_scalar("PRAGMA integrity_check(20)")
-        .fetch_all(&mut *connection)
+async fn file(session: &mut Session<'_>, report: &mut CheckReport) -> Result<(), Error> {
+    let lines = session
+        .fetch_all(statement("PRAGMA integrity_check(20)"))
         .await?;
-    for line in lines.iter().filter(|line| *line != "ok") {
-        let text = Message::new("store.check-integrity").with("reason", line);
-        report.error(None, None, text);
+    for line in lines {
+        let line = line.text(0)?;
+        if line != "ok" {
+            let text = Message::new("store.check-integrity").with("reason", line);
+            report.error(None, None, text);
+        }
     }
-    let broken = sqlx::query("PRAGMA foreign_key_check")
-        .fetch_all(connection)
-        .await?;
-    for row in &broken {
-        let table: String = row.try_get(0)?;
-        let text = Message::new("store.check-reference").with("table", table);
+    let broken = statement("PRAGMA foreign_key_check");
+    for row in session.fetch_all(broken).await? {
+        let text = Message::new("store.check-reference").with("table", row.text(0)?);
         report.error(None, None, text);
     }
     Ok(())

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use futures_util::future::BoxFuture;
 use model::{ChangeSeq, Collection, Envelope, Message, Operation, Value};
 use spatial::index::Edit;
-use sqlx::sqlite::{Sqlite, SqliteConnection};
-use sqlx::{AssertSqlSafe, Connection, Row, Transaction};
+use sqlx::Connection;
 
+use crate::backend::Backend;
 use crate::import::MAX_ID;
 use crate::live::{self, Live, LiveCollection};
-use crate::registry::{self, GEOMETRY, KEY, quoted};
-use crate::{Error, Item, Store, guard, items, row, sqlite};
+use crate::session::{Dialect, Parameter, Session, Transaction, statement};
+use crate::{Error, Item, Store, items, postgres, row, sqlite};
 
 /// A feature as a client wants it to be.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,8 +30,8 @@ impl Store {
     /// [`Error::Invalid`] for a value or geometry that does not fit, [`Error::Conflict`] for an id that is taken,
     /// [`Error::Full`], [`Error::Stopped`].
     pub async fn create(&self, collection: &str, draft: Draft, actor: &str) -> Result<Item, Error> {
-        self.write(collection, actor, |change, connection| {
-            Box::pin(async move { change.create(connection, draft).await })
+        self.write(collection, actor, |change, session| {
+            Box::pin(async move { change.create(session, draft).await })
         })
         .await
     }
@@ -50,8 +50,8 @@ impl Store {
         actor: &str,
     ) -> Result<Item, Error> {
         let id = id.to_owned();
-        self.write(collection, actor, move |change, connection| {
-            Box::pin(async move { change.replace(connection, &id, draft, expected).await })
+        self.write(collection, actor, move |change, session| {
+            Box::pin(async move { change.replace(session, &id, draft, expected).await })
         })
         .await
     }
@@ -68,8 +68,8 @@ impl Store {
         actor: &str,
     ) -> Result<ChangeSeq, Error> {
         let id = id.to_owned();
-        self.write(collection, actor, move |change, connection| {
-            Box::pin(async move { change.delete(connection, &id, expected).await })
+        self.write(collection, actor, move |change, session| {
+            Box::pin(async move { change.delete(session, &id, expected).await })
         })
         .await
     }
@@ -93,40 +93,52 @@ impl Store {
         actor: &str,
         work: impl Work<T>,
     ) -> Result<T, Error> {
-        let Some(writer) = &self.inner.writer else {
-            return Err(Error::Refused(Message::new("store.read-only")));
-        };
-        let mut writer = writer.lock().await;
-        if let Some(reason) = self.stopped() {
-            return Err(Error::Stopped(reason));
+        self.inner.backend.require_write()?;
+        match &self.inner.backend {
+            Backend::Sqlite(database) => {
+                let Some(writer) = &database.writer else {
+                    return Err(Error::Refused(Message::new("store.read-only")));
+                };
+                let mut writer = writer.lock().await;
+                if let Some(reason) = self.stopped() {
+                    return Err(Error::Stopped(reason));
+                }
+                self.still_there(database)?;
+                let live = self.live();
+                let live = known(&live, collection)?;
+                let change = Change { live, actor };
+                let done = self.transact(&mut writer, change, work).await;
+                if let Err(error) = &done
+                    && self.stopped().is_some()
+                {
+                    tracing::error!(%error, "a write has an unknown outcome; writes stop until the store is started again");
+                    self.reload().await;
+                }
+                let done = done?;
+                self.publish(live, done.version, &done.edit).await;
+                Ok(done.answer)
+            }
+            Backend::Postgres(database) => {
+                let _entered = database.enter().await?;
+                let live = self.live();
+                let live = known(&live, collection)?;
+                let change = Change { live, actor };
+                let written = postgres::within_patience(shared(database, change, work)).await?;
+                // The change is stored; where the index can't be brought to it now, it is a moment later.
+                if let Err(error) = database.following.catch_up(self, database).await {
+                    tracing::warn!(%error, "a change is stored, but the index has not followed it yet");
+                }
+                Ok(written.answer)
+            }
         }
-        self.still_there()?;
-        let live = self.live();
-        let Some(live) = live.get(collection) else {
-            return Err(Error::NotFound(
-                Message::new("store.no-collection").with("id", collection),
-            ));
-        };
-        let done = self
-            .transact(&mut writer, Change { live, actor }, work)
-            .await;
-        if let Err(error) = &done
-            && self.stopped().is_some()
-        {
-            tracing::error!(%error, "a write has an unknown outcome; writes stop until the store is started again");
-            self.reload().await;
-        }
-        let done = done?;
-        self.publish(live, done.version, &done.edit).await;
-        Ok(done.answer)
     }
 
     /// A file that was deleted or replaced while it is open takes writes that nobody will find again.
-    fn still_there(&self) -> Result<(), Error> {
-        let file = self.file();
-        if guard::identity(&file).ok() == self.inner.identity {
+    fn still_there(&self, database: &sqlite::Database) -> Result<(), Error> {
+        if database.is_still_there() {
             return Ok(());
         }
+        let file = database.file();
         let reason = Message::new("store.file-gone").with("file", file.display());
         tracing::error!(%reason, "writes stop");
         self.inner.stopped.store(Arc::new(Some(reason.clone())));
@@ -139,14 +151,15 @@ impl Store {
         change: Change<'_>,
         work: impl Work<T>,
     ) -> Result<Done<T>, Error> {
-        let mut transaction = writer
+        let begun = writer
             .connection()
             .await
             .map_err(|e| self.judged(e))?
             .begin_with("BEGIN IMMEDIATE")
             .await
             .map_err(|e| self.judged(e.into()))?;
-        match work(change, &mut transaction).await {
+        let mut transaction = Transaction::Sqlite(begun);
+        match work(change, &mut transaction.session()).await {
             Ok(done) => {
                 self.commit(transaction).await?;
                 Ok(done)
@@ -165,7 +178,7 @@ impl Store {
 
     /// # Errors
     /// [`Error::Stopped`] when the commit failed: it may or may not be on disk, so writes stop.
-    pub(crate) async fn commit(&self, transaction: Transaction<'_, Sqlite>) -> Result<(), Error> {
+    pub(crate) async fn commit(&self, transaction: Transaction<'_>) -> Result<(), Error> {
         transaction
             .commit()
             .await
@@ -228,6 +241,27 @@ impl Store {
     }
 }
 
+fn known<'a>(live: &'a Live, collection: &str) -> Result<&'a LiveCollection, Error> {
+    live.get(collection)
+        .ok_or_else(|| Error::NotFound(Message::new("store.no-collection").with("id", collection)))
+}
+
+/// A write in a database that others write to as well.
+async fn shared<T>(
+    database: &postgres::Database,
+    change: Change<'_>,
+    work: impl Work<T>,
+) -> Result<Done<T>, Error> {
+    let mut transaction = Transaction::Postgres(database.write().await?);
+    let done = {
+        let mut session = transaction.session();
+        postgres::act_for(&mut session, change.actor).await?;
+        work(change, &mut session).await?
+    };
+    transaction.commit().await.map_err(postgres::unknown)?;
+    Ok(done)
+}
+
 /// A collection after a change. Snapshots are immutable, so one that fails half-way is only thrown away.
 fn followed(
     before: &LiveCollection,
@@ -258,17 +292,14 @@ struct Done<T> {
 
 /// The statements of a write.
 trait Work<T>:
-    for<'c> FnOnce(Change<'c>, &'c mut SqliteConnection) -> BoxFuture<'c, Result<Done<T>, Error>>
+    for<'c, 's> FnOnce(Change<'c>, &'c mut Session<'s>) -> BoxFuture<'c, Result<Done<T>, Error>>
     + Send
     + 'static
 {
 }
 
 impl<T, F> Work<T> for F where
-    F: for<'c> FnOnce(
-            Change<'c>,
-            &'c mut SqliteConnection,
-        ) -> BoxFuture<'c, Result<Done<T>, Error>>
+    F: for<'c, 's> FnOnce(Change<'c>, &'c mut Session<'s>) -> BoxFuture<'c, Result<Done<T>, Error>>
         + Send
         + 'static
 {
@@ -288,47 +319,53 @@ struct Change<'a> {
 }
 
 impl Change<'_> {
-    async fn create(
-        &self,
-        connection: &mut SqliteConnection,
-        draft: Draft,
-    ) -> Result<Done<Item>, Error> {
-        let collection = &self.live.collection;
-        let columns = &collection.schema.properties;
+    async fn create(&self, session: &mut Session<'_>, draft: Draft) -> Result<Done<Item>, Error> {
+        let table = &self.live.table;
+        let columns = &self.live.collection.schema.properties;
         let stored = self.geometry(draft.geometry, None)?;
         let (blob, envelope) = stored.map_or((None, None), |s| (Some(s.blob), s.envelope));
-        let names: String = columns
-            .iter()
-            .map(|p| format!(", {}", quoted(&p.name)))
-            .collect();
+        let key = self.integer_id(&draft.properties)?;
+        let names = ["".to_owned()]
+            .into_iter()
+            .chain(table.columns.iter().cloned());
+        let names = names.collect::<Vec<_>>().join(", ");
+        let marks = ", ?".repeat(columns.len());
+        let (key_name, key_mark) = match (table.dialect, key) {
+            // A null would be taken for the key itself.
+            (Dialect::Postgres, None) => (String::new(), ""),
+            _ => (format!("{}, ", table.key), "?, "),
+        };
         let sql = format!(
-            "INSERT INTO {} ({KEY}, {GEOMETRY}{names}) VALUES (?, ?{}) RETURNING {KEY}",
-            quoted(collection.id.as_str()),
-            ", ?".repeat(columns.len())
+            "INSERT INTO {} ({key_name}{}{names}) VALUES ({key_mark}{}{marks}) RETURNING {}",
+            table.name,
+            table.geometry,
+            table.dialect.geometry(),
+            table.key,
         );
-        let query = sqlx::query(AssertSqlSafe(sql))
-            .bind(self.integer_id(&draft.properties)?)
-            .bind(blob);
-        let query = draft.properties.iter().fold(query, row::bound);
-        let fid: i64 = query
-            .fetch_one(&mut *connection)
-            .await
-            .map_err(|e| self.taken(e))?
-            .try_get(0)?;
-        let version = self.log(connection, fid, Operation::Create, None).await?;
-        self.touch(connection, envelope).await?;
-        self.put(connection, fid, version).await
+        let mut insert = statement(sql);
+        if !key_mark.is_empty() {
+            insert = insert.bind(key);
+        }
+        let insert = insert
+            .bind(Parameter::Geometry(blob))
+            .bind_all(self.parameters(&draft.properties));
+        let inserted = session.fetch_one(insert).await;
+        let fid = inserted.map_err(|e| self.taken(e))?.integer(0)?;
+        let logged = self.log(session, fid, Operation::Create, None).await?;
+        self.touch(session, envelope).await?;
+        let version = self.version(session, logged).await?;
+        self.put(session, fid, version).await
     }
 
     async fn replace(
         &self,
-        connection: &mut SqliteConnection,
+        session: &mut Session<'_>,
         id: &str,
         draft: Draft,
         expected: Option<ChangeSeq>,
     ) -> Result<Done<Item>, Error> {
-        let collection = &self.live.collection;
-        let before = self.before(connection, id, expected).await?;
+        let (collection, table) = (&self.live.collection, &self.live.table);
+        let before = self.before(session, id, expected).await?;
         let fid = before.feature.fid;
         if self
             .integer_id(&draft.properties)?
@@ -349,51 +386,45 @@ impl Change<'_> {
             self.geometry(draft.geometry, old)?
         };
         let (blob, envelope) = stored.map_or((None, None), |s| (Some(s.blob), s.envelope));
-        let version = self
-            .log(connection, fid, Operation::Replace, Some(&before))
+        let logged = self
+            .log(session, fid, Operation::Replace, Some(&before))
             .await?;
-        let names: String = collection
-            .schema
-            .properties
-            .iter()
-            .map(|p| format!(", {} = ?", quoted(&p.name)))
-            .collect();
+        let names: String = table.columns.iter().map(|c| format!(", {c} = ?")).collect();
         // A geometry that comes back as it was served stays bit for bit.
         let sql = format!(
-            "UPDATE {} SET {GEOMETRY} = iif(?, {GEOMETRY}, ?){names} WHERE {KEY} = ?",
-            quoted(collection.id.as_str())
+            "UPDATE {} SET {geometry} = CASE WHEN ? THEN {geometry} ELSE {} END{names} WHERE {} = ?",
+            table.name,
+            table.dialect.geometry(),
+            table.key,
+            geometry = table.geometry,
         );
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(is_kept).bind(blob);
-        let query = draft.properties.iter().fold(query, row::bound);
-        query
-            .bind(fid)
-            .execute(&mut *connection)
-            .await
-            .map_err(|e| self.taken(e))?;
-        self.touch(connection, envelope).await?;
-        self.put(connection, fid, version).await
+        let update = statement(sql)
+            .bind(is_kept)
+            .bind(Parameter::Geometry(blob))
+            .bind_all(self.parameters(&draft.properties))
+            .bind(fid);
+        session.execute(update).await.map_err(|e| self.taken(e))?;
+        self.touch(session, envelope).await?;
+        let version = self.version(session, logged).await?;
+        self.put(session, fid, version).await
     }
 
     async fn delete(
         &self,
-        connection: &mut SqliteConnection,
+        session: &mut Session<'_>,
         id: &str,
         expected: Option<ChangeSeq>,
     ) -> Result<Done<ChangeSeq>, Error> {
-        let before = self.before(connection, id, expected).await?;
+        let before = self.before(session, id, expected).await?;
         let fid = before.feature.fid;
-        let version = self
-            .log(connection, fid, Operation::Delete, Some(&before))
+        let logged = self
+            .log(session, fid, Operation::Delete, Some(&before))
             .await?;
-        let sql = format!(
-            "DELETE FROM {} WHERE {KEY} = ?",
-            quoted(self.live.collection.id.as_str())
-        );
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(fid)
-            .execute(&mut *connection)
-            .await?;
-        self.touch(connection, None).await?;
+        let table = &self.live.table;
+        let sql = format!("DELETE FROM {} WHERE {} = ?", table.name, table.key);
+        session.execute(statement(sql).bind(fid)).await?;
+        self.touch(session, None).await?;
+        let version = self.version(session, logged).await?;
         Ok(Done {
             version,
             edit: Edit::Remove { fid },
@@ -404,12 +435,12 @@ impl Change<'_> {
     /// The row as it is now: what the index takes, and what the client is told.
     async fn put(
         &self,
-        connection: &mut SqliteConnection,
+        session: &mut Session<'_>,
         fid: i64,
         version: ChangeSeq,
     ) -> Result<Done<Item>, Error> {
         let collection = &self.live.collection;
-        let mut rows = items::by_keys(connection, collection, &[fid]).await?;
+        let mut rows = items::by_keys(session, collection, &self.live.table, &[fid]).await?;
         let feature = rows
             .pop()
             .ok_or(Error::Database(sqlx::Error::RowNotFound))?;
@@ -431,33 +462,38 @@ impl Change<'_> {
     /// import.
     async fn touch(
         &self,
-        connection: &mut SqliteConnection,
+        session: &mut Session<'_>,
         envelope: Option<Envelope>,
     ) -> Result<(), Error> {
-        sqlx::query(
+        if session.dialect() == Dialect::Postgres {
+            // Other programs ask PostGIS.
+            return Ok(());
+        }
+        let [w, s, e, n] = match envelope {
+            Some(e) => [e.min[0], e.min[1], e.max[0], e.max[1]].map(Some),
+            None => [None; 4],
+        };
+        let update = statement(
             "UPDATE gpkg_contents SET last_change = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
                min_x = coalesce(min(min_x, ?1), min_x, ?1), min_y = coalesce(min(min_y, ?2), min_y, ?2),
                max_x = coalesce(max(max_x, ?3), max_x, ?3), max_y = coalesce(max(max_y, ?4), max_y, ?4)
              WHERE table_name = ?5",
-        )
-        .bind(envelope.map(|e| e.min[0]))
-        .bind(envelope.map(|e| e.min[1]))
-        .bind(envelope.map(|e| e.max[0]))
-        .bind(envelope.map(|e| e.max[1]))
-        .bind(self.live.collection.id.as_str().to_owned())
-        .execute(connection)
-        .await?;
+        );
+        let update = update.bind(w).bind(s).bind(e).bind(n);
+        let id = self.live.collection.id.as_str();
+        session.execute(update.bind(id)).await?;
         Ok(())
     }
 
     async fn before(
         &self,
-        connection: &mut SqliteConnection,
+        session: &mut Session<'_>,
         id: &str,
         expected: Option<ChangeSeq>,
     ) -> Result<Item, Error> {
         let collection = &self.live.collection.id;
-        let item = items::stored(connection, self.live, id)
+        self.hold(session, id).await?;
+        let item = items::stored(session, self.live, id)
             .await?
             .ok_or_else(|| {
                 Error::NotFound(
@@ -476,36 +512,73 @@ impl Change<'_> {
         Ok(item)
     }
 
-    /// Adds to the change log; the state before is read by SQL, as bulk writes do it.
+    /// Keeps others from the feature until the end: they write at the same time where the database is shared, and the version
+    /// that is read after this is the one that stays.
+    async fn hold(&self, session: &mut Session<'_>, id: &str) -> Result<(), Error> {
+        if session.dialect() == Dialect::Sqlite {
+            return Ok(());
+        }
+        let Some((column, id)) = items::identified(self.live, id) else {
+            return Ok(());
+        };
+        let name = &self.live.table.name;
+        let sql = format!("SELECT 1 FROM {name} WHERE {column} = ? FOR UPDATE");
+        session.fetch_optional(statement(sql).bind(id)).await?;
+        Ok(())
+    }
+
+    /// Adds to the change log, with the state before as SQL reads it; PostgreSQL does that by triggers.
     async fn log(
         &self,
-        connection: &mut SqliteConnection,
+        session: &mut Session<'_>,
         fid: i64,
         operation: Operation,
         before: Option<&Item>,
-    ) -> Result<ChangeSeq, Error> {
-        let collection = &self.live.collection;
+    ) -> Result<Option<ChangeSeq>, Error> {
+        let table = &self.live.table;
+        if table.dialect == Dialect::Postgres {
+            return Ok(None);
+        }
         let (geometry, properties) = match before {
             Some(_) => (
-                GEOMETRY.to_owned(),
-                registry::properties_json_sql(&collection.schema),
+                table.geometry.clone(),
+                sqlite::properties_json(&self.live.collection.schema),
             ),
             None => ("NULL".to_owned(), "NULL".to_owned()),
         };
         let sql = format!(
             "INSERT INTO hromada_changes (at, actor, collection, fid, operation, before_geometry, before_properties)
-             SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), ?, ?, {KEY}, ?, {geometry}, {properties}
-             FROM {} WHERE {KEY} = ? RETURNING seq",
-            quoted(collection.id.as_str())
+             SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), ?, ?, {key}, ?, {geometry}, {properties}
+             FROM {} WHERE {key} = ? RETURNING seq",
+            table.name,
+            key = table.key,
         );
-        let seq: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
-            .bind(self.actor.to_owned())
+        let log = statement(sql)
+            .bind(self.actor)
             .bind(self.live.n)
             .bind(operation.name())
-            .bind(fid)
-            .fetch_one(connection)
-            .await?;
-        Ok(ChangeSeq(seq))
+            .bind(fid);
+        Ok(Some(ChangeSeq(session.fetch_one(log).await?.integer(0)?)))
+    }
+
+    /// The number of the change: the log gave it, or the transaction's changes get theirs now, as its last step.
+    async fn version(
+        &self,
+        session: &mut Session<'_>,
+        logged: Option<ChangeSeq>,
+    ) -> Result<ChangeSeq, Error> {
+        match logged {
+            Some(seq) => Ok(seq),
+            None => postgres::number(session).await,
+        }
+    }
+
+    fn parameters(&self, properties: &[Value]) -> Vec<Parameter> {
+        let schema = &self.live.collection.schema;
+        let typed = schema.properties.iter().zip(properties);
+        typed
+            .map(|(p, value)| Parameter::of(p.kind, value))
+            .collect()
     }
 
     /// The client's geometry checked and in the storage CRS; `before` is the stored one that it takes the place of.
@@ -530,7 +603,7 @@ impl Change<'_> {
         }
         same_dimensions(collection, &header)?;
         Ok(Some(Stored {
-            blob: row::blob(&wkb, &header, collection.storage_crs.code()),
+            blob: self.live.table.dialect.stored(collection, &wkb, &header),
             envelope: header.envelope,
         }))
     }
@@ -557,16 +630,13 @@ impl Change<'_> {
         }
     }
 
-    fn taken(&self, error: sqlx::Error) -> Error {
-        let unique = error
-            .as_database_error()
-            .is_some_and(sqlx::error::DatabaseError::is_unique_violation);
-        if unique {
+    fn taken(&self, error: Error) -> Error {
+        if error.is_unique_violation() {
             return Error::Conflict(
                 Message::new("store.id-taken").with("collection", &self.live.collection.id),
             );
         }
-        Error::from(error)
+        error
     }
 }
 

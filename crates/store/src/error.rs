@@ -1,6 +1,9 @@
 //! What can go wrong in the store, by what a caller does about it.
 
 use model::Message;
+use sqlx::error::DatabaseError;
+use sqlx::postgres::PgDatabaseError;
+use sqlx::sqlite::SqliteError;
 
 /// An error of the store.
 #[derive(Debug, thiserror::Error)]
@@ -47,8 +50,28 @@ impl From<sqlx::Error> for Error {
             return Self::Busy(Message::new("store.busy"));
         }
         match primary_code(&error) {
-            Some(SQLITE_FULL) => Self::Full(Message::new("store.disk-full")),
-            Some(SQLITE_BUSY) => Self::Busy(Message::new("store.busy")),
+            Some(SQLITE_FULL) => return Self::Full(Message::new("store.disk-full")),
+            Some(SQLITE_BUSY) => return Self::Busy(Message::new("store.busy")),
+            _ => {}
+        }
+        if crate::postgres::is_away(&error) {
+            tracing::warn!(%error, "the database gives no answer");
+            return Self::Busy(Message::new("store.database-away"));
+        }
+        match sqlstate(&error).as_deref() {
+            // disk_full
+            Some("53100") => Self::Full(Message::new("store.disk-full")),
+            // serialization_failure, deadlock_detected, lock_not_available, query_canceled, out_of_memory
+            Some("40001" | "40P01" | "55P03" | "57014" | "53200") => {
+                Self::Busy(Message::new("store.busy"))
+            }
+            // insufficient_privilege
+            Some("42501") => {
+                let reason = error.as_database_error().map(|e| e.message().to_owned());
+                Self::Refused(
+                    Message::new("store.denied").with("reason", reason.unwrap_or_default()),
+                )
+            }
             _ => Self::Database(error),
         }
     }
@@ -64,6 +87,14 @@ impl Error {
     /// Whether the disk itself failed, after which nothing that was written can be trusted to be there.
     pub(crate) fn is_io(error: &sqlx::Error) -> bool {
         primary_code(error) == Some(SQLITE_IOERR)
+    }
+
+    pub(crate) fn is_unique_violation(&self) -> bool {
+        let Self::Database(error) = self else {
+            return false;
+        };
+        let error = error.as_database_error();
+        error.is_some_and(DatabaseError::is_unique_violation)
     }
 
     /// The text for people, where there is one; other errors are logged, not shown.
@@ -82,8 +113,16 @@ impl Error {
     }
 }
 
-/// The primary result code: the low byte of SQLite's extended code.
+/// The primary result code of SQLite: the low byte of its extended code.
 pub(crate) fn primary_code(error: &sqlx::Error) -> Option<i32> {
-    let code = error.as_database_error()?.code()?;
+    let error = error.as_database_error()?;
+    let code = error.try_downcast_ref::<SqliteError>()?.code()?;
     code.parse::<i32>().ok().map(|c| c & 0xff)
+}
+
+/// PostgreSQL's code (<https://www.postgresql.org/docs/current/errcodes-appendix.html>).
+pub(crate) fn sqlstate(error: &sqlx::Error) -> Option<String> {
+    let error = error.as_database_error()?;
+    let error = error.try_downcast_ref::<PgDatabaseError>()?;
+    Some(error.code().to_owned())
 }

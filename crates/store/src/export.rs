@@ -8,10 +8,9 @@ use std::path::Path;
 use formats::{Format, WriteOptions, Writer};
 use futures_util::TryStreamExt;
 use model::{Crs, FeatureId, Message, Value};
-use sqlx::AssertSqlSafe;
 
-use crate::registry::{self, KEY, quoted};
-use crate::{Error, Store, row};
+use crate::session::statement;
+use crate::{Error, Store, registry, row};
 
 /// What an export wrote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,13 +36,13 @@ pub async fn export(
 ) -> Result<ExportReport, Error> {
     let file = store.output_target(file)?;
     let file = file.as_path();
-    let mut connection = store.inner.reader.acquire().await?;
+    let mut transaction = store.inner.backend.read().await?;
+    let mut session = transaction.session();
     let id = model::CollectionId::new(collection)?;
-    let registered = registry::find(&mut connection, &id).await?.ok_or_else(|| {
+    let registered = registry::find(&mut session, &id).await?.ok_or_else(|| {
         Error::NotFound(Message::new("store.no-collection").with("id", collection))
     })?;
-    let collection = registered.collection;
-    if let Some(column) = registry::missing_columns(&mut connection, &collection)
+    if let Some(column) = registry::missing_columns(&mut session, &registered.table)
         .await?
         .first()
     {
@@ -52,8 +51,7 @@ pub async fn export(
         return Err(Error::Refused(message));
     }
     if format == Format::GeoPackage {
-        drop(connection);
-        let features = geopackage::write(store, registered.n, &collection, file).await?;
+        let features = geopackage::write(store, &mut session, &registered, file).await?;
         progress(features);
         return Ok(ExportReport {
             features,
@@ -61,13 +59,14 @@ pub async fn export(
             emptied: 0,
         });
     }
+    let collection = registered.collection;
+    let table = registered.table;
     let geographic = matches!(format, Format::GeoJson | Format::GeoJsonSeq);
     let crs = if geographic {
         Crs::CRS84
     } else {
         collection.storage_crs
     };
-    let table = quoted(id.as_str());
     let refused = |e: formats::Error| Error::Refused(e.message().clone());
     let options = WriteOptions {
         format,
@@ -87,10 +86,12 @@ pub async fn export(
         .as_ref()
         .and_then(|name| collection.schema.position(name));
     let sql = format!(
-        "SELECT {} FROM {table} ORDER BY {KEY}",
-        row::columns(&collection)
+        "SELECT {} FROM {} ORDER BY {}",
+        table.select(),
+        table.name,
+        table.key
     );
-    let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut *connection);
+    let mut rows = session.stream(statement(sql))?;
     let mut features = 0;
     let mut emptied = 0;
     while let Some(found) = rows.try_next().await? {

@@ -1,55 +1,49 @@
 //! The conditions of a query that SQL decides, and what they choose.
 
-use model::{Collection, PropertyType, Value};
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Row};
+use model::PropertyType;
 
-use crate::items::{ItemsQuery, SIZE, Size, json_array, size};
-use crate::registry::{KEY, quoted};
-use crate::{Error, row};
+use crate::Error;
+use crate::items::{ItemsQuery, Size, size};
+use crate::live::LiveCollection;
+use crate::session::{Dialect, Parameter, Session, Statement, statement};
+use crate::table::Table;
 
 /// Keys in a parameter: those of a whole town would make a text of megabytes.
 const KEYS_AT_ONCE: usize = 10_000;
 
 /// The conditions of a query that SQL decides.
-pub(crate) struct Filter {
+pub(crate) struct Filter<'a> {
+    table: &'a Table,
     conditions: Vec<String>,
-    values: Vec<Value>,
+    values: Vec<Parameter>,
 }
 
-impl Filter {
-    pub(crate) fn new(collection: &Collection, query: &ItemsQuery) -> Self {
+impl<'a> Filter<'a> {
+    pub(crate) fn new(live: &'a LiveCollection, query: &ItemsQuery) -> Self {
+        let table = &*live.table;
+        let schema = &live.collection.schema;
         let mut filter = Self {
+            table,
             conditions: Vec::new(),
             values: Vec::new(),
         };
         for (position, value) in &query.equals {
-            filter.conditions.push(format!(
-                "{} = ?",
-                quoted(&collection.schema.properties[*position].name)
-            ));
-            filter.values.push(value.clone());
+            let kind = schema.properties[*position].kind;
+            let column = &table.columns[*position];
+            filter.conditions.push(format!("{column} = ?"));
+            filter.values.push(Parameter::of(kind, value));
         }
-        if let (Some(interval), Some(name)) = (&query.datetime, &collection.time_property) {
-            let column = quoted(name);
-            let day_only = collection
-                .schema
-                .get(name)
-                .is_some_and(|p| p.kind == PropertyType::Date);
-            // A date column compares by its ten characters.
-            let bound = |text: &String| {
-                Value::Text(if day_only {
-                    text[..10].into()
-                } else {
-                    text.as_str().into()
-                })
-            };
+        let time = live.collection.time_property.as_deref();
+        let time = time.and_then(|name| schema.position(name));
+        if let (Some(interval), Some(position)) = (&query.datetime, time) {
+            let column = &table.columns[position];
+            let kind = schema.properties[position].kind;
+            let compared = to_the_millisecond(table.dialect, kind, column);
             for (operator, side) in [(">=", &interval.start), ("<=", &interval.end)] {
                 if let Some(text) = side {
-                    filter
-                        .conditions
-                        .push(format!("({column} IS NULL OR {column} {operator} ?)"));
-                    filter.values.push(bound(text));
+                    let condition = format!("({column} IS NULL OR {compared} {operator} ?)");
+                    filter.conditions.push(condition);
+                    filter.values.push(bound(table.dialect, kind, text));
                 }
             }
         }
@@ -60,7 +54,7 @@ impl Filter {
         self.conditions.is_empty()
     }
 
-    fn sql(&self, select: &str, collection: &Collection, more: &[String]) -> String {
+    fn select(&self, what: &str, more: &[String]) -> Statement {
         let all: Vec<&str> = self
             .conditions
             .iter()
@@ -72,47 +66,28 @@ impl Filter {
         } else {
             all.join(" AND ")
         };
-        format!(
-            "SELECT {select} FROM {} WHERE {condition}",
-            quoted(collection.id.as_str())
-        )
+        let name = &self.table.name;
+        statement(format!("SELECT {what} FROM {name} WHERE {condition}"))
+            .bind_all(self.values.iter().cloned())
     }
 
-    pub(crate) async fn count(
-        &self,
-        connection: &mut SqliteConnection,
-        collection: &Collection,
-    ) -> Result<u64, Error> {
-        let sql = self.sql("count(*)", collection, &[]);
-        let query = self
-            .values
-            .iter()
-            .fold(sqlx::query(AssertSqlSafe(sql)), |q, v| row::bound(q, v));
-        let count: i64 = query.fetch_one(connection).await?.try_get(0)?;
-        Ok(count.unsigned_abs())
+    pub(crate) async fn count(&self, session: &mut Session<'_>) -> Result<u64, Error> {
+        let row = session.fetch_one(self.select("count(*)", &[])).await?;
+        Ok(row.integer(0)?.unsigned_abs())
     }
 
     /// Those of some keys whose features meet the conditions.
     pub(crate) async fn among(
         &self,
-        connection: &mut SqliteConnection,
-        collection: &Collection,
+        session: &mut Session<'_>,
         keys: &[i64],
     ) -> Result<Vec<i64>, Error> {
-        let given = format!("{KEY} IN (SELECT value FROM json_each(?))");
-        let sql = self.sql(KEY, collection, &[given]);
+        let select = self.select(&self.table.key, &[self.table.has_key()]);
         let mut matching = Vec::new();
         for some in keys.chunks(KEYS_AT_ONCE) {
-            let query = self
-                .values
-                .iter()
-                .fold(sqlx::query(AssertSqlSafe(sql.clone())), row::bound);
-            let rows = query
-                .bind(json_array(some))
-                .fetch_all(&mut *connection)
-                .await?;
-            for row in rows {
-                matching.push(row.try_get(0)?);
+            let some = Parameter::Keys(some.to_vec());
+            for row in session.fetch_all(select.clone().bind(some)).await? {
+                matching.push(row.integer(0)?);
             }
         }
         Ok(matching)
@@ -121,22 +96,40 @@ impl Filter {
     /// The first features after a key.
     pub(crate) async fn sizes(
         &self,
-        connection: &mut SqliteConnection,
-        collection: &Collection,
+        session: &mut Session<'_>,
         after: Option<i64>,
         limit: usize,
     ) -> Result<Vec<Size>, Error> {
-        let more: Vec<String> = after
-            .map(|key| format!("{KEY} > {key}"))
-            .into_iter()
-            .collect();
-        let sql = self.sql(SIZE, collection, &more);
-        let sql = format!("{sql} ORDER BY {KEY} LIMIT {limit}");
-        let query = self
-            .values
-            .iter()
-            .fold(sqlx::query(AssertSqlSafe(sql)), row::bound);
-        let rows = query.fetch_all(connection).await?;
-        rows.iter().map(size).collect()
+        let key = &self.table.key;
+        let order = format!(" ORDER BY {key} LIMIT ?");
+        let more: Vec<String> = after.map(|_| format!("{key} > ?")).into_iter().collect();
+        let what = format!("{key}, {}", self.table.size());
+        let select = self
+            .select(&what, &more)
+            .then(&order)
+            .bind_all(after.map(Parameter::from))
+            .bind(limit as i64);
+        session.fetch_all(select).await?.iter().map(size).collect()
+    }
+}
+
+/// A time column as the bounds of an interval, which are whole milliseconds, are held against it.
+fn to_the_millisecond(dialect: Dialect, kind: PropertyType, column: &str) -> String {
+    match (dialect, kind) {
+        (_, PropertyType::Date) => column.to_owned(),
+        (Dialect::Sqlite, _) => format!("substr({column}, 1, 23)"),
+        (Dialect::Postgres, PropertyType::DateTime) => {
+            format!("date_trunc('milliseconds', {column})")
+        }
+        (Dialect::Postgres, _) => format!("substr({column}::text, 1, 23)"),
+    }
+}
+
+/// The end of an interval, in the form of [`to_the_millisecond`].
+fn bound(dialect: Dialect, kind: PropertyType, text: &str) -> Parameter {
+    match (dialect, kind) {
+        (_, PropertyType::Date) => Parameter::Date(Some(text[..10].to_owned())),
+        (Dialect::Postgres, PropertyType::DateTime) => Parameter::DateTime(Some(text.to_owned())),
+        _ => Parameter::Text(Some(text[..23].to_owned())),
     }
 }

@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use model::{Bbox, ChangeSeq, Collection, Envelope, Feature, Interval, PropertyType, Value};
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Row};
 
 use crate::filter::Filter;
 use crate::live::LiveCollection;
-use crate::registry::{GEOMETRY, KEY, quoted};
+use crate::session::{Parameter, Row, Session, statement};
+use crate::table::Table;
 use crate::{Error, Store, row};
 
 /// Features in a page at most: 10,000 parcels are about 8 MB of GeoJSON, and QGIS asks for pages of this size.
@@ -71,15 +70,21 @@ impl Store {
     /// # Errors
     /// When the database can't be read.
     pub async fn items(&self, live: &LiveCollection, query: &ItemsQuery) -> Result<Page, Error> {
-        // In one transaction, so that what is counted, chosen and read is of one state.
-        let mut transaction = self.inner.reader.begin().await?;
-        let found = match &query.bbox {
-            Some(bbox) => in_box(&mut transaction, live, query, bbox).await?,
-            None => in_order(&mut transaction, live, query).await?,
+        let (found, features) = {
+            let (live, query) = (live.clone(), query.clone());
+            self.reading(move |session| {
+                Box::pin(async move {
+                    let found = match &query.bbox {
+                        Some(bbox) => in_box(session, &live, &query, bbox).await?,
+                        None => in_order(session, &live, &query).await?,
+                    };
+                    let keys: Vec<i64> = found.chosen.iter().map(|size| size.fid).collect();
+                    let features = by_keys(session, &live.collection, &live.table, &keys).await?;
+                    Ok((found, features))
+                })
+            })
+            .await?
         };
-        let keys: Vec<i64> = found.chosen.iter().map(|size| size.fid).collect();
-        let features = by_keys(&mut transaction, &live.collection, &keys).await?;
-        transaction.commit().await?;
         let (collection, bbox) = (Arc::clone(&live.collection), query.bbox);
         let features = off_the_reactor(bytes(&found.chosen), move || {
             let mut page = Vec::with_capacity(features.len());
@@ -104,11 +109,16 @@ impl Store {
     /// # Errors
     /// When the database can't be read. An id that can't be one of this collection is `None`.
     pub async fn item(&self, live: &LiveCollection, id: &str) -> Result<Option<Item>, Error> {
-        let mut connection = self.inner.reader.acquire().await?;
-        let Some(item) = stored(&mut connection, live, id).await? else {
+        let found = {
+            let (live, id) = (live.clone(), id.to_owned());
+            self.reading_once(move |session| {
+                Box::pin(async move { stored(session, &live, &id).await })
+            })
+            .await?
+        };
+        let Some(item) = found else {
             return Ok(None);
         };
-        drop(connection);
         let collection = Arc::clone(&live.collection);
         let bytes = item.feature.geometry.as_ref().map_or(0, Vec::len);
         let item = off_the_reactor(bytes, move || {
@@ -154,36 +164,58 @@ impl Store {
 
 /// A feature in the storage CRS by the id of its URL.
 pub(crate) async fn stored(
-    connection: &mut SqliteConnection,
+    session: &mut Session<'_>,
     live: &LiveCollection,
     id: &str,
 ) -> Result<Option<Item>, Error> {
-    let collection = &live.collection;
-    let columns = row::columns(collection);
-    let table = quoted(collection.id.as_str());
-    let key_column = match id_column(collection) {
-        Some(property) => quoted(property),
-        None => KEY.to_owned(),
-    };
-    let sql = format!(
-        "SELECT {columns}, (SELECT max(seq) FROM hromada_changes WHERE collection = ? AND fid = {table}.{KEY})
-         FROM {table} WHERE {key_column} = ?"
-    );
-    let query = sqlx::query(AssertSqlSafe(sql)).bind(live.n);
-    let query = match (id_column(collection), id.parse::<i64>()) {
-        (Some(_), _) => query.bind(id.to_owned()),
-        // Only the plain spelling of a number is an id: `007` and `+7` are not.
-        (None, Ok(key)) if key.to_string() == id => query.bind(key),
-        (None, _) => return Ok(None),
-    };
-    let Some(found) = query.fetch_optional(connection).await? else {
+    let (collection, table) = (&live.collection, &live.table);
+    let Some((column, id)) = identified(live, id) else {
         return Ok(None);
     };
-    let version: Option<i64> = found.try_get(collection.schema.properties.len() + 2)?;
+    let sql = format!(
+        "SELECT {}, (SELECT max(seq) FROM hromada_changes WHERE collection = ? AND fid = hromada_t.{})
+         FROM {} AS hromada_t WHERE {column} = ?",
+        table.select(),
+        table.key,
+        table.name,
+    );
+    let statement = statement(sql).bind(live.n).bind(id);
+    let Some(found) = session.fetch_optional(statement).await? else {
+        return Ok(None);
+    };
+    let version = found.maybe_integer(collection.schema.properties.len() + 2)?;
     Ok(Some(Item {
         feature: row::feature(&found, collection)?,
         version: ChangeSeq(version.unwrap_or(0)),
     }))
+}
+
+/// The column that the id of a URL names a feature by, and its value there; `None` for a text that is no id.
+pub(crate) fn identified<'a>(live: &'a LiveCollection, id: &str) -> Option<(&'a str, Parameter)> {
+    let (collection, table) = (&live.collection, &live.table);
+    if let Some(name) = id_column(collection) {
+        let position = collection.schema.position(name)?;
+        let kind = collection.schema.properties[position].kind;
+        let value = value_of_id(kind, id)?;
+        return Some((&table.columns[position], Parameter::of(kind, &value)));
+    }
+    // Only the plain spelling of a number is an id: `007` and `+7` are not.
+    let key: i64 = id.parse().ok()?;
+    (key.to_string() == id).then(|| (table.key.as_str(), key.into()))
+}
+
+fn value_of_id(kind: PropertyType, id: &str) -> Option<Value> {
+    let value = match kind {
+        PropertyType::Boolean => Value::Boolean(match id {
+            "1" => true,
+            "0" => false,
+            _ => return None,
+        }),
+        PropertyType::Integer => Value::Integer(id.parse().ok()?),
+        PropertyType::Real => Value::Real(id.parse().ok()?),
+        PropertyType::Text | PropertyType::Date | PropertyType::DateTime => Value::Text(id.into()),
+    };
+    kind.accepts(&value).then_some(value)
 }
 
 /// The id property where it is a text; an integer id property is the key itself.
@@ -196,7 +228,7 @@ pub(crate) fn id_column(collection: &Collection) -> Option<&str> {
 /// Keys of the features that truly intersect a box: those whose envelope lies inside it do, points do;
 /// the others are decided by their stored geometry.
 async fn in_bbox(
-    connection: &mut SqliteConnection,
+    session: &mut Session<'_>,
     live: &LiveCollection,
     bbox: &Bbox,
 ) -> Result<Vec<i64>, Error> {
@@ -217,11 +249,11 @@ async fn in_bbox(
         return Ok(keys);
     }
     for some in undecided.chunks(DECIDED_AT_ONCE) {
-        let sizes = sizes(connection, &live.collection, some).await?;
+        let sizes = sizes(session, &live.table, some).await?;
         let mut rest = sizes.as_slice();
         while !rest.is_empty() {
             let (part, later) = rest.split_at(within_budget(rest));
-            keys.extend(decided(connection, live, bbox, part).await?);
+            keys.extend(decided(session, live, bbox, part).await?);
             rest = later;
         }
     }
@@ -230,29 +262,30 @@ async fn in_bbox(
 
 /// Those of some features whose stored geometry meets a box.
 async fn decided(
-    connection: &mut SqliteConnection,
+    session: &mut Session<'_>,
     live: &LiveCollection,
     bbox: &Bbox,
     some: &[Size],
 ) -> Result<Vec<i64>, Error> {
+    let table = &live.table;
     let sql = format!(
-        "SELECT {KEY}, {GEOMETRY} FROM {} WHERE {KEY} IN (SELECT value FROM json_each(?))",
-        quoted(live.collection.id.as_str())
+        "SELECT {}, {} FROM {} WHERE {}",
+        table.key,
+        table.geometry_out(),
+        table.name,
+        table.has_key()
     );
-    let keys: Vec<i64> = some.iter().map(|size| size.fid).collect();
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(json_array(&keys))
-        .fetch_all(connection)
-        .await?;
+    let keys = Parameter::Keys(some.iter().map(|size| size.fid).collect());
+    let rows = session.fetch_all(statement(sql).bind(keys)).await?;
     let (collection, bbox) = (Arc::clone(&live.collection), *bbox);
     off_the_reactor(bytes(some), move || {
         let mut inside = Vec::new();
         for row in &rows {
-            let Some(wkb) = row::geometry(row, 1)? else {
+            let Some(wkb) = row.wkb(1)? else {
                 continue;
             };
             if spatial::intersects(&row::to_wgs84(&collection, wkb)?, &bbox) {
-                inside.push(row.try_get(0)?);
+                inside.push(row.integer(0)?);
             }
         }
         Ok(inside)
@@ -318,22 +351,22 @@ struct Found {
 }
 
 async fn in_box(
-    connection: &mut SqliteConnection,
+    session: &mut Session<'_>,
     live: &LiveCollection,
     query: &ItemsQuery,
     bbox: &Bbox,
 ) -> Result<Found, Error> {
-    let filter = Filter::new(&live.collection, query);
-    let mut keys = in_bbox(connection, live, bbox).await?;
+    let filter = Filter::new(live, query);
+    let mut keys = in_bbox(session, live, bbox).await?;
     if !filter.is_empty() {
-        keys = filter.among(connection, &live.collection, &keys).await?;
+        keys = filter.among(session, &keys).await?;
     }
     keys.sort_unstable();
     let start = query
         .after
         .map_or(0, |after| keys.partition_point(|key| *key <= after));
     let end = keys.len().min(start + limit(query));
-    let mut chosen = sizes(connection, &live.collection, &keys[start..end]).await?;
+    let mut chosen = sizes(session, &live.table, &keys[start..end]).await?;
     let fitting = within_budget(&chosen);
     let next = if fitting < chosen.len() {
         chosen.truncate(fitting);
@@ -350,20 +383,18 @@ async fn in_box(
 }
 
 async fn in_order(
-    connection: &mut SqliteConnection,
+    session: &mut Session<'_>,
     live: &LiveCollection,
     query: &ItemsQuery,
 ) -> Result<Found, Error> {
-    let filter = Filter::new(&live.collection, query);
+    let filter = Filter::new(live, query);
     let matched = if filter.is_empty() {
         live.index.len() as u64
     } else {
-        filter.count(connection, &live.collection).await?
+        filter.count(session).await?
     };
     let limit = limit(query);
-    let mut chosen = filter
-        .sizes(connection, &live.collection, query.after, limit + 1)
-        .await?;
+    let mut chosen = filter.sizes(session, query.after, limit + 1).await?;
     let fitting = within_budget(&chosen).min(limit);
     let is_last = fitting == chosen.len();
     chosen.truncate(fitting);
@@ -380,63 +411,49 @@ fn limit(query: &ItemsQuery) -> usize {
 }
 
 /// The sizes of some features by rising key, without reading their geometries.
-async fn sizes(
-    connection: &mut SqliteConnection,
-    collection: &Collection,
-    keys: &[i64],
-) -> Result<Vec<Size>, Error> {
+async fn sizes(session: &mut Session<'_>, table: &Table, keys: &[i64]) -> Result<Vec<Size>, Error> {
     let sql = format!(
-        "SELECT {SIZE} FROM {} WHERE {KEY} IN (SELECT value FROM json_each(?)) ORDER BY {KEY}",
-        quoted(collection.id.as_str())
+        "SELECT {key}, {} FROM {} WHERE {} ORDER BY {key}",
+        table.size(),
+        table.name,
+        table.has_key(),
+        key = table.key,
     );
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(json_array(keys))
-        .fetch_all(connection)
-        .await?;
+    let keys = Parameter::Keys(keys.to_vec());
+    let rows = session.fetch_all(statement(sql).bind(keys)).await?;
     rows.iter().map(size).collect()
 }
 
-/// What [`size`] reads; SQLite takes a length from the head of a row.
-pub(crate) const SIZE: &str = "fid, coalesce(length(geom), 0)";
-
-pub(crate) fn size(row: &SqliteRow) -> Result<Size, Error> {
-    let bytes: i64 = row.try_get(1)?;
+/// Reads key and [`Table::size`].
+pub(crate) fn size(row: &Row) -> Result<Size, Error> {
     Ok(Size {
-        fid: row.try_get(0)?,
-        bytes: usize::try_from(bytes).unwrap_or(0),
+        fid: row.integer(0)?,
+        bytes: usize::try_from(row.integer(1)?).unwrap_or(0),
     })
 }
 
 /// Features by their keys, which rise.
 pub(crate) async fn by_keys(
-    connection: &mut SqliteConnection,
+    session: &mut Session<'_>,
     collection: &Collection,
+    table: &Table,
     keys: &[i64],
 ) -> Result<Vec<Feature>, Error> {
     let (Some(first), Some(last)) = (keys.first(), keys.last()) else {
         return Ok(Vec::new());
     };
-    let select = format!(
-        "SELECT {} FROM {} WHERE {KEY}",
-        row::columns(collection),
-        quoted(collection.id.as_str())
-    );
+    let (key, select) = (&table.key, table.select());
+    let select = format!("SELECT {select} FROM {} WHERE", table.name);
     // Without gaps, as after an import, one walk along the table is faster than a search for each key.
-    let rows = if last.abs_diff(*first) == keys.len() as u64 - 1 {
-        let sql = format!("{select} BETWEEN ? AND ? ORDER BY {KEY}");
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(*first).bind(*last);
-        query.fetch_all(connection).await?
+    let statement = if last.abs_diff(*first) == keys.len() as u64 - 1 {
+        let sql = format!("{select} {key} BETWEEN ? AND ? ORDER BY {key}");
+        statement(sql).bind(*first).bind(*last)
     } else {
-        let sql = format!("{select} IN (SELECT value FROM json_each(?)) ORDER BY {KEY}");
-        let query = sqlx::query(AssertSqlSafe(sql)).bind(json_array(keys));
-        query.fetch_all(connection).await?
+        let sql = format!("{select} {} ORDER BY {key}", table.has_key());
+        statement(sql).bind(Parameter::Keys(keys.to_vec()))
     };
+    let rows = session.fetch_all(statement).await?;
     rows.iter().map(|r| row::feature(r, collection)).collect()
-}
-
-pub(crate) fn json_array(keys: &[i64]) -> String {
-    let texts: Vec<String> = keys.iter().map(i64::to_string).collect();
-    format!("[{}]", texts.join(","))
 }
 
 #[cfg(test)]

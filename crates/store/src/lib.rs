@@ -1,9 +1,13 @@
-//! The one write path: a GeoPackage store, its change log, and the live index that follows both.
+//! The one write path: a store, its change log, and the live index that follows both.
 //!
 //! The embedded store is a GeoPackage file (OGC 12-128r19) in the data folder, in WAL mode with full
 //! synchronisation: an acknowledged write is on disk. One connection writes; others only read. Every write adds
 //! to the change log in its own transaction, and is applied to the live index after its commit.
+//!
+//! The server store is a schema in a PostgreSQL database with PostGIS, which any number of processes may share. Triggers
+//! write the change log, whoever writes the tables, and each process follows it.
 
+mod backend;
 mod check;
 mod edit;
 mod error;
@@ -13,16 +17,23 @@ mod guard;
 mod import;
 mod items;
 mod live;
+mod postgres;
 mod registry;
 mod row;
+mod session;
 mod sqlite;
+mod table;
 mod touched;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use model::{Epoch, Message};
+use model::{ChangeSeq, Epoch, Message};
+
+use backend::Backend;
 
 pub use check::{CheckReport, Finding};
 pub use edit::Draft;
@@ -34,6 +45,7 @@ pub use import::{
 };
 pub use items::{Item, ItemsQuery, MAX_LIMIT, Page, SearchHit};
 pub use live::{Live, LiveCollection};
+pub use postgres::{Lag, PostgresPlace};
 pub use registry::{definition_json, safe_property_names};
 pub use sqlite::{FILE_NAME, MINIMUM_SQLITE, SCHEMA_VERSION};
 pub use touched::Touched;
@@ -45,6 +57,43 @@ pub enum Access {
     Write,
     /// Beside a running writer; needs an existing store.
     Read,
+}
+
+/// Where a store is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// A folder with a GeoPackage file.
+    Folder(PathBuf),
+    /// A schema in a PostgreSQL database.
+    Postgres(PostgresPlace),
+}
+
+impl Place {
+    /// Reads a folder, or the address of a database.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] for an address that can't be read.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        if postgres::is_postgres(text) {
+            return Ok(Self::Postgres(PostgresPlace::parse(text)?));
+        }
+        Ok(Self::Folder(text.into()))
+    }
+}
+
+impl From<&Path> for Place {
+    fn from(folder: &Path) -> Self {
+        Self::Folder(folder.to_owned())
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Folder(folder) => folder.display().fmt(f),
+            Self::Postgres(place) => place.fmt(f),
+        }
+    }
 }
 
 /// A collection with its count and extent.
@@ -63,47 +112,30 @@ pub struct Store {
 }
 
 struct Inner {
-    folder: PathBuf,
-    epoch: Epoch,
-    reader: sqlx::SqlitePool,
-    /// `None` when opened for reading.
-    writer: Option<tokio::sync::Mutex<sqlite::Writer>>,
+    place: Place,
+    backend: Backend,
+    epoch: ArcSwap<Epoch>,
     /// All collections with their index, swapped whole: a reader keeps what it took.
     live: ArcSwap<Live>,
     stopped: ArcSwap<Option<Message>>,
-    /// Of the database file when it was opened.
-    identity: Option<(u64, u64)>,
-    /// Held for the life of the store; the lock goes with the file.
-    _lock: Option<std::fs::File>,
 }
 
 impl Store {
-    /// Opens the store in a data folder. The live index is empty until [`Store::load`].
+    /// Opens a store. The live index is empty until [`Store::load`].
     ///
     /// # Errors
-    /// [`Error::Refused`] with the remedy for a folder on a network file system, a store in use by another
-    /// writer, a foreign or newer file, or a SQLite older than [`MINIMUM_SQLITE`].
-    pub async fn open(folder: &Path, access: Access) -> Result<Self, Error> {
-        let lock = match access {
-            Access::Write => {
-                std::fs::create_dir_all(folder)
-                    .map_err(|e| guard::folder_refused("store.folder-not-writable", folder, &e))?;
-                Some(guard::lock(folder)?)
-            }
-            Access::Read => None,
-        };
-        guard::refuse_network_file_system(folder)?;
-        let opened = sqlite::open(folder, access).await?;
+    /// [`Error::Refused`] with the remedy for a folder on a network file system, a file in use by another writer, a foreign
+    /// or newer store, a SQLite older than [`MINIMUM_SQLITE`], a database that can't be reached, lacks PostGIS or a right.
+    pub async fn open(place: impl Into<Place>, access: Access) -> Result<Self, Error> {
+        let place = place.into();
+        let (backend, epoch) = Backend::open(&place, access).await?;
         Ok(Self {
             inner: Arc::new(Inner {
-                folder: folder.to_owned(),
-                epoch: opened.epoch,
-                reader: opened.reader,
-                writer: opened.writer.map(tokio::sync::Mutex::new),
+                place,
+                backend,
+                epoch: ArcSwap::from_pointee(epoch),
                 live: ArcSwap::from_pointee(Live::default()),
                 stopped: ArcSwap::from_pointee(None),
-                identity: guard::identity(&folder.join(FILE_NAME)).ok(),
-                _lock: lock,
             }),
         })
     }
@@ -113,9 +145,48 @@ impl Store {
     /// # Errors
     /// When the database can't be read.
     pub async fn load(&self) -> Result<(), Error> {
-        let live = live::load(&self.inner.reader).await?;
-        self.inner.live.store(Arc::new(live));
-        Ok(())
+        match &self.inner.backend {
+            Backend::Sqlite(_) => {
+                let live = live::load(self).await?;
+                self.inner.live.store(Arc::new(live));
+                Ok(())
+            }
+            Backend::Postgres(database) => database.following.load(self).await,
+        }
+    }
+
+    /// Follows what others write to a shared database, from now to [`Store::close`]. Nobody else writes to a file.
+    pub fn follow(&self) {
+        if let Backend::Postgres(database) = &self.inner.backend {
+            database.following.start(self);
+        }
+    }
+
+    /// Brings the index to what the database holds now; that of a file always is.
+    ///
+    /// # Errors
+    /// When the database can't be read.
+    pub async fn catch_up(&self) -> Result<(), Error> {
+        match &self.inner.backend {
+            Backend::Sqlite(_) => Ok(()),
+            Backend::Postgres(database) => database.following.catch_up(self, database).await,
+        }
+    }
+
+    /// Waits until the index holds a change; false when it does not within `patience`.
+    pub async fn reached(&self, seq: ChangeSeq, patience: Duration) -> bool {
+        match &self.inner.backend {
+            Backend::Sqlite(_) => true,
+            Backend::Postgres(database) => database.following.reached(seq, patience).await,
+        }
+    }
+
+    /// How far the index is behind a shared database, as far as is known; `None` for a file.
+    pub fn lag(&self) -> Option<Lag> {
+        match &self.inner.backend {
+            Backend::Sqlite(_) => None,
+            Backend::Postgres(database) => Some(database.following.lag()),
+        }
     }
 
     /// Every collection with its count and extent, without the index.
@@ -123,31 +194,35 @@ impl Store {
     /// # Errors
     /// When the database can't be read.
     pub async fn summaries(&self) -> Result<Vec<Summary>, Error> {
-        let mut connection = self.inner.reader.acquire().await?;
+        let mut transaction = self.inner.backend.read().await?;
+        let mut session = transaction.session();
         let mut summaries = Vec::new();
-        for registered in registry::all(&mut connection).await? {
-            let (features, extent) =
-                registry::counted(&mut connection, &registered.collection).await?;
+        for registered in registry::all(&mut session).await? {
+            let (features, extent) = registry::counted(&mut session, &registered).await?;
             summaries.push(Summary {
                 collection: registered.collection,
                 features,
                 extent,
             });
         }
+        transaction.commit().await?;
         Ok(summaries)
     }
 
-    pub fn folder(&self) -> &Path {
-        &self.inner.folder
+    pub fn place(&self) -> &Place {
+        &self.inner.place
     }
 
-    /// The database file, which other programs may open for reading.
-    pub fn file(&self) -> PathBuf {
-        self.inner.folder.join(FILE_NAME)
+    /// The database file, which other programs may open for reading; `None` where the store is in a database server.
+    pub fn file(&self) -> Option<PathBuf> {
+        match &self.inner.backend {
+            Backend::Sqlite(database) => Some(database.file()),
+            Backend::Postgres(_) => None,
+        }
     }
 
-    pub fn epoch(&self) -> &Epoch {
-        &self.inner.epoch
+    pub fn epoch(&self) -> Arc<Epoch> {
+        self.inner.epoch.load_full()
     }
 
     /// All collections and their indexes at this moment.
@@ -162,9 +237,9 @@ impl Store {
 
     /// Closes the connections; the log is written back into the file.
     pub async fn close(&self) {
-        self.inner.reader.close().await;
-        if let Some(writer) = &self.inner.writer {
-            writer.lock().await.close().await;
+        match &self.inner.backend {
+            Backend::Sqlite(database) => database.close().await,
+            Backend::Postgres(database) => database.close().await,
         }
     }
 }

@@ -6,13 +6,15 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use model::world::{self, WorldBuf};
-use model::{ChangeSeq, Collection, Envelope, Value};
+use model::{ChangeSeq, Collection, Envelope, Feature, Value};
 use spatial::index::{Builder, Edit, Snapshot};
-use sqlx::{AssertSqlSafe, Row, SqlitePool};
 
-use crate::registry::{self, Registered, quoted};
+use crate::postgres::WITHOUT_LIMIT;
+use crate::registry::Registered;
+use crate::session::{Dialect, Session, statement};
+use crate::table::Table;
 use crate::touched::Touched;
-use crate::{Error, row};
+use crate::{Error, Store, registry, row};
 
 /// All collections at one moment, by id.
 #[derive(Clone, Default)]
@@ -36,6 +38,7 @@ pub struct LiveCollection {
     /// Hash over `collection`: the same after a restart, another when its definition is.
     pub definition: u64,
     pub(crate) n: i64,
+    pub(crate) table: Arc<Table>,
 }
 
 impl Live {
@@ -51,73 +54,92 @@ impl LiveCollection {
     }
 }
 
-pub(crate) async fn load(pool: &SqlitePool) -> Result<Live, Error> {
-    let mut connection = pool.acquire().await?;
-    let registered = registry::all(&mut connection).await?;
-    drop(connection);
+pub(crate) async fn load(store: &Store) -> Result<Live, Error> {
+    let registered = store
+        .reading(|session| Box::pin(registry::all(session)))
+        .await?;
     let mut tasks = tokio::task::JoinSet::new();
     for registered in registered {
-        tasks.spawn(load_collection(pool.clone(), registered));
+        let store = store.clone();
+        tasks.spawn(async move {
+            let mut transaction = store.inner.backend.read().await?;
+            let mut session = transaction.session();
+            if session.dialect() == Dialect::Postgres {
+                session.run(WITHOUT_LIMIT).await?;
+            }
+            let id = registered.collection.id.clone();
+            match load_collection(&mut session, registered).await {
+                Ok(loaded) => {
+                    transaction.commit().await?;
+                    Ok(Some(loaded))
+                }
+                // Others may have changed the table or taken the right to read it; the rest is served.
+                Err(Error::Database(error)) if session.dialect() == Dialect::Postgres => {
+                    tracing::error!(collection = %id, %error, "a collection can't be read and is left out");
+                    Ok(None)
+                }
+                Err(error) => Err::<_, Error>(error),
+            }
+        });
     }
     let mut live = Live {
         loaded: true,
         ..Live::default()
     };
     while let Some(done) = tasks.join_next().await {
-        let collection = done.map_err(|e| Error::Io(std::io::Error::other(e)))??;
+        let Some(collection) = done.map_err(|e| Error::Io(std::io::Error::other(e)))?? else {
+            continue;
+        };
         live.collections
             .insert(collection.collection.id.as_str().into(), collection);
     }
     Ok(live)
 }
 
-/// Loads one collection in one read transaction, so that the index and its sequence number belong together.
+/// Loads one collection within a read transaction, so that the index and its sequence number belong together.
+///
+/// A geometry that can't be shown is left out of the index: another program may have written it, and one row must not take
+/// a whole town off the map. `check` names it.
 pub(crate) async fn load_collection(
-    pool: SqlitePool,
+    session: &mut Session<'_>,
     registered: Registered,
 ) -> Result<LiveCollection, Error> {
-    let Registered { n, collection } = registered;
-    let mut transaction = pool.begin().await?;
-    let seq: Option<i64> =
-        sqlx::query_scalar("SELECT max(seq) FROM hromada_changes WHERE collection = ?")
-            .bind(n)
-            .fetch_one(&mut *transaction)
-            .await?;
+    let Registered {
+        n,
+        collection,
+        table,
+    } = registered;
+    let last = statement("SELECT max(seq) FROM hromada_changes WHERE collection = ?").bind(n);
+    let seq = session.fetch_one(last).await?.maybe_integer(0)?;
     let columns = index_columns(&collection);
-    let mut select = format!("SELECT {}, {}", registry::KEY, registry::GEOMETRY);
+    let mut select = format!("SELECT {}, {}", table.key, table.geometry_out());
     for column in &columns {
         select.push_str(", ");
-        select.push_str(&quoted(&collection.schema.properties[*column].name));
+        select.push_str(&table.columns[*column]);
     }
-    let sql = format!(
-        "{select} FROM {} ORDER BY {}",
-        quoted(collection.id.as_str()),
-        registry::KEY
-    );
+    let sql = format!("{select} FROM {} ORDER BY {}", table.name, table.key);
     let searchable: Vec<bool> = columns
         .iter()
         .map(|c| collection.schema.properties[*c].searchable)
         .collect();
     let mut builder = Builder::new(columns.len(), &searchable);
     let mut values = Vec::with_capacity(columns.len());
-    let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(&mut *transaction);
+    let mut rows = session.stream(statement(sql))?;
     while let Some(row) = rows.try_next().await? {
-        let fid: i64 = row.try_get(0)?;
+        let fid = row.integer(0)?;
         values.clear();
         for (i, column) in columns.iter().enumerate() {
-            values.push(row::value(
-                &row,
-                i + 2,
-                collection.schema.properties[*column].kind,
-            )?);
+            values.push(row.value(i + 2, collection.schema.properties[*column].kind)?);
         }
-        let (envelope, geometries) = indexed(&collection, row::geometry(&row, 1)?)?;
+        let wkb = row.wkb(1);
+        let (envelope, geometries) = wkb
+            .and_then(|wkb| indexed(&collection, wkb))
+            .unwrap_or_else(|error| left_out(&collection, fid, &error));
         builder
             .push(fid, envelope, &geometries, &values)
             .map_err(index_failed)?;
     }
     drop(rows);
-    transaction.commit().await?;
     let index = tokio::task::spawn_blocking(move || builder.finish())
         .await
         .map_err(|e| Error::Io(std::io::Error::other(e)))?;
@@ -130,7 +152,18 @@ pub(crate) async fn load_collection(
         seq,
         columns: columns.into(),
         n,
+        table: Arc::new(table),
     })
+}
+
+/// What the index holds of a feature whose geometry can't be shown.
+pub(crate) fn left_out(
+    collection: &Collection,
+    fid: i64,
+    error: &Error,
+) -> (Option<Envelope>, Vec<WorldBuf>) {
+    tracing::warn!(collection = %collection.id, fid, %error, "a geometry can't be shown and is left out of the index");
+    (None, Vec::new())
 }
 
 /// `Debug` names every field, so nothing of a definition is left out.
@@ -175,6 +208,16 @@ pub(crate) fn put(
         envelope,
         geometries,
         values,
+    })
+}
+
+/// As [`put`]; a geometry that can't be shown is left out.
+pub(crate) fn put_or_leave_out(live: &LiveCollection, feature: &Feature) -> Edit {
+    let wkb = feature.geometry.as_deref();
+    put(live, feature.fid, wkb, &feature.properties).unwrap_or_else(|error| {
+        left_out(&live.collection, feature.fid, &error);
+        put(live, feature.fid, None, &feature.properties)
+            .expect("there is no geometry that can't be shown")
     })
 }
 

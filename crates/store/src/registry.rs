@@ -5,263 +5,269 @@ use model::{
     Schema, Text, Theme, TileSettings,
 };
 use serde_json::{Value as Json, json};
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Row};
 
 use crate::Error;
+use crate::session::{Dialect, Row, Session, quoted, statement};
+use crate::table::{GEOMETRY, KEY, Table};
 
 /// Properties of a collection at most: the change log's `json_object` takes two arguments for each,
 /// and SQLite takes 1,000 in a function call.
 pub(crate) const MAX_PROPERTIES: usize = 490;
-
-/// The key column of every collection table.
-pub(crate) const KEY: &str = "fid";
-/// The geometry column of every collection table.
-pub(crate) const GEOMETRY: &str = "geom";
 
 /// A registered collection with its number in the change log.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Registered {
     pub(crate) n: i64,
     pub(crate) collection: Collection,
+    pub(crate) table: Table,
 }
 
-pub(crate) async fn all(connection: &mut SqliteConnection) -> Result<Vec<Registered>, Error> {
-    let rows = sqlx::query("SELECT n, id, definition FROM hromada_collections ORDER BY id")
-        .fetch_all(connection)
-        .await?;
-    rows.iter()
-        .map(|row| registered(row.get(0), row.get(1), row.get(2)))
-        .collect()
+pub(crate) async fn all(session: &mut Session<'_>) -> Result<Vec<Registered>, Error> {
+    let sql = "SELECT n, id, definition FROM hromada_collections ORDER BY id";
+    let rows = session.fetch_all(statement(sql)).await?;
+    let dialect = session.dialect();
+    rows.iter().map(|row| registered(dialect, row)).collect()
 }
 
 pub(crate) async fn find(
-    connection: &mut SqliteConnection,
+    session: &mut Session<'_>,
     id: &CollectionId,
 ) -> Result<Option<Registered>, Error> {
-    let row = sqlx::query("SELECT n, id, definition FROM hromada_collections WHERE id = ?")
-        .bind(id.as_str())
-        .fetch_optional(connection)
-        .await?;
-    row.map(|row| registered(row.get(0), row.get(1), row.get(2)))
-        .transpose()
+    let sql = "SELECT n, id, definition FROM hromada_collections WHERE id = ?";
+    let found = statement(sql).bind(id.as_str());
+    let row = session.fetch_optional(found).await?;
+    let dialect = session.dialect();
+    row.map(|row| registered(dialect, &row)).transpose()
 }
 
-/// The number of features of a collection and the extent that the file gives.
+/// The number of features of a collection and the extent of its geometries in the storage CRS: what the GeoPackage gives, or
+/// that of the rows.
 pub(crate) async fn counted(
-    connection: &mut SqliteConnection,
-    collection: &Collection,
+    session: &mut Session<'_>,
+    registered: &Registered,
 ) -> Result<(u64, Option<Envelope>), Error> {
-    let sql = format!("SELECT count(*) FROM {}", quoted(collection.id.as_str()));
-    let count: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
-        .fetch_one(&mut *connection)
-        .await?;
-    let row =
-        sqlx::query("SELECT min_x, min_y, max_x, max_y FROM gpkg_contents WHERE table_name = ?")
-            .bind(collection.id.as_str())
-            .fetch_one(connection)
-            .await?;
-    let numbers: [Option<f64>; 4] = [
-        row.try_get(0)?,
-        row.try_get(1)?,
-        row.try_get(2)?,
-        row.try_get(3)?,
-    ];
-    let extent = match numbers {
+    let table = &registered.table;
+    let count = statement(format!("SELECT count(*) FROM {}", table.name));
+    let count = session.fetch_one(count).await?.integer(0)?;
+    Ok((count.unsigned_abs(), extent(session, registered).await?))
+}
+
+/// The extent that the GeoPackage gives; in PostGIS, that of the rows.
+pub(crate) async fn extent(
+    session: &mut Session<'_>,
+    registered: &Registered,
+) -> Result<Option<Envelope>, Error> {
+    let found = match session.dialect() {
+        Dialect::Sqlite => {
+            let sql = "SELECT min_x, min_y, max_x, max_y FROM gpkg_contents WHERE table_name = ?";
+            statement(sql).bind(registered.collection.id.as_str())
+        }
+        Dialect::Postgres => {
+            let Table { name, geometry, .. } = &registered.table;
+            statement(format!(
+                "SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e) FROM (SELECT ST_Extent({geometry}) AS e FROM {name}) AS x"
+            ))
+        }
+    };
+    let Some(row) = session.fetch_optional(found).await? else {
+        return Ok(None);
+    };
+    let mut numbers = [None; 4];
+    for (i, number) in numbers.iter_mut().enumerate() {
+        *number = row.maybe_real(i)?;
+    }
+    Ok(match numbers {
         [Some(w), Some(s), Some(e), Some(n)] => Some(Envelope {
             min: [w, s],
             max: [e, n],
         }),
         _ => None,
-    };
-    Ok((count.unsigned_abs(), extent))
+    })
 }
 
-fn registered(n: i64, id: &str, definition: &str) -> Result<Registered, Error> {
-    let collection = parse(id, definition).ok_or_else(|| {
-        Error::Refused(model::Message::new("store.registry-damaged").with("id", id))
+fn registered(dialect: Dialect, row: &Row) -> Result<Registered, Error> {
+    let (id, definition) = (row.text(1)?, row.text(2)?);
+    let collection = parse(&id, &definition).ok_or_else(|| {
+        Error::Refused(model::Message::new("store.registry-damaged").with("id", &id))
     })?;
-    Ok(Registered { n, collection })
+    Ok(Registered {
+        n: row.integer(0)?,
+        table: Table::of(dialect, &collection),
+        collection,
+    })
 }
 
-/// Adds a collection: its table, its GeoPackage entries, its registry row.
-pub(crate) async fn create(
-    connection: &mut SqliteConnection,
+/// Adds a collection to the registry; its table is made beside it.
+pub(crate) async fn add(
+    session: &mut Session<'_>,
     collection: &Collection,
-    definition_of_crs: (&str, &str),
 ) -> Result<Registered, Error> {
-    let (crs_name, wkt) = definition_of_crs;
-    let srs_id = i64::from(collection.storage_crs.code());
-    sqlx::query(
-        "INSERT INTO gpkg_spatial_ref_sys (srs_name, srs_id, organization, organization_coordsys_id, definition)
-         VALUES (?, ?, 'EPSG', ?, ?) ON CONFLICT DO NOTHING",
-    )
-    .bind(crs_name)
-    .bind(srs_id)
-    .bind(srs_id)
-    .bind(wkt)
-    .execute(&mut *connection)
-    .await?;
-    sqlx::raw_sql(AssertSqlSafe(table_sql(collection)))
-        .execute(&mut *connection)
-        .await?;
-    if let Some(id_property) = &collection.id_property {
-        sqlx::raw_sql(AssertSqlSafe(unique_index_sql(&collection.id, id_property)))
-            .execute(&mut *connection)
-            .await?;
-    }
-    sqlx::query(
-        "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, srs_id)
-         VALUES (?, 'features', ?, ?, ?)",
-    )
-    .bind(collection.id.as_str())
-    .bind(collection.id.as_str())
-    .bind(&collection.title.en)
-    .bind(srs_id)
-    .execute(&mut *connection)
-    .await?;
-    sqlx::query("INSERT INTO gpkg_geometry_columns VALUES (?, ?, ?, ?, ?, ?)")
+    let sql = "INSERT INTO hromada_collections (id, definition) VALUES (?, ?) RETURNING n";
+    let added = statement(sql)
         .bind(collection.id.as_str())
-        .bind(GEOMETRY)
-        .bind(collection.geometry_type.name())
-        .bind(srs_id)
-        .bind(i64::from(collection.has_z))
-        .bind(i64::from(collection.has_m))
-        .execute(&mut *connection)
-        .await?;
-    let n: i64 = sqlx::query_scalar(
-        "INSERT INTO hromada_collections (id, definition) VALUES (?, ?) RETURNING n",
-    )
-    .bind(collection.id.as_str())
-    .bind(definition_json(collection).to_string())
-    .fetch_one(connection)
-    .await?;
+        .bind(definition_json(collection).to_string());
+    let n = session.fetch_one(added).await?.integer(0)?;
     Ok(Registered {
         n,
+        table: Table::of(session.dialect(), collection),
         collection: collection.clone(),
     })
 }
 
-/// Writes a changed definition; the table stays as it is.
+/// Writes a changed definition.
 pub(crate) async fn update(
-    connection: &mut SqliteConnection,
+    session: &mut Session<'_>,
     registered: &Registered,
 ) -> Result<(), Error> {
-    let collection = &registered.collection;
-    sqlx::query("UPDATE hromada_collections SET definition = ? WHERE n = ?")
-        .bind(definition_json(collection).to_string())
-        .bind(registered.n)
-        .execute(&mut *connection)
-        .await?;
-    sqlx::query("UPDATE gpkg_geometry_columns SET geometry_type_name = ?, z = ?, m = ? WHERE table_name = ?")
-        .bind(collection.geometry_type.name())
-        .bind(i64::from(collection.has_z))
-        .bind(i64::from(collection.has_m))
-        .bind(collection.id.as_str())
-        .execute(connection)
+    let sql = "UPDATE hromada_collections SET definition = ? WHERE n = ?";
+    let definition = definition_json(&registered.collection).to_string();
+    session
+        .execute(statement(sql).bind(definition).bind(registered.n))
         .await?;
     Ok(())
 }
 
 /// Columns that the table has, with their declared types.
 pub(crate) async fn table_columns(
-    connection: &mut SqliteConnection,
-    collection: &Collection,
+    session: &mut Session<'_>,
+    table: &Table,
 ) -> Result<Vec<(String, String)>, Error> {
-    let rows = sqlx::query("SELECT name, type FROM pragma_table_info(?)")
-        .bind(collection.id.as_str())
-        .fetch_all(connection)
-        .await?;
+    let sql = match session.dialect() {
+        // The name without its quotes: that of a table which the store made.
+        Dialect::Sqlite => "SELECT name, type FROM pragma_table_info(?)",
+        Dialect::Postgres => {
+            "SELECT attname::text, format_type(atttypid, atttypmod) FROM pg_attribute
+             WHERE attrelid = to_regclass(?) AND attnum > 0 AND NOT attisdropped ORDER BY attnum"
+        }
+    };
+    let name = match session.dialect() {
+        Dialect::Sqlite => unquoted(&table.name),
+        Dialect::Postgres => table.name.clone(),
+    };
+    let rows = session.fetch_all(statement(sql).bind(name)).await?;
     rows.iter()
-        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .map(|row| Ok((row.text(0)?, row.text(1)?)))
         .collect()
 }
 
 /// Columns that the collection's table should have and lacks: another program may have changed it.
 pub(crate) async fn missing_columns(
-    connection: &mut SqliteConnection,
-    collection: &Collection,
+    session: &mut Session<'_>,
+    table: &Table,
 ) -> Result<Vec<String>, Error> {
-    let columns = table_columns(connection, collection).await?;
-    let own = [KEY, GEOMETRY].into_iter();
-    let properties = collection.schema.properties.iter().map(|p| p.name.as_str());
-    Ok(own
-        .chain(properties)
-        .filter(|name| !columns.iter().any(|c| c.0.eq_ignore_ascii_case(name)))
-        .map(str::to_owned)
-        .collect())
+    let found = table_columns(session, table).await?;
+    let is_there = |name: &str| match table.dialect {
+        Dialect::Sqlite => found.iter().any(|c| c.0.eq_ignore_ascii_case(name)),
+        Dialect::Postgres => found.iter().any(|c| c.0 == name),
+    };
+    let own = [&table.key, &table.geometry].into_iter();
+    let all = own.chain(&table.columns).map(|name| unquoted(name));
+    Ok(all.filter(|name| !is_there(name)).collect())
 }
 
-/// The declared type of a property's column.
-pub(crate) fn declared_type(property: &Property) -> &'static str {
-    column_type(property.kind)
+/// The name within quotes.
+pub(crate) fn unquoted(name: &str) -> String {
+    let inner = name.strip_prefix('"').and_then(|n| n.strip_suffix('"'));
+    inner.map_or_else(|| name.to_owned(), |n| n.replace("\"\"", "\""))
 }
 
-pub(crate) fn table_sql(collection: &Collection) -> String {
+pub(crate) fn table_sql(dialect: Dialect, collection: &Collection, table: &Table) -> String {
     let columns: String = collection
         .schema
         .properties
         .iter()
-        .map(|p| format!(", {} {}", quoted(&p.name), column_type(p.kind)))
+        .zip(&table.columns)
+        .map(|(p, column)| format!(", {column} {}", column_type(dialect, p.kind)))
         .collect();
-    format!(
-        "CREATE TABLE {} ({KEY} INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, {GEOMETRY} {}{columns})",
-        quoted(collection.id.as_str()),
-        collection.geometry_type.name(),
-    )
+    let name = &table.name;
+    match dialect {
+        Dialect::Sqlite => format!(
+            "CREATE TABLE {name} ({KEY} INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL, {GEOMETRY} {}{columns})",
+            collection.geometry_type.name(),
+        ),
+        Dialect::Postgres => format!(
+            "CREATE TABLE {name} ({KEY} bigint GENERATED BY DEFAULT AS IDENTITY, {GEOMETRY} {}{columns})",
+            crate::postgres::geometry_type(collection, false),
+        ),
+    }
 }
 
-pub(crate) fn unique_index_sql(id: &CollectionId, property: &str) -> String {
+pub(crate) fn unique_index_sql(
+    table: &Table,
+    collection: &Collection,
+    property: &str,
+) -> Option<String> {
+    let column = &table.columns[collection.schema.position(property)?];
     // A point can't be part of an id, so no two pairs of id and property make one name.
-    let name = format!("hromada_{id}.{property}");
-    format!(
-        "CREATE UNIQUE INDEX {} ON {} ({})",
-        quoted(&name),
-        quoted(id.as_str()),
-        quoted(property)
-    )
+    let name = format!("hromada_{}.{property}", collection.id);
+    let name = match table.dialect {
+        Dialect::Sqlite => quoted(&name),
+        Dialect::Postgres => quoted(&crate::postgres::column_name(&name)),
+    };
+    Some(format!(
+        "CREATE UNIQUE INDEX {name} ON {} ({column})",
+        table.name
+    ))
 }
 
 /// Columns that have a unique index of their own.
 pub(crate) async fn unique_columns(
-    connection: &mut SqliteConnection,
-    collection: &Collection,
+    session: &mut Session<'_>,
+    table: &Table,
 ) -> Result<Vec<String>, Error> {
-    let rows = sqlx::query(
-        "SELECT min(i.name) FROM pragma_index_list(?) AS l JOIN pragma_index_info(l.name) AS i
-         WHERE l.\"unique\" AND NOT l.partial GROUP BY l.name HAVING count(*) = 1 AND min(i.name) NOT NULL",
-    )
-    .bind(collection.id.as_str())
-    .fetch_all(connection)
-    .await?;
-    rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
+    let (sql, name) = match session.dialect() {
+        Dialect::Sqlite => (
+            "SELECT min(i.name) FROM pragma_index_list(?) AS l JOIN pragma_index_info(l.name) AS i
+             WHERE l.\"unique\" AND NOT l.partial GROUP BY l.name HAVING count(*) = 1 AND min(i.name) NOT NULL",
+            unquoted(&table.name),
+        ),
+        Dialect::Postgres => (
+            "SELECT a.attname::text FROM pg_index AS i
+             JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+             WHERE i.indrelid = to_regclass(?) AND i.indisunique AND i.indisvalid AND NOT i.indisprimary
+               AND i.indnkeyatts = 1 AND i.indpred IS NULL AND i.indexprs IS NULL",
+            table.name.clone(),
+        ),
+    };
+    let rows = session.fetch_all(statement(sql).bind(name)).await?;
+    rows.iter().map(|row| row.text(0)).collect()
 }
 
-/// Column types of OGC 12-128r19 table 1.
-fn column_type(kind: PropertyType) -> &'static str {
-    match kind {
-        PropertyType::Boolean => "BOOLEAN",
-        PropertyType::Integer => "INTEGER",
-        PropertyType::Real => "REAL",
-        PropertyType::Text => "TEXT",
-        PropertyType::Date => "DATE",
-        PropertyType::DateTime => "DATETIME",
+/// Column types of OGC 12-128r19 table 1, and PostgreSQL's own.
+pub(crate) fn column_type(dialect: Dialect, kind: PropertyType) -> &'static str {
+    let (sqlite, postgres) = match kind {
+        PropertyType::Boolean => ("BOOLEAN", "boolean"),
+        PropertyType::Integer => ("INTEGER", "bigint"),
+        PropertyType::Real => ("REAL", "double precision"),
+        PropertyType::Text => ("TEXT", "text"),
+        PropertyType::Date => ("DATE", "date"),
+        PropertyType::DateTime => ("DATETIME", "timestamp with time zone"),
+    };
+    match dialect {
+        Dialect::Sqlite => sqlite,
+        Dialect::Postgres => postgres,
     }
 }
 
-/// An SQL identifier.
-pub(crate) fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
-}
-
-/// Whether a table of this name would meet one of the store's own or of SQLite's, or hide a function that gives rows or
-/// a name that a query of the store uses.
+/// Whether a table of this name would meet one of the store's own, of SQLite's or of PostGIS', or hide a function that gives
+/// rows or a name that a query of the store uses. The same names in both stores, so that a collection can move.
 pub(crate) fn is_reserved(id: &CollectionId) -> bool {
     let id = id.as_str();
-    ["gpkg_", "sqlite_", "rtree_", "hromada_", "pragma_"]
+    ["gpkg_", "sqlite_", "rtree_", "hromada_", "pragma_", "pg_"]
         .iter()
         .any(|prefix| id.starts_with(prefix))
-        || ["json_each", "json_tree", "last", "excluded"].contains(&id)
+        || [
+            "json_each",
+            "json_tree",
+            "last",
+            "excluded",
+            "spatial_ref_sys",
+            "geometry_columns",
+            "geography_columns",
+            "raster_columns",
+            "raster_overviews",
+        ]
+        .contains(&id)
 }
 
 /// Names that can stand beside each other as columns: SQLite compares them without case, and the key and
@@ -390,25 +396,6 @@ fn parse(id: &str, definition: &str) -> Option<Collection> {
                 .map(|names| names.iter().filter_map(string).collect()),
         },
     })
-}
-
-/// The state of a row as JSON, by SQL: the same text for single and bulk writes.
-pub(crate) fn properties_json_sql(schema: &Schema) -> String {
-    let pairs: Vec<String> = schema
-        .properties
-        .iter()
-        .map(|p| format!("'{}', {}", p.name.replace('\'', "''"), json_sql(p)))
-        .collect();
-    format!("json_object({})", pairs.join(", "))
-}
-
-/// SQLite writes doubles into JSON with 15 digits; 17 bring each one back exactly.
-fn json_sql(property: &Property) -> String {
-    let column = quoted(&property.name);
-    if property.kind != PropertyType::Real {
-        return column;
-    }
-    format!("iif(typeof({column}) = 'real', json(format('%!.17g', {column})), {column})")
 }
 
 #[cfg(test)]

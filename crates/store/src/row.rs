@@ -4,93 +4,25 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use geo_types::Geometry;
-use model::{Collection, Crs, Envelope, Feature, GeometryType, PropertyType, Value};
-use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteRow};
-use sqlx::{Arguments, Row, TypeInfo, ValueRef};
+use model::{Collection, Crs, Envelope, Feature, GeometryType};
 
 use crate::Error;
-use crate::registry::{GEOMETRY, KEY, quoted};
+use crate::session::Row;
 
-/// `fid, geom, "a", "b"`: what [`feature`] reads, in its order.
-pub(crate) fn columns(collection: &Collection) -> String {
-    let mut sql = format!("{KEY}, {GEOMETRY}");
-    for property in &collection.schema.properties {
-        sql.push_str(", ");
-        sql.push_str(&quoted(&property.name));
-    }
-    sql
-}
-
-/// A row of [`columns`] as a feature in the storage CRS.
-pub(crate) fn feature(row: &SqliteRow, collection: &Collection) -> Result<Feature, Error> {
-    let fid: i64 = row.try_get(0)?;
+/// A row of [`crate::table::Table::select`] as a feature in the storage CRS.
+pub(crate) fn feature(row: &Row, collection: &Collection) -> Result<Feature, Error> {
     let properties = collection
         .schema
         .properties
         .iter()
         .enumerate()
-        .map(|(i, property)| value(row, i + 2, property.kind))
+        .map(|(i, property)| row.value(i + 2, property.kind))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(Feature {
-        fid,
-        geometry: geometry(row, 1)?.map(<[u8]>::to_vec),
+        fid: row.integer(0)?,
+        geometry: row.wkb(1)?.map(<[u8]>::to_vec),
         properties,
     })
-}
-
-/// The WKB of a geometry column.
-pub(crate) fn geometry(row: &SqliteRow, column: usize) -> Result<Option<&[u8]>, Error> {
-    let blob: Option<&[u8]> = row.try_get_unchecked(column)?;
-    let Some(blob) = blob else { return Ok(None) };
-    let (wkb, _) = formats::gpkg::strip(blob).map_err(damaged)?;
-    Ok(Some(wkb))
-}
-
-/// The value of a column in the type of its property; what another program stored in another type is text.
-pub(crate) fn value(row: &SqliteRow, column: usize, kind: PropertyType) -> Result<Value, Error> {
-    let raw = row.try_get_raw(column)?;
-    if raw.is_null() {
-        return Ok(Value::Null);
-    }
-    let value = match raw.type_info().name() {
-        "INTEGER" | "BOOLEAN" => {
-            let number: i64 = row.try_get_unchecked(column)?;
-            match kind {
-                PropertyType::Boolean => Value::Boolean(number != 0),
-                _ => kind.widen(Value::Integer(number)),
-            }
-        }
-        "REAL" => Value::Real(row.try_get_unchecked(column)?),
-        "BLOB" => Value::Null,
-        _ => Value::Text(row.try_get_unchecked::<&str, _>(column)?.into()),
-    };
-    Ok(value)
-}
-
-/// Adds a value to the arguments of a statement.
-pub(crate) fn bind(arguments: &mut SqliteArguments, value: Value) -> Result<(), Error> {
-    let added = match value {
-        Value::Null => arguments.add(None::<i64>),
-        Value::Boolean(b) => arguments.add(b),
-        Value::Integer(i) => arguments.add(i),
-        Value::Real(x) => arguments.add(x),
-        Value::Text(t) => arguments.add(String::from(t)),
-    };
-    added.map_err(|e| Error::Database(sqlx::Error::Encode(e)))
-}
-
-/// Binds for `query.bind(...)` chains.
-pub(crate) fn bound<'q>(
-    query: sqlx::query::Query<'q, Sqlite, SqliteArguments>,
-    value: &Value,
-) -> sqlx::query::Query<'q, Sqlite, SqliteArguments> {
-    match value {
-        Value::Null => query.bind(None::<i64>),
-        Value::Boolean(b) => query.bind(*b),
-        Value::Integer(i) => query.bind(*i),
-        Value::Real(x) => query.bind(*x),
-        Value::Text(t) => query.bind(t.to_string()),
-    }
 }
 
 /// Stored WKB as longitude/latitude.
@@ -191,7 +123,7 @@ pub(crate) fn blob(wkb: &[u8], header: &formats::wkb::Header, srs_id: u32) -> Ve
     formats::gpkg::blob(wkb, srs_id, envelope, header.empty)
 }
 
-fn damaged(error: formats::Error) -> Error {
+pub(crate) fn damaged(error: formats::Error) -> Error {
     Error::Database(sqlx::Error::Decode(error.to_string().into()))
 }
 

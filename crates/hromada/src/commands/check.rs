@@ -9,7 +9,7 @@ use crate::output::Output;
 use crate::{Outcome, cli};
 
 pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Outcome> {
-    let store = Store::open(cli::data_folder(args), Access::Read).await?;
+    let store = Store::open(cli::place(args)?, Access::Read).await?;
     let report = store.check(!args.get_flag("fast")).await?;
     let outcome = if report.is_clean() {
         Outcome::Done

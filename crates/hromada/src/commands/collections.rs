@@ -3,14 +3,16 @@
 use clap::ArgMatches;
 use model::Message;
 use serde_json::json;
-use store::{Access, Store};
+use store::{Access, Place, Store};
 
 use crate::output::Output;
 use crate::{Outcome, cli};
 
 pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Outcome> {
-    let folder = cli::data_folder(args);
-    if !folder.join(store::FILE_NAME).exists() {
+    let place = cli::place(args)?;
+    if let Place::Folder(folder) = &place
+        && !folder.join(store::FILE_NAME).exists()
+    {
         // A script may ask before the first import.
         if output.json {
             output.result(&json!({"collections": []}));
@@ -19,7 +21,7 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
         }
         return Ok(Outcome::Done);
     }
-    let store = Store::open(folder, Access::Read).await?;
+    let store = Store::open(place, Access::Read).await?;
     let summaries = store.summaries().await?;
     if output.json {
         let collections: Vec<_> = summaries

@@ -38,7 +38,7 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
             );
         }
     };
-    let store = Store::open(cli::data_folder(args), Access::Read).await?;
+    let store = Store::open(cli::place(args)?, Access::Read).await?;
     let bar = output.progress(None, id);
     let report = store::export(&store, id, file, format, &mut |features| {
         bar.set_position(features)

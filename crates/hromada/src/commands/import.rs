@@ -18,7 +18,7 @@ const SHOWN: usize = 20;
 
 pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Outcome> {
     let jobs = jobs(args).await?;
-    let store = Store::open(cli::data_folder(args), Access::Write).await?;
+    let store = Store::open(cli::place(args)?, Access::Write).await?;
     let report_file = match args.get_one::<PathBuf>("report") {
         Some(file) => Some(report_target(&store, file, args, &jobs)?),
         None => None,

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use clap::ArgMatches;
 use model::Message;
-use store::{Access, Store};
+use store::{Access, Place, Store};
 use tokio::net::TcpListener;
 
 use crate::output::Output;
@@ -17,7 +17,13 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
     let listen: SocketAddr = *args
         .get_one("listen")
         .ok_or_else(|| anyhow::anyhow!("listen has a default"))?;
-    let store = Store::open(cli::data_folder(args), Access::Write).await?;
+    let mut place = cli::place(args)?;
+    if let (Place::Postgres(database), Some(url)) =
+        (&mut place, args.get_one::<String>("read-database"))
+    {
+        *database = database.clone().reading_from(url)?;
+    }
+    let store = Store::open(place, Access::Write).await?;
     // The port is taken before the index is loaded, so that a second server is told at once.
     let listener = TcpListener::bind(listen).await.map_err(|error| {
         Told(
@@ -37,7 +43,11 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
     // Served from the first moment: whoever watches the server sees that it lives and is not ready, instead of a
     // connection that hangs.
     let loading = store.clone();
-    let mut loading = tokio::spawn(async move { loading.load().await });
+    let mut loading = tokio::spawn(async move {
+        loading.load().await?;
+        loading.follow();
+        Ok::<_, store::Error>(())
+    });
     let mut serving = std::pin::pin!(server::serve(store.clone(), options, listener, shutdown()));
     let served = tokio::select! {
         loaded = &mut loading => {

@@ -125,7 +125,7 @@ async fn current(
     let item = item::find(app, live, id)
         .await
         .map_err(|problem| conditional(context, id, problem))?;
-    if !Tag::version(app.store.epoch(), item.version).allows_write(&context.headers) {
+    if !Tag::version(&app.store.epoch(), item.version).allows_write(&context.headers) {
         return Err(changed(id));
     }
     let names_version = has_if_match(&context.headers) && !takes_any(&context.headers);

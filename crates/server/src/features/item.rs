@@ -42,7 +42,7 @@ pub(crate) async fn get(
             )
         }
         Format::Json => {
-            let tag = Tag::version(app.store.epoch(), item.version);
+            let tag = Tag::version(&app.store.epoch(), item.version);
             if let Some(unchanged) = answer::unchanged(&context, &tag) {
                 return Ok(unchanged);
             }
@@ -92,7 +92,7 @@ pub(super) fn answer_with(
         ),
     ]);
     out.extend_from_slice(format!(r#","links":{links}}}"#).as_bytes());
-    let tag = Tag::version(app.store.epoch(), item.version);
+    let tag = Tag::version(&app.store.epoch(), item.version);
     let mut response = answer::bytes(context, GEOJSON, out, &tag);
     *response.status_mut() = status;
     if let Ok(crs) = HeaderValue::try_from(format!("<{CRS84}>")) {

@@ -31,7 +31,7 @@ pub(crate) async fn get(
 ) -> Result<Response, Problem> {
     let format = context.wanted.json_or_html(GEOJSON)?;
     let live = app.collection(&id)?;
-    let query = query::parse(&context.params, &live, app.store.epoch())?;
+    let query = query::parse(&context.params, &live, &app.store.epoch())?;
     let tag = answer::tag(&app, &context, format, answer::state([&live]));
     if let Some(unchanged) = answer::unchanged(&context, &tag) {
         return Ok(unchanged);
@@ -149,7 +149,7 @@ impl Walk {
         let context = &self.context;
         let mut links = self_links(context, GEOJSON, Format::Json);
         if let Some(key) = next {
-            let cursor = query::cursor_text(self.app.store.epoch(), key);
+            let cursor = query::cursor_text(&self.app.store.epoch(), key);
             let href = context.url_with(&[("cursor", Some(&cursor))]);
             links.push(link(
                 href,

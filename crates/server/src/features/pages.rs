@@ -29,6 +29,6 @@ pub(super) async fn items(
     let page = app.store.items(live, &query).await?;
     let next = page
         .next
-        .map(|key| context.query_with(&[("cursor", Some(&cursor_text(app.store.epoch(), key)))]));
+        .map(|key| context.query_with(&[("cursor", Some(&cursor_text(&app.store.epoch(), key)))]));
     answer::page(context, &ItemsPage::new(context, live, &page, next), tag)
 }

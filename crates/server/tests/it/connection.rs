@@ -97,10 +97,9 @@ async fn writes_of_clients_that_hang_up_are_whole_or_nothing() {
     town.store.close().await;
     let in_memory = town.store.live().get("wells").unwrap().index.len();
     drop(town.router);
+    let place = town.store.place().clone();
     drop(town.store);
-    let again = Store::open(town.folder.path(), Access::Write)
-        .await
-        .unwrap();
+    let again = Store::open(place, Access::Write).await.unwrap();
     again.load().await.unwrap();
     assert_eq!(
         again.live().get("wells").unwrap().index.len(),

@@ -9,7 +9,7 @@ use server::Options;
 use store::{Access, CollectionSettings, ImportJob, ImportMode, Store};
 use tiles::decode::{self, Geometry};
 
-use crate::town::{Town, link};
+use crate::town::{Town, link, place};
 
 /// splitmix64
 struct Random(u64);
@@ -26,7 +26,9 @@ impl Random {
 
 async fn cambridge() -> Town {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), Access::Write).await.unwrap();
+    let store = Store::open(place(folder.path()), Access::Write)
+        .await
+        .unwrap();
     let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data-samples");
     let job = ImportJob {
         file: samples.join("cambridge-ma/parcels_fy2014.gpkg"),

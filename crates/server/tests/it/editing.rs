@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::Method;
 use serde_json::{Value as Json, json};
 
-use crate::town::{self, Answer, Town, number};
+use crate::town::{self, Answer, Town, holder, number};
 
 const GEOJSON: (&str, &str) = ("content-type", "application/geo+json");
 const WELLS: &str = "/collections/wells/items";
@@ -528,20 +528,20 @@ async fn what_is_read_and_put_back_in_a_projected_collection_stays_where_it_is()
 #[tokio::test(flavor = "multi_thread")]
 async fn bodies_of_clients_that_hung_up_count_until_they_are_written() {
     use std::io::{BufRead, BufReader, Write};
-    use std::process::{Command, Stdio};
+    use std::process::Stdio;
     use std::time::Duration;
 
     let town = Town::with_edits().await;
     // Another program holds the write lock, so that writes wait.
-    let mut other = Command::new("sqlite3")
-        .arg(town.store.file())
+    let (mut other, hold) = holder(&town.store);
+    let mut other = other
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
     let mut tell = other.stdin.take().unwrap();
     let mut told = BufReader::new(other.stdout.take().unwrap());
-    writeln!(tell, "BEGIN IMMEDIATE; SELECT 'held';").unwrap();
+    writeln!(tell, "{hold}").unwrap();
     let mut line = String::new();
     told.read_line(&mut line).unwrap();
     assert_eq!(line.trim(), "held");

@@ -19,3 +19,6 @@ mod schemas;
 mod search;
 mod tilesets;
 mod vector_tiles;
+
+/// Whether the stores of this program are in PostgreSQL: `tests/postgres` runs the same suite there.
+pub(crate) const ON_POSTGRES: bool = false;

@@ -4,12 +4,14 @@ use axum::body::Body;
 use axum::http::Method;
 use store::{Access, Store};
 
-use crate::town::Town;
+use crate::town::{Town, place};
 
 #[tokio::test]
 async fn a_server_that_still_loads_lives_but_is_not_ready() {
     let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), Access::Write).await.unwrap();
+    let store = Store::open(place(folder.path()), Access::Write)
+        .await
+        .unwrap();
     let router = server::router(store.clone(), &server::Options::default());
     let town = Town {
         store: store.clone(),

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 use std::path::Path;
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
 use axum::body::Body;
@@ -10,7 +12,7 @@ use http_body_util::BodyExt;
 use model::{CollectionId, Text, Theme, TileSettings};
 use serde_json::Value as Json;
 use server::Options;
-use store::{Access, CollectionSettings, ImportJob, ImportMode, Store};
+use store::{Access, CollectionSettings, ImportJob, ImportMode, Place, Store};
 use tower::ServiceExt;
 
 /// Parcels of the grid: rows and columns.
@@ -63,6 +65,45 @@ impl Answer {
     }
 }
 
+/// A place of its own for a new store, in the backend of this test program.
+pub(crate) fn place(folder: &Path) -> Place {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    if !crate::ON_POSTGRES {
+        return Place::Folder(folder.to_owned());
+    }
+    let n = NEXT.fetch_add(1, Ordering::Relaxed);
+    let url = format!("{}?schema=town_{}_{n}", server(), std::process::id());
+    Place::parse(&url).unwrap()
+}
+
+/// The address of the test server's database.
+pub(crate) fn server() -> String {
+    std::env::var("HROMADA_TEST_POSTGRES")
+        .expect("these tests need a PostgreSQL server: .ci/services cargo test …")
+}
+
+/// A database program on a store, and the statement that keeps others from writing to its wells.
+pub(crate) fn holder(store: &Store) -> (Command, &'static str) {
+    match store.place() {
+        Place::Folder(_) => {
+            let mut command = Command::new("sqlite3");
+            command.arg(store.file().unwrap());
+            (command, "BEGIN IMMEDIATE; SELECT 'held';")
+        }
+        Place::Postgres(place) => {
+            let place = place.to_string();
+            let schema = place.split_once("schema=").unwrap().1.to_owned();
+            let mut command = Command::new("psql");
+            command.args(["-X", "-q", "-A", "-t"]).arg(server());
+            command.env("PGOPTIONS", format!("-c search_path={schema},public"));
+            (
+                command,
+                "BEGIN; LOCK TABLE wells IN SHARE MODE; SELECT 'held';",
+            )
+        }
+    }
+}
+
 impl Town {
     /// Parcels (text ids, every property type), wells (integer ids, one without geometry, some at the edges
     /// of the world), roads.
@@ -82,7 +123,9 @@ impl Town {
 
     pub(crate) async fn with(options: &Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), Access::Write).await.unwrap();
+        let store = Store::open(place(folder.path()), Access::Write)
+            .await
+            .unwrap();
         import(
             &store,
             folder.path(),

@@ -4,46 +4,42 @@ use futures_util::TryStreamExt;
 use geo_types::Geometry;
 use model::{Collection, Envelope, GeometryType, Message, Property, Theme};
 use spatial::index::{Builder, Snapshot};
-use sqlx::sqlite::{SqliteConnection, SqliteRow};
-use sqlx::{AssertSqlSafe, Row, TypeInfo, ValueRef};
 
 use super::{CheckReport, MAX_NAMED, check_coverage};
 use crate::live::{self, LiveCollection};
-use crate::registry::{self, GEOMETRY, KEY, Registered, quoted};
+use crate::registry::{self, Registered};
+use crate::session::{Row, Session, statement};
+use crate::table::Table;
 use crate::{Error, row};
 
 pub(super) async fn check(
-    connection: &mut SqliteConnection,
+    session: &mut Session<'_>,
     registered: &Registered,
     live: Option<&LiveCollection>,
     geometry: bool,
     report: &mut CheckReport,
 ) -> Result<(), Error> {
-    let collection = &registered.collection;
-    let missing = registry::missing_columns(connection, collection).await?;
-    if missing.iter().any(|column| column == GEOMETRY) {
+    let Registered {
+        collection, table, ..
+    } = registered;
+    let missing = registry::missing_columns(session, table).await?;
+    if missing.contains(&registry::unquoted(&table.geometry)) {
         return Ok(());
     }
     let index = match live {
         Some(live) => live.index.clone(),
-        None => built(connection, collection).await?,
+        None => built(session, collection, table).await?,
     };
-    // A column that is not there would be read as a text of its name.
-    let properties: Vec<&Property> = collection
-        .schema
-        .properties
-        .iter()
-        .filter(|p| !missing.contains(&p.name))
-        .collect();
-    let mut sql = format!("SELECT {KEY}, {GEOMETRY}");
-    for property in &properties {
+    // SQLite would read a column that is not there as a text of its name.
+    let all = collection.schema.properties.iter().zip(&table.columns);
+    let there = all.filter(|(_, column)| !missing.contains(&registry::unquoted(column)));
+    let (properties, columns): (Vec<&Property>, Vec<&String>) = there.unzip();
+    let mut sql = format!("SELECT {}, {}", table.key, table.geometry_out());
+    for column in columns {
         sql.push_str(", ");
-        sql.push_str(&quoted(&property.name));
+        sql.push_str(column);
     }
-    let sql = format!(
-        "{sql} FROM {} ORDER BY {KEY}",
-        quoted(collection.id.as_str())
-    );
+    let sql = format!("{sql} FROM {} ORDER BY {}", table.name, table.key);
     let mut rows = Rows {
         collection,
         index,
@@ -59,33 +55,36 @@ pub(super) async fn check(
         extent: None,
         coverage: Vec::new(),
     };
-    let mut found = sqlx::query(AssertSqlSafe(sql)).fetch(&mut *connection);
+    let mut found = session.stream(statement(sql))?;
     while let Some(row) = found.try_next().await? {
         rows.check(&row, report)?;
     }
     drop(found);
-    rows.finish(connection, report).await
+    rows.finish(session, registered, report).await
 }
 
 /// The index of the rows that can be read, as a start of the server would make it.
 async fn built(
-    connection: &mut SqliteConnection,
+    session: &mut Session<'_>,
     collection: &Collection,
+    table: &Table,
 ) -> Result<Snapshot, Error> {
     let sql = format!(
-        "SELECT {KEY}, {GEOMETRY} FROM {} ORDER BY {KEY}",
-        quoted(collection.id.as_str())
+        "SELECT {key}, {} FROM {} ORDER BY {key}",
+        table.geometry_out(),
+        table.name,
+        key = table.key,
     );
-    let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(connection);
+    let mut rows = session.stream(statement(sql))?;
     let mut builder = Builder::new(0, &[]);
     while let Some(found) = rows.try_next().await? {
-        let indexed = row::geometry(&found, 1).and_then(|wkb| live::indexed(collection, wkb));
+        let indexed = found.wkb(1).and_then(|wkb| live::indexed(collection, wkb));
         // The other pass names the row.
         let Ok((envelope, geometries)) = indexed else {
             continue;
         };
         builder
-            .push(found.try_get(0)?, envelope, &geometries, &[])
+            .push(found.integer(0)?, envelope, &geometries, &[])
             .map_err(live::index_failed)?;
     }
     drop(rows);
@@ -109,19 +108,18 @@ struct Rows<'a> {
 }
 
 impl Rows<'_> {
-    fn check(&mut self, found: &SqliteRow, report: &mut CheckReport) -> Result<(), Error> {
+    fn check(&mut self, found: &Row, report: &mut CheckReport) -> Result<(), Error> {
         self.count += 1;
-        let fid: i64 = found.try_get(0)?;
+        let fid = found.integer(0)?;
         self.values(fid, found, report)?;
-        let raw = found.try_get_raw(1)?;
-        let is_blob = raw.is_null() || raw.type_info().name() == "BLOB";
-        if !is_blob {
+        if !found.is_bytes_or_null(1)? {
             let text = Message::new("store.geometry-not-blob");
             report.error(Some(self.collection), Some(fid), text);
             return Ok(());
         }
-        let read =
-            row::geometry(found, 1).and_then(|wkb| Ok((wkb, live::indexed(self.collection, wkb)?)));
+        let read = found
+            .wkb(1)
+            .and_then(|wkb| Ok((wkb, live::indexed(self.collection, wkb)?)));
         let (wkb, (envelope, geometries)) = match read {
             Ok(read) => read,
             Err(error) => {
@@ -148,10 +146,10 @@ impl Rows<'_> {
     }
 
     /// Each value has the type of its column.
-    fn values(&self, fid: i64, found: &SqliteRow, report: &mut CheckReport) -> Result<(), Error> {
+    fn values(&self, fid: i64, found: &Row, report: &mut CheckReport) -> Result<(), Error> {
         for (i, property) in self.properties.iter().enumerate() {
-            let is_blob = found.try_get_raw(i + 2)?.type_info().name() == "BLOB";
-            let value = row::value(found, i + 2, property.kind);
+            let is_blob = found.is_blob(i + 2)?;
+            let value = found.value(i + 2, property.kind);
             let fits = !is_blob && value.is_ok_and(|value| property.kind.accepts(&value));
             if !fits {
                 let text = Message::new("store.check-value")
@@ -199,7 +197,8 @@ impl Rows<'_> {
 
     async fn finish(
         self,
-        connection: &mut SqliteConnection,
+        session: &mut Session<'_>,
+        registered: &Registered,
         report: &mut CheckReport,
     ) -> Result<(), Error> {
         let collection = self.collection;
@@ -211,7 +210,7 @@ impl Rows<'_> {
         }
         report.features += self.count;
         if let Some(extent) = self.extent
-            && !registered_extent(connection, collection)
+            && !registry::extent(session, registered)
                 .await?
                 .is_some_and(|known| known.union(extent) == known)
         {
@@ -223,25 +222,4 @@ impl Rows<'_> {
         }
         Ok(())
     }
-}
-
-/// The extent that `gpkg_contents` gives; `None` also when the row is not there, which is a finding of its own.
-async fn registered_extent(
-    connection: &mut SqliteConnection,
-    collection: &Collection,
-) -> Result<Option<Envelope>, Error> {
-    let row =
-        sqlx::query("SELECT min_x, min_y, max_x, max_y FROM gpkg_contents WHERE table_name = ?")
-            .bind(collection.id.as_str())
-            .fetch_optional(connection)
-            .await?;
-    let Some(row) = row else { return Ok(None) };
-    let number = |i: usize| row.try_get::<Option<f64>, _>(i).ok().flatten();
-    Ok(match [0, 1, 2, 3].map(number) {
-        [Some(w), Some(s), Some(e), Some(n)] => Some(Envelope {
-            min: [w, s],
-            max: [e, n],
-        }),
-        _ => None,
-    })
 }

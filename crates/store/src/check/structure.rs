@@ -1,25 +1,24 @@
 //! The change log, and what the file says of a collection beside its rows.
 
 use model::{Collection, Message};
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Row};
 
 use super::{CheckReport, MAX_NAMED};
 use crate::Error;
-use crate::registry::{self, KEY, Registered, quoted};
+use crate::registry::{self, Registered};
+use crate::session::{Dialect, Session, statement};
 
-/// The numbers of the change log have no gap: a change that is gone can't be told to anybody.
-pub(super) async fn log(
-    connection: &mut SqliteConnection,
-    report: &mut CheckReport,
-) -> Result<(), Error> {
-    let row = sqlx::query(
-        "SELECT count(*), max(coalesce(max(seq), 0),
-           coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'hromada_changes'), 0)) FROM hromada_changes",
-    )
-    .fetch_one(connection)
-    .await?;
-    let (changes, last): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+/// The numbers of the change log have no gap: a change that is gone can't be told to anybody. PostgreSQL leaves gaps where a
+/// transaction was rolled back; there no change is without a number.
+pub(super) async fn log(session: &mut Session<'_>, report: &mut CheckReport) -> Result<(), Error> {
+    let sql = match session.dialect() {
+        Dialect::Sqlite => {
+            "SELECT count(*), max(coalesce(max(seq), 0),
+               coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'hromada_changes'), 0)) FROM hromada_changes"
+        }
+        Dialect::Postgres => "SELECT count(*), count(seq) FROM hromada_changes",
+    };
+    let row = session.fetch_one(statement(sql)).await?;
+    let (changes, last) = (row.integer(0)?, row.integer(1)?);
     report.changes = changes.unsigned_abs();
     if changes != last {
         let text = Message::new("store.check-log-gap")
@@ -32,42 +31,55 @@ pub(super) async fn log(
 
 /// Checks table, registration and log of a collection; false when its rows can't be read at all.
 pub(super) async fn check(
-    connection: &mut SqliteConnection,
+    session: &mut Session<'_>,
     registered: &Registered,
     report: &mut CheckReport,
 ) -> Result<bool, Error> {
-    let collection = &registered.collection;
-    if !columns(connection, collection, report).await? {
+    let Registered {
+        collection, table, ..
+    } = registered;
+    if !columns(session, registered, report).await? {
         return Ok(false);
     }
-    registration(connection, collection, report).await?;
-    counter(connection, collection, report).await?;
-    if let Some(property) = &collection.id_property {
-        let unique = registry::unique_columns(connection, collection).await?;
-        if !unique.contains(property) {
+    match session.dialect() {
+        Dialect::Sqlite => {
+            registration(session, collection, report).await?;
+            counter(session, registered, report).await?;
+        }
+        Dialect::Postgres => triggers(session, registered, report).await?,
+    }
+    if let Some(property) = &collection.id_property
+        && let Some(position) = collection.schema.position(property)
+    {
+        let unique = registry::unique_columns(session, table).await?;
+        if !unique.contains(&registry::unquoted(&table.columns[position])) {
             let text = Message::new("store.check-not-unique").with("property", property);
             report.error(Some(collection), None, text);
         }
     }
-    logged(connection, registered, report).await?;
+    logged(session, registered, report).await?;
     Ok(true)
 }
 
 /// The columns are those of the schema, in its types; false when there is no table with the key.
 async fn columns(
-    connection: &mut SqliteConnection,
-    collection: &Collection,
+    session: &mut Session<'_>,
+    registered: &Registered,
     report: &mut CheckReport,
 ) -> Result<bool, Error> {
-    let found = registry::table_columns(connection, collection).await?;
-    let missing = registry::missing_columns(connection, collection).await?;
+    let Registered {
+        collection, table, ..
+    } = registered;
+    let found = registry::table_columns(session, table).await?;
+    let missing = registry::missing_columns(session, table).await?;
     for column in &missing {
         let text = Message::new("store.check-column-missing").with("column", column);
         report.error(Some(collection), None, text);
     }
-    for property in &collection.schema.properties {
-        let declared = registry::declared_type(property);
-        let column = found.iter().find(|c| c.0 == property.name);
+    for (property, column) in collection.schema.properties.iter().zip(&table.columns) {
+        let declared = registry::column_type(table.dialect, property.kind);
+        let column = registry::unquoted(column);
+        let column = found.iter().find(|c| c.0 == column);
         if let Some((name, kind)) = column
             && !kind.eq_ignore_ascii_case(declared)
         {
@@ -78,12 +90,13 @@ async fn columns(
             report.error(Some(collection), None, text);
         }
     }
-    Ok(!missing.iter().any(|column| column == KEY))
+    let key = registry::unquoted(&table.key);
+    Ok(!missing.contains(&key))
 }
 
 /// Other programs find a collection by these two rows.
 async fn registration(
-    connection: &mut SqliteConnection,
+    session: &mut Session<'_>,
     collection: &Collection,
     report: &mut CheckReport,
 ) -> Result<(), Error> {
@@ -97,11 +110,8 @@ async fn registration(
             "SELECT count(*) FROM gpkg_geometry_columns WHERE table_name = ?",
         ),
     ] {
-        let rows: i64 = sqlx::query_scalar(sql)
-            .bind(collection.id.as_str())
-            .fetch_one(&mut *connection)
-            .await?;
-        if rows == 0 {
+        let listed = statement(sql).bind(collection.id.as_str());
+        if session.fetch_one(listed).await?.integer(0)? == 0 {
             let text = Message::new("store.check-unregistered").with("table", table);
             report.error(Some(collection), None, text);
         }
@@ -111,19 +121,20 @@ async fn registration(
 
 /// A counter below the largest key would give a key a second time.
 async fn counter(
-    connection: &mut SqliteConnection,
-    collection: &Collection,
+    session: &mut Session<'_>,
+    registered: &Registered,
     report: &mut CheckReport,
 ) -> Result<(), Error> {
+    let Registered {
+        collection, table, ..
+    } = registered;
     let sql = format!(
-        "SELECT coalesce(max({KEY}), 0), coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0) FROM {}",
-        quoted(collection.id.as_str())
+        "SELECT coalesce(max({}), 0), coalesce((SELECT seq FROM sqlite_sequence WHERE name = ?), 0) FROM {}",
+        table.key, table.name
     );
-    let row = sqlx::query(AssertSqlSafe(sql))
-        .bind(collection.id.as_str())
-        .fetch_one(connection)
-        .await?;
-    let (largest, counter): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let found = statement(sql).bind(collection.id.as_str());
+    let row = session.fetch_one(found).await?;
+    let (largest, counter) = (row.integer(0)?, row.integer(1)?);
     if counter < largest {
         let text = Message::new("store.check-counter")
             .with("counter", counter)
@@ -133,31 +144,58 @@ async fn counter(
     Ok(())
 }
 
-/// Each feature's last change made or replaced it; each other feature's last change deleted it.
-async fn logged(
-    connection: &mut SqliteConnection,
+/// What other programs write is logged by triggers that can be switched off.
+async fn triggers(
+    session: &mut Session<'_>,
     registered: &Registered,
     report: &mut CheckReport,
 ) -> Result<(), Error> {
-    let collection = &registered.collection;
+    let sql = "SELECT count(*) FROM pg_trigger WHERE tgrelid = to_regclass(?)
+       AND tgname LIKE 'hromada\\_log\\_%' AND tgenabled IN ('O', 'A')";
+    let found = statement(sql).bind(registered.table.name.as_str());
+    if session.fetch_one(found).await?.integer(0)? != 4 {
+        let text = Message::new("store.check-triggers");
+        report.error(Some(&registered.collection), None, text);
+    }
+    Ok(())
+}
+
+/// Each feature's last change made or replaced it; each other feature's last change deleted it.
+async fn logged(
+    session: &mut Session<'_>,
+    registered: &Registered,
+    report: &mut CheckReport,
+) -> Result<(), Error> {
+    let Registered {
+        n,
+        collection,
+        table,
+    } = registered;
+    let last = match table.dialect {
+        Dialect::Sqlite => {
+            "SELECT fid, operation, max(seq) FROM hromada_changes WHERE collection = ? GROUP BY fid"
+        }
+        Dialect::Postgres => {
+            "SELECT DISTINCT ON (fid) fid, operation, seq FROM hromada_changes WHERE collection = ? ORDER BY fid, seq DESC"
+        }
+    };
     // No collection can have the names that this query gives.
     let sql = format!(
-        "WITH hromada_last AS
-           (SELECT fid, operation, max(seq) FROM hromada_changes WHERE collection = ?1 GROUP BY fid)
-         SELECT hromada_t.{KEY}, 'store.check-not-logged' FROM {table} AS hromada_t LEFT JOIN hromada_last USING (fid)
+        "WITH hromada_last AS ({last})
+         SELECT hromada_t.{key}, 'store.check-not-logged'
+           FROM {name} AS hromada_t LEFT JOIN hromada_last ON hromada_last.fid = hromada_t.{key}
            WHERE hromada_last.fid IS NULL OR hromada_last.operation = 'delete'
          UNION ALL
-         SELECT hromada_last.fid, 'store.check-lost' FROM hromada_last LEFT JOIN {table} AS hromada_t USING (fid)
-           WHERE hromada_t.{KEY} IS NULL AND hromada_last.operation <> 'delete'
+         SELECT hromada_last.fid, 'store.check-lost'
+           FROM hromada_last LEFT JOIN {name} AS hromada_t ON hromada_last.fid = hromada_t.{key}
+           WHERE hromada_t.{key} IS NULL AND hromada_last.operation <> 'delete'
          LIMIT {MAX_NAMED}",
-        table = quoted(collection.id.as_str())
+        key = table.key,
+        name = table.name,
     );
-    let rows = sqlx::query(AssertSqlSafe(sql))
-        .bind(registered.n)
-        .fetch_all(connection)
-        .await?;
-    for row in rows {
-        let (fid, key): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
+    let found = session.fetch_all(statement(sql).bind(*n)).await?;
+    for row in found {
+        let (fid, key) = (row.integer(0)?, row.text(1)?);
         let key = if key == "store.check-lost" {
             "store.check-lost"
         } else {

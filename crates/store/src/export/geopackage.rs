@@ -3,108 +3,133 @@
 use std::path::Path;
 
 use futures_util::TryStreamExt;
-use model::{Collection, Envelope, Message};
+use model::{Collection, Envelope};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, Row};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
 
 use super::target::Partial;
-use crate::registry::{self, GEOMETRY, KEY, quoted};
-use crate::{Error, Store, row};
+use crate::registry::Registered;
+use crate::session::{Dialect, Parameter, Session, quoted, statement};
+use crate::table::{GEOMETRY, KEY, Table};
+use crate::{Error, Store, row, sqlite};
 
 pub(super) async fn write(
     store: &Store,
-    n: i64,
-    collection: &Collection,
+    source: &mut Session<'_>,
+    registered: &Registered,
     file: &Path,
 ) -> Result<u64, Error> {
     let partial = Partial::beside(file);
-    let features = copy(store, n, collection, partial.path()).await?;
+    let features = copy(store, source, registered, partial.path()).await?;
     partial.persist(file)?;
     Ok(features)
 }
 
 async fn copy(
     store: &Store,
-    n: i64,
-    collection: &Collection,
+    source: &mut Session<'_>,
+    registered: &Registered,
     partial: &Path,
 ) -> Result<u64, Error> {
+    let collection = &registered.collection;
     let options = SqliteConnectOptions::new()
         .filename(partial)
         .create_if_missing(true)
         .disable_statement_logging();
     let mut connection = options.connect().await?;
-    sqlx::raw_sql(AssertSqlSafe(crate::sqlite::header_sql()))
+    sqlx::raw_sql(AssertSqlSafe(sqlite::header_sql()))
         .execute(&mut connection)
         .await?;
-    sqlx::query("ATTACH ? AS live")
-        .bind(store.file().to_string_lossy().into_owned())
-        .execute(&mut connection)
-        .await?;
-    let mut transaction = connection.begin().await?;
-    sqlx::raw_sql(crate::sqlite::GEOPACKAGE_SCHEMA)
-        .execute(&mut *transaction)
-        .await?;
-    let table = quoted(collection.id.as_str());
-    let columns = row::columns(collection);
-    let id = collection.id.as_str();
-    sqlx::query("INSERT OR IGNORE INTO main.gpkg_spatial_ref_sys SELECT * FROM live.gpkg_spatial_ref_sys WHERE srs_id = ?")
-        .bind(i64::from(collection.storage_crs.code()))
-        .execute(&mut *transaction)
-        .await?;
-    sqlx::raw_sql(AssertSqlSafe(registry::table_sql(collection)))
-        .execute(&mut *transaction)
-        .await?;
-    for sql in [
-        "INSERT INTO main.gpkg_contents SELECT * FROM live.gpkg_contents WHERE table_name = ?",
-        "INSERT INTO main.gpkg_geometry_columns SELECT * FROM live.gpkg_geometry_columns WHERE table_name = ?",
-    ] {
-        sqlx::query(sql).bind(id).execute(&mut *transaction).await?;
-    }
-    let sql = format!(
-        "INSERT INTO main.{table} ({columns}) SELECT {columns} FROM live.{table} ORDER BY {KEY}"
-    );
-    let features = sqlx::query(AssertSqlSafe(sql))
-        .execute(&mut *transaction)
-        .await?
-        .rows_affected();
-    let known: i64 =
-        sqlx::query_scalar("SELECT count(*) FROM live.hromada_collections WHERE n = ?")
-            .bind(n)
-            .fetch_one(&mut *transaction)
+    if let Some(live) = store.file() {
+        sqlx::query("ATTACH ? AS live")
+            .bind(live.to_string_lossy().into_owned())
+            .execute(&mut connection)
             .await?;
-    if known == 0 {
-        return Err(Error::NotFound(
-            Message::new("store.no-collection").with("id", id),
-        ));
     }
-    let boxes = boxes(&mut transaction, collection).await?;
+    let mut transaction = connection.begin().await?;
+    sqlx::raw_sql(sqlite::GEOPACKAGE_SCHEMA)
+        .execute(&mut *transaction)
+        .await?;
+    let mut session = Session::Sqlite(&mut transaction);
+    sqlite::tables::create(&mut session, collection).await?;
+    let table = Table::of(Dialect::Sqlite, collection);
+    let features = match source {
+        Session::Sqlite(_) => {
+            let (columns, name, key) = (table.select(), &table.name, &table.key);
+            let sql = format!(
+                "INSERT INTO main.{name} ({columns}) SELECT {columns} FROM live.{name} ORDER BY {key}"
+            );
+            session.execute(statement(sql)).await?
+        }
+        Session::Postgres(_) => rows(source, registered, &mut session, &table).await?,
+    };
+    let boxes = boxes(&mut session, &table).await?;
     extent(&mut transaction, collection, &boxes).await?;
     spatial_index(&mut transaction, collection, &boxes).await?;
     transaction.commit().await?;
-    sqlx::raw_sql("DETACH live")
-        .execute(&mut connection)
-        .await?;
     connection.close().await?;
     Ok(features)
 }
 
+/// Copies the rows of another database.
+async fn rows(
+    source: &mut Session<'_>,
+    registered: &Registered,
+    session: &mut Session<'_>,
+    table: &Table,
+) -> Result<u64, Error> {
+    let (collection, from) = (&registered.collection, &registered.table);
+    let names = table.columns.iter().map(|c| format!(", {c}"));
+    let sql = format!(
+        "INSERT INTO {} ({KEY}, {GEOMETRY}{}) VALUES (?, ?{})",
+        table.name,
+        names.collect::<String>(),
+        ", ?".repeat(table.columns.len())
+    );
+    let select = format!(
+        "SELECT {} FROM {} ORDER BY {}",
+        from.select(),
+        from.name,
+        from.key
+    );
+    let mut rows = source.stream(statement(select))?;
+    let mut count = 0;
+    while let Some(found) = rows.try_next().await? {
+        let feature = row::feature(&found, collection)?;
+        let blob = match &feature.geometry {
+            Some(wkb) => {
+                let header =
+                    formats::wkb::check(wkb).map_err(|e| Error::Refused(e.message().clone()))?;
+                Some(Dialect::Sqlite.stored(collection, wkb, &header))
+            }
+            None => None,
+        };
+        let typed = collection.schema.properties.iter().zip(&feature.properties);
+        let insert = statement(sql.clone())
+            .bind(feature.fid)
+            .bind(Parameter::Geometry(blob))
+            .bind_all(typed.map(|(p, value)| Parameter::of(p.kind, value)));
+        session.execute(insert).await?;
+        count += 1;
+    }
+    Ok(count)
+}
+
 /// The boxes of the geometries that have one, by key.
-async fn boxes(
-    connection: &mut SqliteConnection,
-    collection: &Collection,
-) -> Result<Vec<(i64, Envelope)>, Error> {
-    let table = quoted(collection.id.as_str());
-    let sql = format!("SELECT {KEY}, {GEOMETRY} FROM main.{table} ORDER BY {KEY}");
-    let mut rows = sqlx::query(AssertSqlSafe(sql)).fetch(connection);
+async fn boxes(session: &mut Session<'_>, table: &Table) -> Result<Vec<(i64, Envelope)>, Error> {
+    let sql = format!(
+        "SELECT {KEY}, {GEOMETRY} FROM main.{} ORDER BY {KEY}",
+        table.name
+    );
+    let mut rows = session.stream(statement(sql))?;
     let mut boxes = Vec::new();
     while let Some(found) = rows.try_next().await? {
-        let Some(wkb) = row::geometry(&found, 1)? else {
+        let Some(wkb) = found.wkb(1)? else {
             continue;
         };
         let header = formats::wkb::check(wkb).map_err(|e| Error::Refused(e.message().clone()))?;
         if let Some(envelope) = header.envelope {
-            boxes.push((found.try_get(0)?, envelope));
+            boxes.push((found.integer(0)?, envelope));
         }
     }
     Ok(boxes)

@@ -8,7 +8,7 @@ use model::Message;
 
 use crate::guard::LOCK_NAME;
 use crate::sqlite::FILE_NAME;
-use crate::{Error, Store};
+use crate::{Error, Place, Store};
 
 /// Symbolic links followed to a file that is not there yet, as many as Linux follows (`path_resolution(7)`).
 const MAX_LINKS: usize = 40;
@@ -47,7 +47,9 @@ impl Store {
     /// Whether the file is one of the store's, by inode, or would be by its name: SQLite makes and deletes `-wal` and
     /// `-shm` as it needs them.
     fn owns(&self, target: &Path, found: Option<&Metadata>) -> bool {
-        let folder = self.folder();
+        let Place::Folder(folder) = self.place() else {
+            return false;
+        };
         if let Some(found) = found {
             let own = own_names().map(|name| std::fs::metadata(folder.join(name)));
             if own.into_iter().flatten().any(|own| same(&own, found)) {

@@ -14,7 +14,7 @@ use tokio::sync::mpsc;
 use super::SourceHead;
 use super::prepare::{Batch, Preparer};
 use crate::Error;
-use crate::registry::quoted;
+use crate::session::quoted;
 
 /// A layer that a file offers.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,30 +1,34 @@
 //! The writing side of an import: rows, change log, extent, within the import's transaction.
 
 mod keys;
-mod table;
 mod upsert;
 
 use std::collections::{HashMap, HashSet};
 
 use formats::Rejection;
-use model::{Collection, Envelope, GeometryType, Message, Value};
-use sqlx::sqlite::{SqliteArguments, SqliteConnection};
-use sqlx::{Arguments, AssertSqlSafe};
+use model::{Collection, Envelope, GeometryType, Message, PropertyType, Value};
 
 use super::prepare::{Batch, Prepared};
 use super::report::ImportReport;
 use super::{ImportJob, ImportMode, Target};
-use crate::registry::{self, GEOMETRY, KEY, Registered, quoted};
-use crate::{Error, row};
+use crate::backend::Backend;
+use crate::postgres::copy::Copy;
+use crate::registry::{self, Registered};
+use crate::session::{Dialect, Parameter, Session, Statement, statement};
+use crate::table::Table;
+use crate::{Error, postgres, sqlite};
 
-/// Parameters of a statement at most (`SQLITE_MAX_VARIABLE_NUMBER`).
+/// Parameters of a statement at most (`SQLITE_MAX_VARIABLE_NUMBER`; PostgreSQL takes twice as many).
 const MAX_PARAMETERS: usize = 32_766;
 
 /// Rows of an insert statement at most: beyond this a longer statement gains nothing.
 const MAX_ROWS: usize = 128;
 
 pub(crate) struct Loader {
+    /// As it will be; its table is the one that is filled.
     registered: Registered,
+    /// In PostgreSQL a new table is filled beside the old one, which is here until the end.
+    beside: Option<Beside>,
     mode: ImportMode,
     actor: String,
     /// The column whose value tells two records of one feature.
@@ -44,6 +48,18 @@ pub(crate) struct Loader {
     kept_extent: bool,
 }
 
+/// A new table that is filled by COPY.
+struct Beside {
+    copy: Copy,
+    existing: Option<Registered>,
+    /// The greatest key that the collection ever had.
+    counter: i64,
+    /// The last key that was given.
+    last: i64,
+    /// Whether the geometry column takes any geometry, since one came that it did not declare.
+    is_untyped: bool,
+}
+
 struct Unique {
     name: String,
     column: String,
@@ -52,7 +68,7 @@ struct Unique {
 
 impl Loader {
     pub(crate) async fn begin(
-        connection: &mut SqliteConnection,
+        session: &mut Session<'_>,
         job: &ImportJob,
         target: Target,
     ) -> Result<Self, Error> {
@@ -60,22 +76,50 @@ impl Loader {
             collection,
             existing,
         } = target;
-        let mut kept_extent = false;
-        let registered = match (existing, &job.mode) {
-            (Some(existing), ImportMode::Replace) => {
-                table::replace(connection, existing, collection, &job.actor).await?
+        let creates = matches!(job.mode, ImportMode::Create | ImportMode::Replace);
+        let kept_extent = existing.is_some() && !creates;
+        let dialect = session.dialect();
+        if dialect == Dialect::Postgres {
+            postgres::tables::reserve(session, &collection, existing.as_ref()).await?;
+        }
+        let mut beside = None;
+        let registered = match existing {
+            Some(existing) if !creates => existing,
+            existing if dialect == Dialect::Postgres => {
+                let counter = match &existing {
+                    Some(existing) => postgres::tables::counter(session, &existing.table).await?,
+                    None => 0,
+                };
+                let table = postgres::tables::begin(session, &collection).await?;
+                let kinds = collection.schema.properties.iter().map(|p| p.kind);
+                beside = Some(Beside {
+                    copy: Copy::into(&table, kinds.collect()),
+                    existing,
+                    counter,
+                    last: counter,
+                    is_untyped: false,
+                });
+                Registered {
+                    n: 0,
+                    collection,
+                    table,
+                }
             }
-            (Some(existing), _) => {
-                kept_extent = true;
-                existing
+            Some(existing) => {
+                let sql =
+                    sqlite::tables::log_sql(&existing.collection, &existing.table, "delete", true);
+                let log = statement(sql).bind(job.actor.as_str()).bind(existing.n);
+                session.execute(log).await?;
+                sqlite::tables::replace(session, existing, collection).await?
             }
-            (None, _) => {
-                let described = spatial::crs::describe(collection.storage_crs)
-                    .map_err(|e| Error::Invalid(e.message()))?;
-                registry::create(connection, &collection, (&described.name, &described.wkt)).await?
+            None => {
+                sqlite::tables::create(session, &collection).await?;
+                registry::add(session, &collection).await?
             }
         };
-        let collection = &registered.collection;
+        let Registered {
+            collection, table, ..
+        } = &registered;
         let unique_property = match &job.mode {
             ImportMode::Upsert(property) => {
                 let known = collection.schema.get(property).is_some();
@@ -89,32 +133,29 @@ impl Loader {
                         .collect();
                     return Err(Error::Invalid(message.with("known", names.join(", "))));
                 }
-                make_unique(connection, collection, property).await?;
+                make_unique(session, collection, table, property).await?;
                 Some(property.clone())
             }
             _ => collection.id_property.clone(),
         };
         let unique = unique_property.and_then(|name| {
             collection.schema.position(&name).map(|position| Unique {
-                column: quoted(&name),
+                column: table.columns[position].clone(),
                 name,
                 position,
             })
         });
-        let sql = format!(
-            "SELECT coalesce(max({KEY}), 0) FROM {}",
-            quoted(collection.id.as_str())
-        );
-        let before: i64 = sqlx::query_scalar(AssertSqlSafe(sql))
-            .fetch_one(&mut *connection)
-            .await?;
+        let sql = format!("SELECT coalesce(max({}), 0) FROM {}", table.key, table.name);
+        let before = session.fetch_one(statement(sql)).await?.integer(0)?;
         let parameters = collection.schema.properties.len() + 2;
-        let name = unique.as_ref().map(|u: &Unique| u.name.as_str());
-        let columns = registry::unique_columns(connection, collection).await?;
-        let other_unique = columns
-            .iter()
-            .chain(&collection.id_property)
-            .any(|column| Some(column.as_str()) != name);
+        let own = unique
+            .as_ref()
+            .map(|u: &Unique| registry::unquoted(&u.column));
+        let mut columns = registry::unique_columns(session, table).await?;
+        if let Some(position) = id_position(collection) {
+            columns.push(registry::unquoted(&table.columns[position]));
+        }
+        let other_unique = columns.iter().any(|column| Some(column) != own.as_ref());
         let rows = (MAX_PARAMETERS / parameters).clamp(1, MAX_ROWS);
         Ok(Self {
             rows_per_statement: if other_unique { 1 } else { rows },
@@ -122,6 +163,7 @@ impl Loader {
             has_keys: false,
             waiting: 0,
             registered,
+            beside,
             mode: job.mode.clone(),
             actor: job.actor.clone(),
             unique,
@@ -138,7 +180,7 @@ impl Loader {
 
     pub(crate) async fn write(
         &mut self,
-        connection: &mut SqliteConnection,
+        session: &mut Session<'_>,
         batch: Batch,
         report: &mut ImportReport,
     ) -> Result<(), Error> {
@@ -156,6 +198,7 @@ impl Loader {
             .into_iter()
             .for_each(|i| report.name_invalid(i));
         self.types.extend(batch.types);
+        self.make_room(session).await?;
         if let Some(envelope) = batch.envelope {
             self.envelope = Some(self.envelope.map_or(envelope, |e| e.union(envelope)));
         }
@@ -163,8 +206,9 @@ impl Loader {
         while rows.peek().is_some() {
             let chunk: Vec<Prepared> = rows.by_ref().take(self.rows_per_statement).collect();
             match self.mode {
-                ImportMode::Upsert(_) => self.upsert(connection, chunk, report).await?,
-                _ => self.insert(connection, chunk, report).await?,
+                ImportMode::Upsert(_) => self.upsert(session, chunk, report).await?,
+                _ if self.beside.is_some() => self.copy(session, chunk, report).await?,
+                _ => self.insert(session, chunk, report).await?,
             }
         }
         Ok(())
@@ -172,39 +216,32 @@ impl Loader {
 
     async fn insert(
         &mut self,
-        connection: &mut SqliteConnection,
+        session: &mut Session<'_>,
         mut chunk: Vec<Prepared>,
         report: &mut ImportReport,
     ) -> Result<(), Error> {
-        self.give_keys(connection, &mut chunk).await?;
+        self.give_keys(session, &mut chunk).await?;
         if !self.has_keys && self.unique.is_none() && !self.other_unique {
             report.stored += chunk.len() as u64;
-            let sql = self.insert_sql(chunk.len(), "");
-            sqlx::query_with(AssertSqlSafe(sql), arguments(chunk)?)
-                .persistent(true)
-                .execute(connection)
-                .await?;
+            session.execute(self.insertion(chunk, "")).await?;
             return Ok(());
         }
         let returned = match &self.unique {
-            Some(unique) => unique.column.as_str(),
-            None => KEY,
+            Some(unique) => &unique.column,
+            None => &self.registered.table.key,
         };
-        let sql = self.insert_sql(
-            chunk.len(),
-            &format!(" ON CONFLICT DO NOTHING RETURNING {returned}"),
-        );
+        let kind = match &self.unique {
+            Some(unique) => self.collection().schema.properties[unique.position].kind,
+            None => PropertyType::Integer,
+        };
+        let tail = format!(" ON CONFLICT DO NOTHING RETURNING {returned}");
         let ids: Vec<(u64, Id)> = chunk.iter().map(|row| (row.record, self.id(row))).collect();
-        let rows = sqlx::query_with(AssertSqlSafe(sql), arguments(chunk)?)
-            .fetch_all(connection)
-            .await?;
+        let rows = session.fetch_all(self.insertion(chunk, &tail)).await?;
         report.stored += rows.len() as u64;
         if rows.len() < ids.len() {
             let mut stored: HashMap<Id, u64> = HashMap::new();
             for row in &rows {
-                *stored
-                    .entry(Id::of(&row::value(row, 0, model::PropertyType::Text)?))
-                    .or_default() += 1;
+                *stored.entry(Id::of(&row.value(0, kind)?)).or_default() += 1;
             }
             for (record, id) in ids {
                 match stored.get_mut(&id) {
@@ -242,75 +279,185 @@ impl Loader {
         }
     }
 
-    fn insert_sql(&self, rows: usize, tail: &str) -> String {
-        let collection = self.collection();
-        let names: String = collection
-            .schema
-            .properties
-            .iter()
-            .map(|p| format!(", {}", quoted(&p.name)))
-            .collect();
-        let one = format!("(?, ?{})", ", ?".repeat(collection.schema.properties.len()));
-        let values = vec![one; rows].join(", ");
-        let table = quoted(collection.id.as_str());
-        format!("INSERT INTO {table} ({KEY}, {GEOMETRY}{names}) VALUES {values}{tail}")
+    /// Adds rows to a table that is filled by COPY.
+    async fn copy(
+        &mut self,
+        session: &mut Session<'_>,
+        mut chunk: Vec<Prepared>,
+        report: &mut ImportReport,
+    ) -> Result<(), Error> {
+        self.give_keys(session, &mut chunk).await?;
+        for row in chunk {
+            let has_id = self.unique.is_some() || self.has_keys;
+            let id = self.id(&row);
+            let Some(beside) = &mut self.beside else {
+                return Ok(());
+            };
+            if has_id && !beside.copy.is_new(&id.0) {
+                self.reject_duplicate(row.record, &id, report);
+                continue;
+            }
+            let fid = match row.fid {
+                Some(fid) => fid,
+                None => {
+                    beside.last += 1;
+                    beside.last
+                }
+            };
+            beside
+                .copy
+                .add(session, fid, row.blob.as_deref(), &row.values)
+                .await?;
+            report.stored += 1;
+        }
+        Ok(())
+    }
+
+    /// Lets PostGIS' column take geometries that it does not declare, as soon as the first comes.
+    async fn make_room(&mut self, session: &mut Session<'_>) -> Result<(), Error> {
+        let Registered {
+            collection, table, ..
+        } = &self.registered;
+        if session.dialect() == Dialect::Sqlite {
+            return Ok(());
+        }
+        let fits = self.types.iter().all(|(kind, z, m)| {
+            (collection.geometry_type == GeometryType::Geometry
+                || collection.geometry_type == *kind)
+                && (collection.has_z, collection.has_m) == (*z, *m)
+        });
+        match &mut self.beside {
+            _ if fits => {}
+            Some(beside) if beside.is_untyped => {}
+            Some(beside) => {
+                beside.copy.flush(session).await?;
+                postgres::tables::untype(session, table).await?;
+                beside.is_untyped = true;
+            }
+            None => postgres::tables::untype(session, table).await?,
+        }
+        Ok(())
+    }
+
+    /// A statement that adds rows.
+    fn insertion(&self, rows: Vec<Prepared>, tail: &str) -> Statement {
+        let Registered {
+            collection, table, ..
+        } = &self.registered;
+        let names: String = table.columns.iter().map(|c| format!(", {c}")).collect();
+        let marks = ", ?".repeat(table.columns.len());
+        let mut values = Vec::with_capacity(rows.len());
+        let mut parameters = Vec::with_capacity(rows.len() * (table.columns.len() + 2));
+        for row in rows {
+            // A null would be taken for the key itself in PostgreSQL.
+            let key = match (table.dialect, row.fid) {
+                (Dialect::Postgres, None) => "DEFAULT",
+                _ => {
+                    parameters.push(row.fid.into());
+                    "?"
+                }
+            };
+            values.push(format!("({key}, {}{marks})", table.dialect.geometry()));
+            parameters.push(Parameter::Geometry(row.blob));
+            let typed = collection.schema.properties.iter().zip(&row.values);
+            parameters.extend(typed.map(|(p, value)| Parameter::of(p.kind, value)));
+        }
+        let sql = format!(
+            "INSERT INTO {} ({}, {}{names}) VALUES {}{tail}",
+            table.name,
+            table.key,
+            table.geometry,
+            values.join(", ")
+        );
+        statement(sql).bind_all(parameters)
     }
 
     /// Whether a row's last change is none or a deletion, that is, whether it is new. The names in it are such that no
     /// collection can have.
     fn unlogged_sql(&self) -> String {
+        let Registered { n, table, .. } = &self.registered;
         format!(
             "coalesce((SELECT hromada_x.operation FROM hromada_changes AS hromada_x
-               WHERE hromada_x.collection = {} AND hromada_x.fid = {}.{KEY}
+               WHERE hromada_x.collection = {n} AND hromada_x.fid = {}.{}
                ORDER BY hromada_x.seq DESC LIMIT 1), 'delete') = 'delete'",
-            self.registered.n,
-            quoted(self.collection().id.as_str())
+            table.name, table.key
         )
     }
 
-    /// Logs features of the table; conditions are added with AND. Parameters: actor, collection number.
-    fn log_sql(&self, operation: &str, with_before: bool) -> String {
-        log_sql(self.collection(), operation, with_before)
+    /// Logs features of the table that meet a condition; PostgreSQL does that by triggers.
+    async fn log(
+        &self,
+        session: &mut Session<'_>,
+        operation: &str,
+        condition: &str,
+        parameters: Vec<Parameter>,
+    ) -> Result<u64, Error> {
+        let Registered {
+            n,
+            collection,
+            table,
+        } = &self.registered;
+        if table.dialect == Dialect::Postgres {
+            return Ok(0);
+        }
+        let with_before = operation != "create";
+        let sql = sqlite::tables::log_sql(collection, table, operation, with_before);
+        let log = statement(sql + condition)
+            .bind(self.actor.as_str())
+            .bind(*n)
+            .bind_all(parameters);
+        session.execute(log).await
     }
 
     /// The rest of the change log, the extent, and the definition as the records made it.
     pub(crate) async fn finish(
         mut self,
-        connection: &mut SqliteConnection,
+        session: &mut Session<'_>,
+        backend: &Backend,
     ) -> Result<Collection, Error> {
-        let n = self.registered.n;
+        if let Some(beside) = &mut self.beside {
+            beside.copy.flush(session).await?;
+        }
         match self.mode {
             ImportMode::Upsert(_) => {}
             ImportMode::Append => {
-                let sql = format!(
-                    "{} AND ({KEY} > ? OR {})",
-                    self.log_sql("create", false),
-                    self.unlogged_sql()
-                );
-                sqlx::query(AssertSqlSafe(sql))
-                    .bind(self.actor.clone())
-                    .bind(n)
-                    .bind(self.before)
-                    .execute(&mut *connection)
+                let key = &self.registered.table.key;
+                let condition = format!(" AND ({key} > ? OR {})", self.unlogged_sql());
+                self.log(session, "create", &condition, vec![self.before.into()])
                     .await?;
             }
             ImportMode::Create | ImportMode::Replace => {
-                self.settle_keys(connection).await?;
-                let sql = self.log_sql("create", false);
-                sqlx::query(AssertSqlSafe(sql))
-                    .bind(self.actor.clone())
-                    .bind(n)
-                    .execute(&mut *connection)
-                    .await?;
+                self.settle_keys(session).await?;
+                self.log(session, "create", "", Vec::new()).await?;
             }
         }
-        self.describe_geometry(connection).await?;
-        self.write_extent(connection).await?;
-        Ok(self.registered.collection)
+        self.describe_geometry(session).await?;
+        self.write_extent(session).await?;
+        match (self.beside, backend) {
+            (Some(beside), Backend::Postgres(database)) => {
+                let Registered {
+                    collection, table, ..
+                } = &self.registered;
+                let placed = postgres::tables::settle(
+                    session,
+                    database,
+                    table,
+                    beside.existing,
+                    collection,
+                    beside.counter,
+                );
+                Ok(placed.await?.collection)
+            }
+            (_, Backend::Postgres(_)) => {
+                postgres::number(session).await?;
+                Ok(self.registered.collection)
+            }
+            (_, Backend::Sqlite(_)) => Ok(self.registered.collection),
+        }
     }
 
     /// Makes the declared geometry type that of the records: one type when all have it, else any.
-    async fn describe_geometry(&mut self, connection: &mut SqliteConnection) -> Result<(), Error> {
+    async fn describe_geometry(&mut self, session: &mut Session<'_>) -> Result<(), Error> {
         if self.types.is_empty() {
             return Ok(());
         }
@@ -334,23 +481,44 @@ impl Loader {
         };
         let has_z = self.types.iter().any(|t| t.1) || (self.kept_extent && declared.1);
         let has_m = self.types.iter().any(|t| t.2) || (self.kept_extent && declared.2);
-        if (kind, has_z, has_m) == declared {
+        let is_postgres = session.dialect() == Dialect::Postgres;
+        let dims: HashSet<(bool, bool)> = self.types.iter().map(|t| (t.1, t.2)).collect();
+        let mut is_mixed = dims.len() > 1;
+        if self.kept_extent {
+            is_mixed |= dims.iter().any(|d| *d != (declared.1, declared.2));
+        }
+        let untyped =
+            is_postgres && (is_mixed || self.beside.as_ref().is_some_and(|b| b.is_untyped));
+        if (kind, has_z, has_m) == declared && !untyped {
             return Ok(());
         }
         let collection = &mut self.registered.collection;
         collection.geometry_type = kind;
         collection.has_z = has_z;
         collection.has_m = has_m;
-        if kind != declared.0 {
-            table::retype(connection, collection).await?;
+        let collection = &self.registered.collection;
+        if is_postgres {
+            let table = &self.registered.table;
+            postgres::tables::retype(session, collection, table, is_mixed).await?;
+        } else {
+            if kind != declared.0 {
+                sqlite::tables::retype(session, collection).await?;
+            }
+            sqlite::tables::describe(session, collection).await?;
         }
-        registry::update(connection, &self.registered).await
+        if self.beside.is_some() {
+            return Ok(());
+        }
+        registry::update(session, &self.registered).await
     }
 
-    async fn write_extent(&self, connection: &mut SqliteConnection) -> Result<(), Error> {
+    async fn write_extent(&self, session: &mut Session<'_>) -> Result<(), Error> {
         let Some(envelope) = self.envelope else {
             return Ok(());
         };
+        if session.dialect() == Dialect::Postgres {
+            return Ok(());
+        }
         // Added features widen the extent; NULL means none yet.
         let sql = if self.kept_extent {
             "UPDATE gpkg_contents SET last_change = strftime('%Y-%m-%dT%H:%M:%fZ','now'),
@@ -360,16 +528,19 @@ impl Loader {
             "UPDATE gpkg_contents SET last_change = strftime('%Y-%m-%dT%H:%M:%fZ','now'),
                min_x = ?1, min_y = ?2, max_x = ?3, max_y = ?4 WHERE table_name = ?5"
         };
-        sqlx::query(sql)
-            .bind(envelope.min[0])
-            .bind(envelope.min[1])
-            .bind(envelope.max[0])
-            .bind(envelope.max[1])
-            .bind(self.collection().id.as_str())
-            .execute(connection)
+        let [w, s] = envelope.min;
+        let [e, n] = envelope.max;
+        let extent = [w, s, e, n].map(|x| Parameter::Real(Some(x)));
+        let update = statement(sql).bind_all(extent);
+        session
+            .execute(update.bind(self.collection().id.as_str()))
             .await?;
         Ok(())
     }
+}
+
+fn id_position(collection: &Collection) -> Option<usize> {
+    collection.schema.position(collection.id_property.as_ref()?)
 }
 
 /// An id as text, to tell which rows of a statement were stored.
@@ -388,60 +559,28 @@ impl Id {
     }
 }
 
-fn is_unique_violation(error: &sqlx::Error) -> bool {
-    let error = error.as_database_error();
-    error.is_some_and(sqlx::error::DatabaseError::is_unique_violation)
-}
-
 /// Makes the database hold a property's values to be unique, where it does not already.
 async fn make_unique(
-    connection: &mut SqliteConnection,
+    session: &mut Session<'_>,
     collection: &Collection,
+    table: &Table,
     property: &str,
 ) -> Result<(), Error> {
-    let known = registry::unique_columns(connection, collection).await?;
-    if known.iter().any(|column| column == property) {
+    let Some(position) = collection.schema.position(property) else {
+        return Ok(());
+    };
+    let column = registry::unquoted(&table.columns[position]);
+    let known = registry::unique_columns(session, table).await?;
+    if known.contains(&column) {
         return Ok(());
     }
-    let sql = registry::unique_index_sql(&collection.id, property);
-    let made = sqlx::raw_sql(AssertSqlSafe(sql)).execute(connection).await;
-    match made {
-        Ok(_) => Ok(()),
-        Err(e) if is_unique_violation(&e) => Err(Error::Invalid(
+    let Some(sql) = registry::unique_index_sql(table, collection, property) else {
+        return Ok(());
+    };
+    match session.run(sql).await {
+        Err(e) if e.is_unique_violation() => Err(Error::Invalid(
             Message::new("store.upsert-not-unique").with("property", property),
         )),
-        Err(e) => Err(e.into()),
+        other => other,
     }
-}
-
-fn arguments(rows: Vec<Prepared>) -> Result<SqliteArguments, Error> {
-    let mut arguments = SqliteArguments::default();
-    let per_row = rows.first().map_or(2, |r| r.values.len() + 2);
-    arguments.reserve(rows.len() * per_row, 0);
-    for prepared in rows {
-        let added = arguments
-            .add(prepared.fid)
-            .and_then(|()| arguments.add(prepared.blob));
-        added.map_err(|e| Error::Database(sqlx::Error::Encode(e)))?;
-        for value in prepared.values {
-            row::bind(&mut arguments, value)?;
-        }
-    }
-    Ok(arguments)
-}
-
-fn log_sql(collection: &Collection, operation: &str, with_before: bool) -> String {
-    let before = if with_before {
-        format!(
-            "{GEOMETRY}, {}",
-            registry::properties_json_sql(&collection.schema)
-        )
-    } else {
-        "NULL, NULL".to_owned()
-    };
-    format!(
-        "INSERT INTO hromada_changes (at, actor, collection, fid, operation, before_geometry, before_properties)
-         SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), ?, ?, {KEY}, '{operation}', {before} FROM {} WHERE TRUE",
-        quoted(collection.id.as_str())
-    )
 }

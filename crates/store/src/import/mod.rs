@@ -14,8 +14,10 @@ use model::{
 };
 use tokio::sync::mpsc;
 
+use crate::backend::Backend;
 use crate::registry::{self, MAX_PROPERTIES, Registered};
-use crate::{Error, Live, Store};
+use crate::session::{Session, Transaction};
+use crate::{Error, Live, Store, postgres, sqlite};
 
 pub use geopackage::SourceLayer;
 use load::Loader;
@@ -128,26 +130,64 @@ impl Store {
         job: &ImportJob,
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<ImportReport, Error> {
-        let Some(writer) = &self.inner.writer else {
-            return Err(Error::Refused(Message::new("store.read-only")));
-        };
+        self.inner.backend.require_write()?;
         if registry::is_reserved(&job.collection) {
             return Err(Error::Refused(
                 Message::new("store.collection-id-reserved").with("id", &job.collection),
             ));
         }
         let mut source = open_source(job).await?;
-        let mut writer = writer.lock().await;
-        if let Some(reason) = self.stopped() {
-            return Err(Error::Stopped(reason));
+        match &self.inner.backend {
+            Backend::Sqlite(database) => {
+                let Some(writer) = &database.writer else {
+                    return Err(Error::Refused(Message::new("store.read-only")));
+                };
+                let mut writer = writer.lock().await;
+                if let Some(reason) = self.stopped() {
+                    return Err(Error::Stopped(reason));
+                }
+                let connection = writer.connection().await?;
+                let begun = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await?;
+                let mut transaction = Transaction::Sqlite(begun);
+                let mut session = transaction.session();
+                let loaded = self.load_source(&mut session, job, &mut source, progress);
+                let report = loaded.await?;
+                self.commit(transaction).await?;
+                // From here on everything is stored, whatever follows.
+                if let Err(error) = self.follow_import(&mut writer, &job.collection).await {
+                    tracing::error!(%error, collection = %job.collection, "the import is stored, but what follows failed");
+                }
+                Ok(report)
+            }
+            Backend::Postgres(database) => {
+                let _entered = database.enter().await?;
+                let mut transaction = Transaction::Postgres(database.write().await?);
+                let mut session = transaction.session();
+                postgres::act_for(&mut session, &job.actor).await?;
+                let loaded = self.load_source(&mut session, job, &mut source, progress);
+                let report = loaded.await?;
+                transaction.commit().await.map_err(postgres::unknown)?;
+                if let Err(error) = database.following.catch_up(self, database).await {
+                    tracing::warn!(%error, "the import is stored, but the index has not followed it yet");
+                }
+                Ok(report)
+            }
         }
-        let connection = writer.connection().await?;
-        let mut transaction = sqlx::Connection::begin_with(connection, "BEGIN IMMEDIATE").await?;
-        let existing = registry::find(&mut transaction, &job.collection).await?;
-        let target = target(job, &source.head, existing)?;
-        let mut loader = Loader::begin(&mut transaction, job, target).await?;
+    }
 
-        let preparer = Preparer::new(job, loader.collection(), &source.head)?;
+    /// Everything of an import that happens within its transaction.
+    async fn load_source(
+        &self,
+        session: &mut Session<'_>,
+        job: &ImportJob,
+        source: &mut Source,
+        progress: &mut (dyn FnMut(Progress) + Send),
+    ) -> Result<ImportReport, Error> {
+        let existing = registry::find(session, &job.collection).await?;
+        let target = target(job, &source.head, existing)?;
+        let mut loader = Loader::begin(session, job, target).await?;
+        let dialect = session.dialect();
+        let preparer = Preparer::new(job, loader.collection(), &source.head, dialect)?;
         let mut report = ImportReport::new(job, loader.collection(), &source.head.notes);
         let total = Progress {
             total_records: source.head.features,
@@ -161,24 +201,19 @@ impl Store {
                 bytes: batch.bytes_read,
                 ..total
             };
-            loader.write(&mut transaction, batch, &mut report).await?;
+            loader.write(session, batch, &mut report).await?;
             progress(read);
         }
-        report.collection = loader.finish(&mut transaction).await?;
+        report.collection = loader.finish(session, &self.inner.backend).await?;
         report.conclude();
-        self.commit(transaction).await?;
-        // From here on everything is stored, whatever follows.
-        if let Err(error) = self.follow(&mut writer, &job.collection).await {
-            tracing::error!(%error, collection = %job.collection, "the import is stored, but what follows failed");
-        }
         Ok(report)
     }
 
     /// After a committed import: what was loaded is in the file itself at once, so the log does not stay as large as the
     /// import, and the live index shows it. The caller holds the writer, so no edit falls between.
-    async fn follow(
+    async fn follow_import(
         &self,
-        writer: &mut crate::sqlite::Writer,
+        writer: &mut sqlite::Writer,
         collection: &CollectionId,
     ) -> Result<(), Error> {
         let checkpoint = sqlx::query("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -191,13 +226,13 @@ impl Store {
         if !live.loaded && live.collections.is_empty() {
             return Ok(());
         }
-        let mut connection = self.inner.reader.acquire().await?;
-        let registered = registry::find(&mut connection, collection).await?;
-        drop(connection);
-        let Some(registered) = registered else {
+        let mut transaction = self.inner.backend.read().await?;
+        let mut session = transaction.session();
+        let Some(registered) = registry::find(&mut session, collection).await? else {
             return Ok(());
         };
-        let loaded = crate::live::load_collection(self.inner.reader.clone(), registered).await?;
+        let loaded = crate::live::load_collection(&mut session, registered).await?;
+        transaction.commit().await?;
         let mut live = Live::clone(&live);
         live.collections.insert(collection.as_str().into(), loaded);
         self.inner.live.store(std::sync::Arc::new(live));

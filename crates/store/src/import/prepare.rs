@@ -8,7 +8,8 @@ use spatial::validity::Defect;
 
 use super::report::InvalidGeometry;
 use super::{ImportJob, SourceHead};
-use crate::{Error, row};
+use crate::Error;
+use crate::session::Dialect;
 
 /// Rows in a batch: one insert statement's worth of small rows.
 pub(crate) const BATCH_ROWS: usize = 512;
@@ -25,6 +26,7 @@ pub(crate) struct Prepared {
     pub(crate) record: u64,
     /// The key that the source gives.
     pub(crate) fid: Option<i64>,
+    /// What [`Dialect::stored`] made of the geometry.
     pub(crate) blob: Option<Vec<u8>>,
     /// In the order of the collection's schema.
     pub(crate) values: Vec<Value>,
@@ -57,6 +59,7 @@ pub(crate) struct Batch {
 
 pub(crate) struct Preparer {
     collection: Collection,
+    dialect: Dialect,
     /// For each property of the collection, its place in the source.
     from_source: Vec<Option<usize>>,
     /// Position of the integer id property whose value is the key.
@@ -74,6 +77,7 @@ impl Preparer {
         job: &ImportJob,
         collection: &Collection,
         head: &SourceHead,
+        dialect: Dialect,
     ) -> Result<Self, Error> {
         let creates = matches!(
             job.mode,
@@ -103,6 +107,7 @@ impl Preparer {
         let key = id.filter(|i| schema.properties[*i].kind == PropertyType::Integer);
         Ok(Self {
             collection: collection.clone(),
+            dialect,
             from_source,
             key,
             id: id.filter(|_| key.is_none()),
@@ -161,6 +166,9 @@ impl Preparer {
             if !property.kind.accepts(&value) {
                 let reason = Message::new("store.value-type").with("type", property.kind.name());
                 return Err((Some(property.name.clone()), reason));
+            }
+            if matches!(&value, Value::Text(text) if text.contains('\0')) {
+                return Err((Some(property.name.clone()), Message::new("store.text-nul")));
             }
             values.push(comparable(property.kind, value));
         }
@@ -284,7 +292,7 @@ impl Preparer {
             self.batch.envelope = Some(self.batch.envelope.map_or(envelope, |e| e.union(envelope)));
         }
         self.batch.bytes += wkb.len();
-        Ok(row::blob(&wkb, &header, self.collection.storage_crs.code()))
+        Ok(self.dialect.stored(&self.collection, &wkb, &header))
     }
 
     /// Flags an invalid geometry; gives the repaired one when that is asked for and possible.

@@ -1,15 +1,22 @@
 //! The embedded store: opening the GeoPackage file and its connections.
 
 mod epoch;
+pub(crate) mod tables;
+mod value;
 
-use std::path::Path;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use model::{Epoch, Message};
+use model::{Epoch, Message, Property, PropertyType, Schema};
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteConnection, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use sqlx::{ConnectOptions, Connection, Row};
+
+pub(crate) use value::{bind, is_blob, value, wkb};
+
+use crate::session::quoted;
 
 use crate::{Access, Error, guard};
 
@@ -122,20 +129,60 @@ async fn make_wal(connection: &mut SqliteConnection) -> Result<(), Error> {
     assert_pragmas(connection, &mode, Role::Writer).await
 }
 
-pub(crate) struct Opened {
-    pub(crate) epoch: Epoch,
+/// An open file and its connections.
+pub(crate) struct Database {
+    pub(crate) folder: PathBuf,
     pub(crate) reader: SqlitePool,
-    pub(crate) writer: Option<Writer>,
+    /// `None` when opened for reading.
+    pub(crate) writer: Option<tokio::sync::Mutex<Writer>>,
+    /// Of the database file when it was opened.
+    identity: Option<(u64, u64)>,
+    /// Held for the life of the store; the lock goes with the file.
+    _lock: Option<File>,
 }
 
-pub(crate) async fn open(folder: &Path, access: Access) -> Result<Opened, Error> {
+impl Database {
+    pub(crate) fn file(&self) -> PathBuf {
+        self.folder.join(FILE_NAME)
+    }
+
+    /// Whether the file is still the one that was opened: one that was deleted or replaced takes writes that nobody will
+    /// find again.
+    pub(crate) fn is_still_there(&self) -> bool {
+        guard::identity(&self.file()).ok() == self.identity
+    }
+}
+
+struct Opened {
+    epoch: Epoch,
+    reader: SqlitePool,
+    writer: Option<Writer>,
+}
+
+pub(crate) async fn open(folder: &Path, access: Access) -> Result<(Database, Epoch), Error> {
+    let lock = match access {
+        Access::Write => {
+            std::fs::create_dir_all(folder)
+                .map_err(|e| guard::folder_refused("store.folder-not-writable", folder, &e))?;
+            Some(guard::lock(folder)?)
+        }
+        Access::Read => None,
+    };
+    guard::refuse_network_file_system(folder)?;
     let path = folder.join(FILE_NAME);
-    opened(folder, &path, access)
-        .await
-        .map_err(|error| match error {
-            Error::Database(error) => unreadable(&path, error),
-            other => other,
-        })
+    let opened = opened(folder, &path, access).await;
+    let opened = opened.map_err(|error| match error {
+        Error::Database(error) => unreadable(&path, error),
+        other => other,
+    })?;
+    let database = Database {
+        folder: folder.to_owned(),
+        reader: opened.reader,
+        writer: opened.writer.map(tokio::sync::Mutex::new),
+        identity: guard::identity(&path).ok(),
+        _lock: lock,
+    };
+    Ok((database, opened.epoch))
 }
 
 async fn opened(folder: &Path, path: &Path, access: Access) -> Result<Opened, Error> {
@@ -319,7 +366,7 @@ async fn create(connection: &mut SqliteConnection) -> Result<(), Error> {
 /// [`Error::Refused`] when the file is not SQLite at all.
 fn refuse_foreign_header(path: &Path) -> Result<(), Error> {
     let mut header = [0; 16];
-    let mut file = std::fs::File::open(path)
+    let mut file = File::open(path)
         .map_err(|e| guard::folder_refused("store.folder-not-writable", path, &e))?;
     let read = std::io::Read::read(&mut file, &mut header)?;
     // An empty file is one whose creation was cut short: SQLite makes it anew.
@@ -395,4 +442,23 @@ fn unreadable(path: &Path, error: sqlx::Error) -> Error {
             _ => Error::from(error),
         },
     }
+}
+
+/// The state of a row as JSON, by SQL: the same text for single and bulk writes.
+pub(crate) fn properties_json(schema: &Schema) -> String {
+    let pairs: Vec<String> = schema
+        .properties
+        .iter()
+        .map(|p| format!("'{}', {}", p.name.replace('\'', "''"), json(p)))
+        .collect();
+    format!("json_object({})", pairs.join(", "))
+}
+
+/// SQLite writes doubles into JSON with 15 digits; 17 bring each one back exactly.
+fn json(property: &Property) -> String {
+    let column = quoted(&property.name);
+    if property.kind != PropertyType::Real {
+        return column;
+    }
+    format!("iif(typeof({column}) = 'real', json(format('%!.17g', {column})), {column})")
 }

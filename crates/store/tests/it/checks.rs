@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use store::{Access, CheckReport, Store};
 
-use crate::guards::sqlite;
 use crate::support::{Fixture, draft};
 
 /// Errors of a store after a statement of another program: collection, feature and text.
@@ -17,7 +16,7 @@ async fn errors_after(sql: &str) -> Vec<(Option<String>, Option<i64>, &'static s
         .await
         .unwrap();
     fixture.store.close().await;
-    sqlite(&fixture.store.file(), sql);
+    fixture.sql(sql);
     let store = Store::open(fixture.folder.path(), Access::Read)
         .await
         .unwrap();
@@ -102,10 +101,7 @@ async fn each_thing_that_is_wrong_is_found_and_named() {
 #[tokio::test]
 async fn an_extent_narrower_than_the_features_is_a_flaw() {
     let fixture = Fixture::with_parcels().await;
-    sqlite(
-        &fixture.store.file(),
-        "UPDATE gpkg_contents SET max_x = 24.7",
-    );
+    fixture.sql("UPDATE gpkg_contents SET max_x = 24.7");
     let report = fixture.store.check(true).await.unwrap();
     let flaws: Vec<_> = report.findings.iter().map(|f| f.text.key()).collect();
     assert_eq!(flaws, ["store.check-extent"]);

@@ -6,41 +6,16 @@ use std::path::Path;
 use formats::Format;
 use store::{Error, ExportReport};
 
-use crate::guards::sqlite;
-use crate::support::{Fixture, collection, feature, job, key, square};
+use crate::support::{Fixture, collection, feature, job, key, sqlite, square};
 
-const FORMATS: [Format; 2] = [Format::GeoJson, Format::GeoPackage];
+pub(crate) const FORMATS: [Format; 2] = [Format::GeoJson, Format::GeoPackage];
 
-async fn export(fixture: &Fixture, file: &Path, format: Format) -> Result<ExportReport, Error> {
+pub(crate) async fn export(
+    fixture: &Fixture,
+    file: &Path,
+    format: Format,
+) -> Result<ExportReport, Error> {
     store::export(&fixture.store, "parcels", file, format, &mut |_| {}).await
-}
-
-#[tokio::test]
-async fn an_export_over_the_stores_own_files_is_refused() {
-    let fixture = Fixture::with_parcels().await;
-    let folder = fixture.folder.path();
-    let link = folder.join("link.gpkg");
-    symlink(store::FILE_NAME, &link).unwrap();
-    let hard = folder.join("hard.gpkg");
-    std::fs::hard_link(fixture.store.file(), &hard).unwrap();
-    let own = [
-        "hromada.gpkg",
-        "hromada.gpkg-wal",
-        "hromada.gpkg-journal",
-        "hromada.lock",
-    ];
-    let own = own.map(|name| folder.join(name));
-    for file in own.iter().chain([&link, &hard]) {
-        for format in FORMATS {
-            let refused = export(&fixture, file, format).await.unwrap_err();
-            assert_eq!(key(&refused), "store.target-is-store", "{}", file.display());
-        }
-    }
-    assert!(fixture.store.check(true).await.unwrap().is_clean());
-    assert_eq!(
-        sqlite(&fixture.store.file(), "SELECT count(*) FROM parcels").trim(),
-        "3"
-    );
 }
 
 #[tokio::test]
@@ -77,25 +52,6 @@ async fn only_regular_files_are_replaced_and_they_keep_their_rights() {
             (report.bytes, 0o640)
         );
         std::fs::remove_file(&link).unwrap();
-    }
-}
-
-#[tokio::test]
-async fn a_failed_export_leaves_no_partial_file() {
-    let fixture = Fixture::with_parcels().await;
-    sqlite(
-        &fixture.store.file(),
-        "UPDATE parcels SET geom = x'00' WHERE fid = 2",
-    );
-    let out = tempfile::tempdir().unwrap();
-    for format in FORMATS {
-        assert!(
-            export(&fixture, &out.path().join("out"), format)
-                .await
-                .is_err()
-        );
-        let left: Vec<_> = std::fs::read_dir(out.path()).unwrap().collect();
-        assert!(left.is_empty(), "{left:?}");
     }
 }
 
@@ -139,26 +95,4 @@ async fn empty_geometries_that_flatgeobuf_makes_null_are_counted() {
     let file = fixture.folder.path().join("out.fgb");
     let report = export(&fixture, &file, Format::FlatGeobuf).await.unwrap();
     assert_eq!((report.features, report.emptied), (2, 1));
-}
-
-#[tokio::test]
-async fn a_column_that_is_gone_is_no_text_of_its_name() {
-    let fixture = Fixture::with_parcels().await;
-    fixture.store.close().await;
-    sqlite(
-        &fixture.store.file(),
-        "ALTER TABLE parcels DROP COLUMN area",
-    );
-    let store = open_for_reading(fixture.folder.path()).await;
-    for format in FORMATS {
-        let file = fixture.folder.path().join("out");
-        let refused = store::export(&store, "parcels", &file, format, &mut |_| {}).await;
-        assert_eq!(key(&refused.unwrap_err()), "store.check-column-missing");
-    }
-}
-
-async fn open_for_reading(folder: &Path) -> store::Store {
-    store::Store::open(folder, store::Access::Read)
-        .await
-        .unwrap()
 }

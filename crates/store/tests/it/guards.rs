@@ -2,7 +2,7 @@
 
 use store::{Access, Store};
 
-use crate::support::{Fixture, key};
+use crate::support::{Fixture, key, sqlite};
 
 async fn refusal(folder: &std::path::Path) -> &'static str {
     match Store::open(folder, Access::Write).await {
@@ -43,7 +43,7 @@ async fn a_foreign_geopackage_is_refused_and_left_as_it_is() {
 async fn a_store_of_a_newer_schema_is_refused() {
     let fixture = Fixture::new().await;
     fixture.store.close().await;
-    let path = fixture.store.file();
+    let path = fixture.store.file().unwrap();
     let folder = fixture.folder;
     drop(fixture.store);
     sqlite(
@@ -57,7 +57,7 @@ async fn a_store_of_a_newer_schema_is_refused() {
 async fn a_store_of_no_known_schema_is_refused() {
     let fixture = Fixture::new().await;
     fixture.store.close().await;
-    let path = fixture.store.file();
+    let path = fixture.store.file().unwrap();
     let folder = fixture.folder;
     drop(fixture.store);
     sqlite(
@@ -71,7 +71,7 @@ async fn a_store_of_no_known_schema_is_refused() {
 async fn a_file_that_was_cut_short_is_called_damaged() {
     let fixture = Fixture::with_parcels().await;
     fixture.store.close().await;
-    let whole = std::fs::read(fixture.store.file()).unwrap();
+    let whole = std::fs::read(fixture.store.file().unwrap()).unwrap();
     for access in [Access::Read, Access::Write] {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(store::FILE_NAME);
@@ -84,15 +84,15 @@ async fn a_file_that_was_cut_short_is_called_damaged() {
 #[tokio::test]
 async fn a_database_from_elsewhere_begins_a_new_epoch() {
     let fixture = Fixture::with_parcels().await;
-    let epoch = fixture.store.epoch().clone();
+    let epoch = (*fixture.store.epoch()).clone();
     let other = tempfile::tempdir().unwrap();
     let path = other.path().join(store::FILE_NAME);
     sqlite(
-        &fixture.store.file(),
+        &fixture.store.file().unwrap(),
         &format!("VACUUM INTO '{}'", path.display()),
     );
     let restored = crate::support::open(other.path()).await;
-    let second = restored.epoch().clone();
+    let second = (*restored.epoch()).clone();
     assert_ne!(second, epoch);
     restored.close().await;
     drop(restored);
@@ -123,7 +123,7 @@ async fn a_copy_in_another_journal_mode_can_be_read() {
     let copy = tempfile::tempdir().unwrap();
     let path = copy.path().join(store::FILE_NAME);
     sqlite(
-        &fixture.store.file(),
+        &fixture.store.file().unwrap(),
         &format!("VACUUM INTO '{}'", path.display()),
     );
     let reader = Store::open(copy.path(), Access::Read).await.unwrap();
@@ -150,7 +150,7 @@ async fn the_epoch_stays_and_differs_between_stores() {
     let one = Fixture::new().await;
     let other = Fixture::new().await;
     assert_ne!(one.store.epoch(), other.store.epoch());
-    let epoch = one.store.epoch().clone();
+    let epoch = (*one.store.epoch()).clone();
     assert_eq!(*one.reopened().await.store.epoch(), epoch);
 }
 
@@ -160,39 +160,4 @@ fn the_linked_sqlite_has_the_wal_fix() {
     // Opening asserts it; the constant itself must not be lowered.
     assert!(store::MINIMUM_SQLITE >= (3, 51, 3));
     runtime.block_on(Fixture::new());
-}
-
-/// Runs a statement with the `sqlite3` program, as an administrator would.
-pub(crate) fn sqlite(path: &std::path::Path, sql: &str) -> String {
-    let output = std::process::Command::new("sqlite3")
-        .arg(path)
-        .arg(sql)
-        .output()
-        .expect("./test installs sqlite3");
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    String::from_utf8(output.stdout).unwrap()
-}
-
-#[tokio::test]
-async fn writes_stop_when_the_file_is_taken_away() {
-    let fixture = Fixture::with_parcels().await;
-    let draft = crate::support::draft(24.9, "before");
-    fixture
-        .store
-        .create("parcels", draft, "test")
-        .await
-        .unwrap();
-    std::fs::rename(
-        fixture.store.file(),
-        fixture.folder.path().join("elsewhere"),
-    )
-    .unwrap();
-    let draft = crate::support::draft(24.9, "after");
-    let refused = fixture.store.create("parcels", draft, "test").await;
-    assert_eq!(key(&refused.unwrap_err()), "store.file-gone");
-    assert!(fixture.store.stopped().is_some(), "the server is not ready");
 }

@@ -9,9 +9,13 @@
 mod checks;
 mod edits;
 mod exports;
+mod geopackage;
 mod guards;
 mod ids;
 mod imports;
 mod reads;
 mod support;
 mod times;
+
+/// Whether the stores of this program are in PostgreSQL: `tests/postgres` runs the same contract there.
+pub(crate) const ON_POSTGRES: bool = false;

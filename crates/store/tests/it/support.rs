@@ -1,11 +1,16 @@
 //! A store in a temporary folder, and small sources.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use model::{CollectionId, Value};
-use store::{Access, CollectionSettings, Draft, Error, ImportJob, ImportMode, ImportReport, Store};
+use store::{
+    Access, CollectionSettings, Draft, Error, ImportJob, ImportMode, ImportReport, Place, Store,
+};
 
 pub(crate) struct Fixture {
+    /// For sources, and for a store in a folder.
     pub(crate) folder: tempfile::TempDir,
     pub(crate) store: Store,
 }
@@ -13,8 +18,24 @@ pub(crate) struct Fixture {
 impl Fixture {
     pub(crate) async fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = open(folder.path()).await;
+        let store = open(place(folder.path())).await;
         Self { folder, store }
+    }
+
+    /// What SQL gives, columns with `|` between them, as another program would ask.
+    pub(crate) fn sql(&self, sql: &str) -> String {
+        match self.store.place() {
+            Place::Folder(folder) => sqlite(&folder.join(store::FILE_NAME), sql),
+            Place::Postgres(_) => psql(&schema_of(&self.store), sql),
+        }
+    }
+
+    /// As [`Fixture::sql`], where the databases have different words.
+    pub(crate) fn sql_of(&self, sqlite: &str, postgres: &str) -> String {
+        match self.store.place() {
+            Place::Folder(_) => self.sql(sqlite),
+            Place::Postgres(_) => self.sql(postgres),
+        }
     }
 
     /// A fixture with the collection `parcels`: three squares side by side, properties `name` and `area`.
@@ -46,14 +67,67 @@ impl Fixture {
     pub(crate) async fn reopened(self) -> Self {
         self.store.close().await;
         let Self { folder, store } = self;
+        let place = store.place().clone();
         drop(store);
-        let store = open(folder.path()).await;
+        let store = open(place).await;
         Self { folder, store }
     }
 }
 
-pub(crate) async fn open(folder: &Path) -> Store {
-    let store = Store::open(folder, Access::Write).await.unwrap();
+/// A place of its own for a new store, in the backend of this test program.
+pub(crate) fn place(folder: &Path) -> Place {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    if !crate::ON_POSTGRES {
+        return Place::Folder(folder.to_owned());
+    }
+    let n = NEXT.fetch_add(1, Ordering::Relaxed);
+    let schema = format!("store_{}_{n}", std::process::id());
+    let url = format!("{}?schema={schema}", server());
+    Place::parse(&url).unwrap()
+}
+
+/// The address of the test server's database.
+pub(crate) fn server() -> String {
+    std::env::var("HROMADA_TEST_POSTGRES")
+        .expect("these tests need a PostgreSQL server: .ci/services cargo test …")
+}
+
+fn schema_of(store: &Store) -> String {
+    let place = store.place().to_string();
+    place.split_once("schema=").unwrap().1.to_owned()
+}
+
+pub(crate) fn psql(schema: &str, sql: &str) -> String {
+    let output = Command::new("psql")
+        .env("PGOPTIONS", format!("-c search_path={schema},public"))
+        .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql])
+        .arg(server())
+        .output()
+        .expect("./test installs psql");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+pub(crate) fn sqlite(path: &Path, sql: &str) -> String {
+    let output = Command::new("sqlite3")
+        .arg(path)
+        .arg(sql)
+        .output()
+        .expect("./test installs sqlite3");
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+pub(crate) async fn open(place: impl Into<Place>) -> Store {
+    let store = Store::open(place, Access::Write).await.unwrap();
     store.load().await.unwrap();
     store
 }

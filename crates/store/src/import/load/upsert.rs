@@ -4,18 +4,16 @@ use std::collections::HashSet;
 
 use formats::Rejection;
 use model::{Message, Value};
-use sqlx::sqlite::SqliteConnection;
-use sqlx::{AssertSqlSafe, Row};
 
-use super::{Id, Loader, Prepared, Unique, arguments, is_unique_violation};
+use super::{Id, Loader, Prepared, Unique, id_position};
+use crate::Error;
 use crate::import::report::ImportReport;
-use crate::registry::{GEOMETRY, KEY, quoted};
-use crate::{Error, row};
+use crate::session::{Dialect, Parameter, Session, statement};
 
 impl Loader {
     pub(super) async fn upsert(
         &self,
-        connection: &mut SqliteConnection,
+        session: &mut Session<'_>,
         chunk: Vec<Prepared>,
         report: &mut ImportReport,
     ) -> Result<(), Error> {
@@ -37,7 +35,7 @@ impl Loader {
         }
         if self.other_unique {
             for row in rows {
-                self.upsert_one(connection, unique, row, report).await?;
+                self.upsert_one(session, unique, row, report).await?;
             }
             return Ok(());
         }
@@ -46,42 +44,41 @@ impl Loader {
         }
         let marks = vec!["?"; rows.len()].join(", ");
         let known = format!("{} IN ({marks})", unique.column);
-        let ids: Vec<Value> = rows
+        let kind = self.collection().schema.properties[unique.position].kind;
+        let ids: Vec<Parameter> = rows
             .iter()
-            .map(|row| row.values[unique.position].clone())
+            .map(|row| Parameter::of(kind, &row.values[unique.position]))
             .collect();
-        let sql = format!("{} AND {known}", self.log_sql("replace", true));
-        let mut query = sqlx::query(AssertSqlSafe(sql))
-            .bind(self.actor.clone())
-            .bind(self.registered.n);
-        for id in &ids {
-            query = row::bound(query, id);
-        }
-        let replaced = query.execute(&mut *connection).await?.rows_affected();
+        let table = &self.registered.table;
+        let replaced = match table.dialect {
+            Dialect::Sqlite => {
+                let condition = format!(" AND {known}");
+                self.log(session, "replace", &condition, ids.clone())
+                    .await?
+            }
+            Dialect::Postgres => {
+                let sql = format!("SELECT count(*) FROM {} WHERE {known}", table.name);
+                let counted = statement(sql).bind_all(ids.clone());
+                session.fetch_one(counted).await?.integer(0)?.unsigned_abs()
+            }
+        };
         let sets = self.columns().map(|c| format!("{c} = excluded.{c}"));
         let sets = sets.collect::<Vec<_>>().join(", ");
-        let mut tail = format!(" ON CONFLICT ({}) DO UPDATE SET {sets}", unique.column);
-        if rows.iter().any(|row| row.fid.is_some()) {
-            // An integer id is the key too, so both clauses mean one row.
-            tail += &format!(" ON CONFLICT ({KEY}) DO UPDATE SET {sets}");
-        }
+        let has_keys = rows.iter().any(|row| row.fid.is_some());
+        // An integer id is the key too, so both clauses mean one row.
+        let targets: &[&str] = match (has_keys, table.dialect) {
+            (true, Dialect::Sqlite) => &[&unique.column, &table.key],
+            (true, Dialect::Postgres) => &[&table.key],
+            (false, _) => &[&unique.column],
+        };
+        let tail: String = targets
+            .iter()
+            .map(|target| format!(" ON CONFLICT ({target}) DO UPDATE SET {sets}"))
+            .collect();
         let count = rows.len() as u64;
-        let sql = self.insert_sql(rows.len(), &tail);
-        sqlx::query_with(AssertSqlSafe(sql), arguments(rows)?)
-            .execute(&mut *connection)
-            .await?;
-        let sql = format!(
-            "{} AND {known} AND {}",
-            self.log_sql("create", false),
-            self.unlogged_sql()
-        );
-        let mut query = sqlx::query(AssertSqlSafe(sql))
-            .bind(self.actor.clone())
-            .bind(self.registered.n);
-        for id in &ids {
-            query = row::bound(query, id);
-        }
-        query.execute(connection).await?;
+        session.execute(self.insertion(rows, &tail)).await?;
+        let condition = format!(" AND {known} AND {}", self.unlogged_sql());
+        self.log(session, "create", &condition, ids).await?;
         report.stored += count;
         report.replaced += replaced;
         Ok(())
@@ -91,14 +88,14 @@ impl Loader {
     /// change a feature's id, is rejected.
     async fn upsert_one(
         &self,
-        connection: &mut SqliteConnection,
+        session: &mut Session<'_>,
         unique: &Unique,
         prepared: Prepared,
         report: &mut ImportReport,
     ) -> Result<(), Error> {
         let (record, id) = (prepared.record, self.feature_id(&prepared));
         let matched = self.id(&prepared);
-        let existing = self.existing(connection, unique, &prepared).await?;
+        let existing = self.existing(session, unique, &prepared).await?;
         if let Some((_, old)) = &existing
             && *old != id
         {
@@ -110,25 +107,23 @@ impl Loader {
             });
             return Ok(());
         }
-        sqlx::raw_sql("SAVEPOINT hromada_record")
-            .execute(&mut *connection)
-            .await?;
+        session.run("SAVEPOINT hromada_record").await?;
         let written = match &existing {
-            Some((fid, _)) => self.update(connection, *fid, prepared).await,
-            None => self.create(connection, prepared).await,
+            Some((fid, _)) => self.update(session, *fid, prepared).await,
+            None => self.create(session, prepared).await,
         };
         let end = match written {
             Ok(()) => "RELEASE hromada_record",
             Err(_) => "ROLLBACK TO hromada_record; RELEASE hromada_record",
         };
-        sqlx::raw_sql(end).execute(connection).await?;
+        session.run(end).await?;
         match written {
             Ok(()) => {
                 report.stored += 1;
                 report.replaced += u64::from(existing.is_some());
                 Ok(())
             }
-            Err(Error::Database(e)) if is_unique_violation(&e) => {
+            Err(error) if error.is_unique_violation() => {
                 report.duplicate_ids += 1;
                 let named = if id.0.is_empty() { &matched } else { &id };
                 let reason = Message::new("store.duplicate-value").with("id", &named.0);
@@ -146,86 +141,79 @@ impl Loader {
     /// Key and id of the feature that a record would replace.
     async fn existing(
         &self,
-        connection: &mut SqliteConnection,
+        session: &mut Session<'_>,
         unique: &Unique,
         prepared: &Prepared,
     ) -> Result<Option<(i64, Id)>, Error> {
-        let collection = self.collection();
-        let id = collection.id_property.as_deref().map(quoted);
+        let (collection, table) = (self.collection(), &self.registered.table);
+        let id = id_position(collection);
         let sql = format!(
-            "SELECT {KEY}, {} FROM {} WHERE {} = ?",
-            id.as_deref().unwrap_or("NULL"),
-            quoted(collection.id.as_str()),
+            "SELECT {}{} FROM {} WHERE {} = ?",
+            table.key,
+            id.map_or(String::new(), |at| format!(", {}", table.columns[at])),
+            table.name,
             unique.column
         );
-        let query = sqlx::query(AssertSqlSafe(sql));
-        let found = row::bound(query, &prepared.values[unique.position])
-            .fetch_optional(connection)
-            .await?;
-        found
-            .map(|row| {
-                let id = row::value(&row, 1, model::PropertyType::Text)?;
-                Ok((row.try_get(0)?, Id::of(&id)))
-            })
-            .transpose()
+        let kind = collection.schema.properties[unique.position].kind;
+        let value = Parameter::of(kind, &prepared.values[unique.position]);
+        let found = session.fetch_optional(statement(sql).bind(value)).await?;
+        let Some(row) = found else {
+            return Ok(None);
+        };
+        let id = match id {
+            Some(at) => row.value(1, collection.schema.properties[at].kind)?,
+            None => Value::Null,
+        };
+        Ok(Some((row.integer(0)?, Id::of(&id))))
     }
 
     /// The value of the id property; empty where the key is the id.
     fn feature_id(&self, prepared: &Prepared) -> Id {
-        let collection = self.collection();
-        let name = collection.id_property.as_ref();
-        let position = name.and_then(|name| collection.schema.position(name));
+        let position = id_position(self.collection());
         Id::of(position.map_or(&Value::Null, |at| &prepared.values[at]))
     }
 
     async fn update(
         &self,
-        connection: &mut SqliteConnection,
+        session: &mut Session<'_>,
         fid: i64,
         prepared: Prepared,
     ) -> Result<(), Error> {
-        let sql = format!("{} AND {KEY} = ?", self.log_sql("replace", true));
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(self.actor.clone())
-            .bind(self.registered.n)
-            .bind(fid)
-            .execute(&mut *connection)
+        let table = &self.registered.table;
+        let condition = format!(" AND {} = ?", table.key);
+        self.log(session, "replace", &condition, vec![fid.into()])
             .await?;
-        let sets: Vec<String> = self.columns().map(|c| format!("{c} = ?")).collect();
-        let table = quoted(self.collection().id.as_str());
-        let sql = format!("UPDATE {table} SET {} WHERE {KEY} = ?", sets.join(", "));
-        let mut query = sqlx::query(AssertSqlSafe(sql)).bind(prepared.blob);
-        for value in &prepared.values {
-            query = row::bound(query, value);
-        }
-        query.bind(fid).execute(connection).await?;
+        let sets: Vec<String> = table.columns.iter().map(|c| format!("{c} = ?")).collect();
+        let sets = [format!("{} = {}", table.geometry, table.dialect.geometry())]
+            .into_iter()
+            .chain(sets)
+            .collect::<Vec<_>>()
+            .join(", ");
+        let sql = format!("UPDATE {} SET {sets} WHERE {} = ?", table.name, table.key);
+        let schema = &self.collection().schema;
+        let typed = schema.properties.iter().zip(&prepared.values);
+        let update = statement(sql)
+            .bind(Parameter::Geometry(prepared.blob))
+            .bind_all(typed.map(|(p, value)| Parameter::of(p.kind, value)))
+            .bind(fid);
+        session.execute(update).await?;
         Ok(())
     }
 
-    async fn create(
-        &self,
-        connection: &mut SqliteConnection,
-        prepared: Prepared,
-    ) -> Result<(), Error> {
-        let sql = self.insert_sql(1, &format!(" RETURNING {KEY}"));
-        let row = sqlx::query_with(AssertSqlSafe(sql), arguments(vec![prepared])?)
-            .fetch_one(&mut *connection)
-            .await?;
-        let fid: i64 = row.try_get(0)?;
-        let sql = format!("{} AND {KEY} = ?", self.log_sql("create", false));
-        sqlx::query(AssertSqlSafe(sql))
-            .bind(self.actor.clone())
-            .bind(self.registered.n)
-            .bind(fid)
-            .execute(connection)
+    async fn create(&self, session: &mut Session<'_>, prepared: Prepared) -> Result<(), Error> {
+        let key = &self.registered.table.key;
+        let insert = self.insertion(vec![prepared], &format!(" RETURNING {key}"));
+        let fid = session.fetch_one(insert).await?.integer(0)?;
+        let condition = format!(" AND {key} = ?");
+        self.log(session, "create", &condition, vec![fid.into()])
             .await?;
         Ok(())
     }
 
     /// The columns of a record beside its key.
     fn columns(&self) -> impl Iterator<Item = String> {
-        let properties = &self.collection().schema.properties;
-        std::iter::once(GEOMETRY.to_owned()).chain(properties.iter().map(|p| quoted(&p.name)))
+        let table = &self.registered.table;
+        std::iter::once(table.geometry.clone()).chain(table.columns.iter().cloned())
     }
 }
 

@@ -1,0 +1,496 @@
+//! Following the change log: the index of this process is brought to what the database holds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use model::{ChangeSeq, Epoch, Message};
+use spatial::index::Edit;
+use sqlx::postgres::PgListener;
+use tokio::sync::{Mutex, watch};
+
+use super::Database;
+use crate::backend::Backend;
+use crate::live::{self, Live, LiveCollection};
+use crate::registry::Registered;
+use crate::session::{Session, Transaction, statement};
+use crate::{Error, Store, items, registry};
+
+/// Without a notification the log is read this often: one can be lost.
+const POLL: Duration = Duration::from_secs(1);
+
+/// A database that does not say how far it is for this long is not there: the network may be cut without anybody telling.
+const HEAD_PATIENCE: Duration = Duration::from_secs(3);
+
+/// Between attempts to reach a database that gives no answer.
+const RETRY: Duration = Duration::from_millis(300);
+
+/// More changes of a collection than this at a time are not followed one by one: its index is built anew.
+const MANY: usize = 20_000;
+
+/// How far this process has followed the change log.
+pub(crate) struct Following {
+    /// Held while the index is brought up.
+    state: Mutex<State>,
+    reached: watch::Sender<ChangeSeq>,
+    contact: ArcSwap<Contact>,
+    ended: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct State {
+    seq: ChangeSeq,
+    /// The counter of definitions.
+    registry: i64,
+}
+
+/// How far an index is behind the database.
+#[derive(Debug, Clone, Copy)]
+pub struct Lag {
+    /// Time since the index was last known to hold all that the database had: about a second when all is well.
+    pub since_current: Duration,
+    /// Changes that are known of and not yet in the index.
+    pub changes: u64,
+    /// The database gives no answer.
+    pub is_away: bool,
+}
+
+/// What is known of the database.
+#[derive(Debug, Clone)]
+struct Contact {
+    /// When the index was last known to hold all that the database had.
+    current_at: Instant,
+    /// Changes that were known and not yet followed at the last contact.
+    behind: u64,
+    /// Since when the database has given no answer.
+    away_since: Option<Instant>,
+}
+
+impl Default for Following {
+    fn default() -> Self {
+        Self {
+            state: Mutex::default(),
+            reached: watch::Sender::new(ChangeSeq(0)),
+            contact: ArcSwap::from_pointee(Contact {
+                current_at: Instant::now(),
+                behind: 0,
+                away_since: None,
+            }),
+            ended: watch::Sender::new(false),
+        }
+    }
+}
+
+impl Following {
+    pub(crate) fn lag(&self) -> Lag {
+        let contact = self.contact.load();
+        Lag {
+            since_current: contact.current_at.elapsed(),
+            changes: contact.behind,
+            is_away: contact.away_since.is_some(),
+        }
+    }
+
+    /// The database answers, and has so many changes more.
+    fn answered(&self, behind: i64) {
+        self.contact.store(Arc::new(Contact {
+            away_since: None,
+            behind: behind.max(0).unsigned_abs(),
+            ..Contact::clone(&self.contact.load())
+        }));
+    }
+
+    /// The database gives no answer.
+    fn lost(&self) {
+        let contact = self.contact.load();
+        if contact.away_since.is_none() {
+            self.contact.store(Arc::new(Contact {
+                away_since: Some(Instant::now()),
+                ..Contact::clone(&contact)
+            }));
+        }
+    }
+
+    /// # Errors
+    /// [`Error::Busy`] at once while the database is known to give no answer.
+    pub(crate) fn require_contact(&self) -> Result<(), Error> {
+        if self.contact.load().away_since.is_some() {
+            return Err(Error::Busy(Message::new("store.database-away")));
+        }
+        Ok(())
+    }
+
+    /// Follows the change log until the store is closed.
+    pub(crate) fn start(&self, store: &Store) {
+        let (inner, mut ended) = (Arc::downgrade(&store.inner), self.ended.subscribe());
+        tokio::spawn(async move {
+            while let Some(inner) = inner.upgrade() {
+                let store = Store { inner };
+                let Backend::Postgres(database) = &store.inner.backend else {
+                    return;
+                };
+                let error = tokio::select! {
+                    _ = ended.wait_for(|ended| *ended) => return,
+                    error = database.following.listen(&store, database) => error,
+                };
+                if is_away(&error) {
+                    tracing::warn!(%error, "the database gives no answer; the index is served as it was");
+                    database.following.lost();
+                    // Whoever waits on a connection of before would wait for the network's own time limits.
+                    database.renew();
+                } else {
+                    tracing::error!(%error, "the change log can't be followed");
+                }
+                drop(store);
+                tokio::time::sleep(RETRY).await;
+            }
+        });
+    }
+
+    /// Follows until something fails: woken by notifications, and now and then without one, since one can be lost.
+    async fn listen(&self, store: &Store, database: &Database) -> Error {
+        let pool = database.pool.load_full();
+        let listening = tokio::time::timeout(HEAD_PATIENCE, async {
+            let mut listener = PgListener::connect_with(&pool).await?;
+            listener.eager_reconnect(false);
+            listener.ignore_pool_close_event(true);
+            listener.listen(&super::channel(&database.place)).await?;
+            Ok::<_, sqlx::Error>(listener)
+        });
+        let mut listener = match listening.await {
+            Ok(Ok(listener)) => listener,
+            Ok(Err(error)) => return error.into(),
+            Err(_) => return away(),
+        };
+        loop {
+            // First after listening has begun, so that nothing falls between.
+            if let Err(error) = self.catch_up(store, database).await {
+                return error;
+            }
+            match tokio::time::timeout(POLL, listener.try_recv()).await {
+                Err(_) => {}
+                Ok(Ok(Some(_))) => while listener.next_buffered().is_some() {},
+                // Notifications were lost with the connection.
+                Ok(Ok(None)) => return away(),
+                Ok(Err(error)) => return error.into(),
+            }
+        }
+    }
+
+    pub(crate) fn end(&self) {
+        self.ended.send_replace(true);
+    }
+
+    /// Builds the whole index.
+    pub(crate) async fn load(&self, store: &Store) -> Result<(), Error> {
+        let mut state = self.state.lock().await;
+        let found = store.reading(|session| Box::pin(head(session))).await?;
+        // Changes that come while collections are loaded are followed once more; that changes nothing.
+        let live = live::load(store).await?;
+        store.inner.epoch.store(Arc::new(found.epoch));
+        store.inner.live.store(Arc::new(live));
+        *state = State {
+            seq: found.seq,
+            registry: found.registry,
+        };
+        self.reached.send_replace(found.seq);
+        self.contact.store(Arc::new(Contact {
+            current_at: Instant::now(),
+            behind: 0,
+            away_since: None,
+        }));
+        Ok(())
+    }
+
+    /// Brings the index to what the database holds now.
+    pub(crate) async fn catch_up(&self, store: &Store, database: &Database) -> Result<(), Error> {
+        let mut state = self.state.lock().await;
+        if !store.live().loaded {
+            return Ok(());
+        }
+        loop {
+            let begun = Instant::now();
+            match self.step(store, database, &mut state).await? {
+                Step::Current => {
+                    self.contact.store(Arc::new(Contact {
+                        current_at: begun,
+                        behind: 0,
+                        away_since: None,
+                    }));
+                    return Ok(());
+                }
+                Step::Applied => {}
+                Step::Anew => {
+                    drop(state);
+                    self.load(store).await?;
+                    state = self.state.lock().await;
+                }
+            }
+        }
+    }
+
+    async fn step(
+        &self,
+        store: &Store,
+        database: &Database,
+        state: &mut State,
+    ) -> Result<Step, Error> {
+        let pool = database.pool.load_full();
+        let asked = tokio::time::timeout(HEAD_PATIENCE, async {
+            let mut transaction = Transaction::Postgres(pool.begin_with(super::READ).await?);
+            let head = head(&mut transaction.session()).await?;
+            Ok::<_, Error>((transaction, head))
+        });
+        let (mut transaction, head) = asked.await.unwrap_or_else(|_| Err(away()))?;
+        self.answered(head.seq.0 - state.seq.0);
+        let mut session = transaction.session();
+        if head.epoch != **store.inner.epoch.load() {
+            tracing::warn!("the store has begun a new epoch; the index is built anew");
+            return Ok(Step::Anew);
+        }
+        if head.seq < state.seq {
+            tracing::warn!(
+                had = state.seq.0,
+                found = head.seq.0,
+                "the database has gone back; a new epoch begins"
+            );
+            transaction.rollback().await?;
+            new_epoch(database, &head.epoch).await?;
+            return Ok(Step::Anew);
+        }
+        if head.seq == state.seq && head.registry == state.registry {
+            transaction.commit().await?;
+            return Ok(Step::Current);
+        }
+        let mut after = Live::clone(&store.live());
+        if head.registry != state.registry {
+            // They are loaded as they are now, with all changes up to here.
+            definitions(&mut session, &mut after).await?;
+        }
+        if head.seq > state.seq {
+            changes(&mut session, &mut after, state.seq).await?;
+        }
+        transaction.commit().await?;
+        store.inner.live.store(Arc::new(after));
+        *state = State {
+            seq: head.seq,
+            registry: head.registry,
+        };
+        self.reached.send_replace(head.seq);
+        Ok(Step::Applied)
+    }
+
+    /// A read transaction and the index that belongs to it.
+    pub(crate) async fn moment(
+        &self,
+        store: &Store,
+        database: &Database,
+    ) -> Result<(Transaction<'static>, Arc<Live>), Error> {
+        loop {
+            self.catch_up(store, database).await?;
+            // Nobody brings the index further while this is held.
+            let state = self.state.lock().await;
+            let mut transaction = Transaction::Postgres(database.read().await?);
+            let head = head(&mut transaction.session()).await?;
+            let live = store.live();
+            if !live.loaded {
+                return Ok((transaction, Arc::default()));
+            }
+            if head.seq == state.seq && head.registry == state.registry {
+                return Ok((transaction, live));
+            }
+        }
+    }
+
+    /// Waits until the index holds a change; false when that takes too long.
+    pub(crate) async fn reached(&self, seq: ChangeSeq, patience: Duration) -> bool {
+        let mut reached = self.reached.subscribe();
+        let waited = reached.wait_for(|now| *now >= seq);
+        matches!(tokio::time::timeout(patience, waited).await, Ok(Ok(_)))
+    }
+}
+
+fn away() -> Error {
+    Error::Busy(Message::new("store.database-away"))
+}
+
+fn is_away(error: &Error) -> bool {
+    matches!(error, Error::Busy(_))
+}
+
+enum Step {
+    /// There is nothing more.
+    Current,
+    Applied,
+    /// What is known is of another life of the store.
+    Anew,
+}
+
+struct Head {
+    epoch: Epoch,
+    registry: i64,
+    seq: ChangeSeq,
+}
+
+async fn head(session: &mut Session<'_>) -> Result<Head, Error> {
+    let sql = "SELECT (SELECT value FROM hromada_meta WHERE key = 'epoch'),
+       (SELECT value::bigint FROM hromada_meta WHERE key = 'registry'),
+       (SELECT coalesce(max(seq), 0) FROM hromada_changes)";
+    let row = session.fetch_one(statement(sql)).await?;
+    Ok(Head {
+        epoch: Epoch(row.text(0)?.into()),
+        registry: row.maybe_integer(1)?.unwrap_or(0),
+        seq: ChangeSeq(row.integer(2)?),
+    })
+}
+
+async fn new_epoch(database: &Database, old: &Epoch) -> Result<(), Error> {
+    let pool = database.pool.load_full();
+    let mut connection = pool.acquire().await?;
+    let sql = format!(
+        "UPDATE hromada_meta SET value = {} WHERE key = 'epoch' AND value = ?",
+        super::NEW_EPOCH
+    );
+    let mut session = Session::Postgres(&mut connection);
+    session.execute(statement(sql).bind(&*old.0)).await?;
+    Ok(())
+}
+
+/// Loads what was added or defined anew, and forgets what is gone.
+async fn definitions(session: &mut Session<'_>, live: &mut Live) -> Result<(), Error> {
+    session.run(super::WITHOUT_LIMIT).await?;
+    let all = registry::all(session).await?;
+    live.collections
+        .retain(|id, _| all.iter().any(|r| r.collection.id.as_str() == &**id));
+    for registered in all {
+        let known = live.get(registered.collection.id.as_str());
+        if known.is_some_and(|known| is_same(known, &registered)) {
+            continue;
+        }
+        let id: Box<str> = registered.collection.id.as_str().into();
+        if let Some(loaded) = loaded(session, registered).await? {
+            live.collections.insert(id, loaded);
+        } else {
+            live.collections.remove(&id);
+        }
+    }
+    Ok(())
+}
+
+/// The collection; `None` when its table can't be read, which must not keep the others from being followed.
+async fn loaded(
+    session: &mut Session<'_>,
+    registered: Registered,
+) -> Result<Option<LiveCollection>, Error> {
+    let id = registered.collection.id.clone();
+    let mut part = session.begin().await?;
+    let loaded = live::load_collection(&mut part.session(), registered).await;
+    match loaded {
+        Ok(loaded) => {
+            part.commit().await?;
+            Ok(Some(loaded))
+        }
+        Err(error) if is_away(&error) => Err(error),
+        Err(error) => {
+            tracing::error!(collection = %id, %error, "a collection can't be read and is left out");
+            part.rollback().await?;
+            Ok(None)
+        }
+    }
+}
+
+fn is_same(known: &LiveCollection, registered: &Registered) -> bool {
+    known.n == registered.n
+        && *known.collection == registered.collection
+        && *known.table == registered.table
+}
+
+/// Applies the changes after a number.
+async fn changes(
+    session: &mut Session<'_>,
+    live: &mut Live,
+    after: ChangeSeq,
+) -> Result<(), Error> {
+    let sql = "SELECT collection, fid, max(seq) FROM
+       (SELECT collection, fid, seq FROM hromada_changes WHERE seq > ? ORDER BY seq LIMIT ?) AS x
+       GROUP BY collection, fid ORDER BY max(seq)";
+    let limit = i64::try_from(MANY).unwrap_or(i64::MAX) + 1;
+    let rows = session
+        .fetch_all(statement(sql).bind(after.0).bind(limit))
+        .await?;
+    let mut touched: BTreeMap<i64, Vec<(i64, ChangeSeq)>> = BTreeMap::new();
+    for row in &rows {
+        let change = (row.integer(1)?, ChangeSeq(row.integer(2)?));
+        touched.entry(row.integer(0)?).or_default().push(change);
+    }
+    let mut many = Vec::new();
+    if rows.len() > MANY {
+        let sql = "SELECT DISTINCT collection FROM hromada_changes WHERE seq > ?";
+        for row in session.fetch_all(statement(sql).bind(after.0)).await? {
+            many.push(row.integer(0)?);
+        }
+    }
+    let all: Vec<LiveCollection> = live.collections.values().cloned().collect();
+    for known in all {
+        let id: Box<str> = known.collection.id.as_str().into();
+        if many.contains(&known.n) {
+            let registered = Registered {
+                n: known.n,
+                collection: (*known.collection).clone(),
+                table: (*known.table).clone(),
+            };
+            session.run(super::WITHOUT_LIMIT).await?;
+            match loaded(session, registered).await? {
+                Some(loaded) => live.collections.insert(id, loaded),
+                None => live.collections.remove(&id),
+            };
+        } else if let Some(changes) = touched.get(&known.n) {
+            let followed = followed(session, &known, changes).await?;
+            live.collections.insert(id, followed);
+        }
+    }
+    Ok(())
+}
+
+/// A collection after some changes.
+async fn followed(
+    session: &mut Session<'_>,
+    known: &LiveCollection,
+    changes: &[(i64, ChangeSeq)],
+) -> Result<LiveCollection, Error> {
+    let new: Vec<(i64, ChangeSeq)> = changes
+        .iter()
+        .copied()
+        .filter(|(_, seq)| *seq > known.seq)
+        .collect();
+    let Some((_, last)) = new.last().copied() else {
+        return Ok(known.clone());
+    };
+    let mut keys: Vec<i64> = new.iter().map(|(fid, _)| *fid).collect();
+    keys.sort_unstable();
+    let rows = items::by_keys(session, &known.collection, &known.table, &keys).await?;
+    let mut edits = Vec::with_capacity(new.len());
+    let mut touched = known.touched.clone();
+    for (fid, seq) in new {
+        let row = rows.binary_search_by_key(&fid, |feature| feature.fid);
+        let edit = match row {
+            Ok(at) => live::put_or_leave_out(known, &rows[at]),
+            Err(_) => Edit::Remove { fid },
+        };
+        let before = known.index.get(fid).and_then(|hit| hit.envelope());
+        let after = match &edit {
+            Edit::Put { envelope, .. } => *envelope,
+            Edit::Remove { .. } => None,
+        };
+        touched = touched.with(seq, before, after);
+        edits.push(edit);
+    }
+    let index = known.index.with(&edits).map_err(live::index_failed)?;
+    Ok(LiveCollection {
+        index,
+        seq: last,
+        touched,
+        ..known.clone()
+    })
+}

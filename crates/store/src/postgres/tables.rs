@@ -1,0 +1,296 @@
+//! A collection's table in PostGIS: made beside the old one, filled, and put in its place.
+
+use model::{Collection, Message};
+
+use super::{Database, WITHOUT_LIMIT, column_name, geometry_type, literal, trigger_sql};
+use crate::Error;
+use crate::registry::{self, Registered};
+use crate::session::{Dialect, Session, statement};
+use crate::table::{GEOMETRY, KEY, Table};
+
+/// The table that an import fills; it has no index and no trigger yet.
+pub(crate) async fn begin(
+    session: &mut Session<'_>,
+    collection: &Collection,
+) -> Result<Table, Error> {
+    let name = column_name(&format!("hromada_new_{}", collection.id));
+    let table = Table::of(Dialect::Postgres, collection).named(&name);
+    session
+        .run(registry::table_sql(Dialect::Postgres, collection, &table))
+        .await?;
+    Ok(table)
+}
+
+/// Keeps others from importing into the collection at the same time, and from editing the table that is to be replaced.
+///
+/// # Errors
+/// [`Error::Busy`] when another import of it is running.
+pub(crate) async fn reserve(
+    session: &mut Session<'_>,
+    collection: &Collection,
+    existing: Option<&Registered>,
+) -> Result<(), Error> {
+    session.run(WITHOUT_LIMIT).await?;
+    session.run("SET LOCAL lock_timeout = '30s'").await?;
+    let sql =
+        "SELECT pg_try_advisory_xact_lock(1752330095, hashtext(current_schema() || '.' || ?))";
+    let asked = statement(sql).bind(collection.id.as_str());
+    if !session.fetch_one(asked).await?.boolean(0)? {
+        return Err(Error::Busy(
+            Message::new("store.import-running").with("id", &collection.id),
+        ));
+    }
+    match existing {
+        Some(existing) => {
+            let name = &existing.table.name;
+            session
+                .run(format!("LOCK TABLE {name} IN SHARE ROW EXCLUSIVE MODE"))
+                .await
+        }
+        None => refuse_foreign(session, collection).await,
+    }
+}
+
+/// # Errors
+/// [`Error::Conflict`] when the schema holds a table or view of the collection's name that is not ours.
+async fn refuse_foreign(session: &mut Session<'_>, collection: &Collection) -> Result<(), Error> {
+    let name = Table::of(Dialect::Postgres, collection).name;
+    let sql = "SELECT to_regclass(quote_ident(current_schema()) || '.' || ?) IS NOT NULL";
+    let is_there = session.fetch_one(statement(sql).bind(name)).await?;
+    if is_there.boolean(0)? {
+        return Err(Error::Conflict(
+            Message::new("store.table-exists").with("id", &collection.id),
+        ));
+    }
+    Ok(())
+}
+
+/// The greatest key that the collection's table ever gave or had.
+pub(crate) async fn counter(session: &mut Session<'_>, table: &Table) -> Result<i64, Error> {
+    let sql = format!(
+        "SELECT greatest(0, (SELECT max({KEY}) FROM {}), pg_sequence_last_value(pg_get_serial_sequence(?, ?)::regclass))",
+        table.name
+    );
+    let found = statement(sql).bind(table.name.as_str()).bind(KEY);
+    session.fetch_one(found).await?.integer(0)
+}
+
+/// Lets the geometry column take any geometry.
+pub(crate) async fn untype(session: &mut Session<'_>, table: &Table) -> Result<(), Error> {
+    let sql = format!(
+        "ALTER TABLE {} ALTER COLUMN {GEOMETRY} TYPE geometry",
+        table.name
+    );
+    session.run(sql).await
+}
+
+/// Declares the collection's geometry type.
+pub(crate) async fn retype(
+    session: &mut Session<'_>,
+    collection: &Collection,
+    table: &Table,
+    is_mixed: bool,
+) -> Result<(), Error> {
+    let kind = geometry_type(collection, is_mixed);
+    let name = &table.name;
+    let mut sql = format!(
+        "ALTER TABLE {name} DROP CONSTRAINT IF EXISTS enforce_srid_geom;
+         ALTER TABLE {name} ALTER COLUMN {GEOMETRY} TYPE {kind}"
+    );
+    if is_mixed {
+        let code = collection.storage_crs.code();
+        sql += &format!(
+            "; ALTER TABLE {name} ADD CONSTRAINT enforce_srid_geom CHECK (ST_SRID({GEOMETRY}) = {code})"
+        );
+    }
+    session.run(sql).await
+}
+
+/// Puts a filled table in its place: keys, indexes, comments, then the log of what it replaces and of what it holds, and the
+/// triggers that log from here on.
+pub(crate) async fn settle(
+    session: &mut Session<'_>,
+    database: &Database,
+    filled: &Table,
+    existing: Option<Registered>,
+    collection: &Collection,
+    counter: i64,
+) -> Result<Registered, Error> {
+    let table = Table::of(Dialect::Postgres, collection);
+    let name = &filled.name;
+    know_crs(session, collection).await?;
+    session
+        .run(format!("ALTER TABLE {name} ADD PRIMARY KEY ({KEY})"))
+        .await?;
+    let sql = format!(
+        "SELECT setval(pg_get_serial_sequence(?, ?), greatest(1, ?, (SELECT max({KEY}) FROM {name})),
+           greatest(0, ?, (SELECT max({KEY}) FROM {name})) > 0)"
+    );
+    let counted = statement(sql)
+        .bind(name.as_str())
+        .bind(KEY)
+        .bind(counter)
+        .bind(counter);
+    session.execute(counted).await?;
+    let registered = match existing {
+        Some(existing) => {
+            // From here on others wait for the table.
+            let old = &existing.table;
+            session
+                .run(format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", old.name))
+                .await?;
+            lock(session).await?;
+            let properties = super::properties_json(old, &existing.collection.schema);
+            let before = format!("{}, {properties}", old.geometry);
+            log(session, existing.n, "delete", old, &before).await?;
+            session.run(format!("DROP TABLE {}", old.name)).await?;
+            Registered {
+                n: existing.n,
+                collection: collection.clone(),
+                table,
+            }
+        }
+        None => registry::add(session, collection).await?,
+    };
+    let final_name = registry::unquoted(&registered.table.name);
+    session
+        .run(format!(
+            "ALTER TABLE {name} RENAME TO {final_name};
+             CREATE INDEX ON {final_name} USING gist ({GEOMETRY}); {}",
+            comments(&registered),
+            final_name = registered.table.name,
+        ))
+        .await?;
+    rename_key(session, &final_name).await?;
+    let unique = collection.id_property.as_ref();
+    let unique = unique.and_then(|p| registry::unique_index_sql(&registered.table, collection, p));
+    if let Some(sql) = unique {
+        session.run(sql).await?;
+    }
+    session
+        .run(trigger_sql(
+            &database.path,
+            registered.n,
+            &registered.table,
+            &collection.schema,
+            true,
+        ))
+        .await?;
+    session
+        .run(format!("ANALYZE {}", registered.table.name))
+        .await?;
+    registry::update(session, &registered).await?;
+    lock(session).await?;
+    log(
+        session,
+        registered.n,
+        "create",
+        &registered.table,
+        "NULL, NULL",
+    )
+    .await?;
+    super::number(session).await?;
+    Ok(registered)
+}
+
+/// The primary key and the counter get the names that PostgreSQL gives those of a new table.
+async fn rename_key(session: &mut Session<'_>, name: &str) -> Result<(), Error> {
+    let sql = "SELECT conname::text, pg_get_serial_sequence(quote_ident(?), ?) FROM pg_constraint
+       WHERE conrelid = quote_ident(?)::regclass AND contype = 'p'";
+    let found = statement(sql).bind(name).bind(KEY).bind(name);
+    let row = session.fetch_one(found).await?;
+    let key = crate::session::quoted(&row.text(0)?);
+    let wanted = crate::session::quoted(&column_name(&format!("{name}_pkey")));
+    let table = crate::session::quoted(name);
+    let sequence = crate::session::quoted(&column_name(&format!("{name}_{KEY}_seq")));
+    session
+        .run(format!(
+            "ALTER TABLE {table} RENAME CONSTRAINT {key} TO {wanted};
+             ALTER SEQUENCE {} RENAME TO {sequence}",
+            row.text(1)?
+        ))
+        .await
+}
+
+/// Takes the lock of the change log: rows that are logged after it get numbers in the order of commits.
+async fn lock(session: &mut Session<'_>) -> Result<(), Error> {
+    session.execute(statement("SELECT hromada_lock()")).await?;
+    Ok(())
+}
+
+/// Logs all rows of a table. Called with the lock of the change log, so each row gets its number at once.
+async fn log(
+    session: &mut Session<'_>,
+    n: i64,
+    operation: &str,
+    table: &Table,
+    before: &str,
+) -> Result<(), Error> {
+    let sql = format!(
+        "INSERT INTO hromada_changes (seq, at, actor, collection, fid, operation, before_geometry, before_properties)
+         SELECT nextval('hromada_seq'), clock_timestamp(), hromada_actor(), ?, {key}, '{operation}', {before}
+         FROM (SELECT * FROM {} ORDER BY {key}) AS hromada_rows",
+        table.name,
+        key = table.key,
+    );
+    session.execute(statement(sql).bind(n)).await?;
+    Ok(())
+}
+
+/// PostGIS knows most codes of EPSG; one that it lacks is added where the role may.
+async fn know_crs(session: &mut Session<'_>, collection: &Collection) -> Result<(), Error> {
+    let srid = i64::from(collection.storage_crs.code());
+    let sql = "SELECT NOT EXISTS (SELECT FROM spatial_ref_sys WHERE srid = ?)
+       AND has_table_privilege('spatial_ref_sys', 'INSERT')";
+    let asked = session.fetch_one(statement(sql).bind(srid)).await?;
+    if !asked.boolean(0)? {
+        return Ok(());
+    }
+    let described =
+        spatial::crs::describe(collection.storage_crs).map_err(|e| Error::Invalid(e.message()))?;
+    let sql = "INSERT INTO spatial_ref_sys (srid, auth_name, auth_srid, srtext)
+       VALUES (?, 'EPSG', ?, ?) ON CONFLICT DO NOTHING";
+    let known = statement(sql).bind(srid).bind(srid).bind(described.wkt);
+    session.execute(known).await?;
+    Ok(())
+}
+
+/// What the schema says of the table and its columns, for whoever opens the database.
+fn comments(registered: &Registered) -> String {
+    let Registered {
+        collection, table, ..
+    } = registered;
+    let title = &collection.title;
+    let both = |text: &model::Text| {
+        if text.uk == text.en {
+            text.en.clone()
+        } else {
+            format!("{} / {}", text.uk, text.en)
+        }
+    };
+    let mut sql = format!(
+        "COMMENT ON TABLE {} IS {}",
+        table.name,
+        literal(&both(title))
+    );
+    for (property, column) in collection.schema.properties.iter().zip(&table.columns) {
+        let mut parts = Vec::new();
+        if let Some(title) = &property.title {
+            parts.push(both(title));
+        }
+        if let Some(unit) = &property.unit {
+            parts.push(format!("[{unit}]"));
+        }
+        if registry::unquoted(column) != property.name {
+            parts.push(property.name.clone());
+        }
+        if !parts.is_empty() {
+            sql += &format!(
+                "; COMMENT ON COLUMN {}.{column} IS {}",
+                table.name,
+                literal(&parts.join(" "))
+            );
+        }
+    }
+    sql
+}

@@ -1,0 +1,27 @@
+//! The store's contract on PostgreSQL, and what only that store does.
+//!
+//! Needs the server that `.ci/services` starts.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a failing test stops where it fails"
+)]
+
+#[path = "../it/edits.rs"]
+mod edits;
+#[path = "../it/exports.rs"]
+mod exports;
+#[path = "../it/ids.rs"]
+mod ids;
+#[path = "../it/imports.rs"]
+mod imports;
+#[path = "../it/reads.rs"]
+mod reads;
+mod shared;
+#[path = "../it/support.rs"]
+mod support;
+#[path = "../it/times.rs"]
+mod times;
+
+pub(crate) const ON_POSTGRES: bool = true;
