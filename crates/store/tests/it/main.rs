@@ -9,6 +9,7 @@
 mod checks;
 mod edits;
 mod exports;
+mod files;
 mod guards;
 mod ids;
 mod imports;
