@@ -29,7 +29,8 @@ pub enum Error {
     /// Writes have stopped: a commit failed and its outcome is not known.
     #[error("{0}")]
     Stopped(Message),
-    /// The store is busy with another write for too long.
+    /// The store is busy with another write for too long, or a service that keeps its files does not answer.
+    /// The same call may go well later.
     #[error("{0}")]
     Busy(Message),
     #[error("the database failed: {0}")]

@@ -12,6 +12,7 @@ mod check;
 mod edit;
 mod error;
 mod export;
+mod files;
 mod filter;
 mod guard;
 mod import;
@@ -39,6 +40,7 @@ pub use check::{CheckReport, Finding};
 pub use edit::Draft;
 pub use error::Error;
 pub use export::{ExportReport, export};
+pub use files::{FileFinding, FileHash, FileStream, Files, FilesLocation, ScrubReport, StoredFile};
 pub use import::{
     CollectionSettings, ImportJob, ImportMode, ImportReport, InvalidGeometry, Progress,
     SourceLayer, source_layers,

@@ -56,6 +56,9 @@ fn each_outside_crate_has_one_owner() {
     let owners = [
         ("sqlx", "store"),
         ("rustix", "store"),
+        ("object_store", "store"),
+        ("reqwest", "store"),
+        ("rustls", "store"),
         ("axum", "server"),
         ("tower-http", "server"),
         ("hyper", "server"),

@@ -9,6 +9,7 @@
 mod checks;
 mod edits;
 mod exports;
+mod files;
 mod geopackage;
 mod guards;
 mod ids;
