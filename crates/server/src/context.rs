@@ -19,6 +19,7 @@ use crate::held;
 use crate::limits::MAX_URL;
 use crate::link;
 use crate::negotiate::{self, Wanted};
+use crate::nodes;
 use crate::origin;
 use crate::params::Params;
 use crate::problem::{Problem, shown};
@@ -129,6 +130,8 @@ pub(crate) async fn layer(
         )
         .retry_later()
         .into_response()
+    } else if let Err(problem) = nodes::wait_for_change(&app, request.headers()).await {
+        problem.into_response()
     } else {
         request.extensions_mut().insert(context.clone());
         next.run(request).await
@@ -139,6 +142,9 @@ pub(crate) async fn layer(
         .map_or_else(|| "none".to_owned(), |m| m.as_str().to_owned());
     let mut response = rendered(response, &context, &method, &id);
     finish(response.headers_mut(), &id);
+    if !is_probe {
+        nodes::tell_age(&app, response.headers_mut());
+    }
     let (status, elapsed) = (response.status().as_u16(), started.elapsed());
     app.metrics
         .request(&route, method.as_str(), status, elapsed);

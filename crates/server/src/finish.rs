@@ -97,7 +97,7 @@ fn options(refused: &Response) -> Response {
     headers.insert(
         ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static(
-            "Accept, Accept-Language, Content-Type, If-None-Match, X-Request-Id",
+            "Accept, Accept-Language, Content-Type, If-None-Match, X-Request-Id, Hromada-After",
         ),
     );
     headers.insert(ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("86400"));
@@ -115,7 +115,7 @@ pub(crate) fn finish(headers: &mut HeaderMap, id: &str) {
     headers.insert(
         ACCESS_CONTROL_EXPOSE_HEADERS,
         HeaderValue::from_static(
-            "ETag, Link, Location, Content-Crs, Allow, X-Request-Id, Retry-After",
+            "Age, ETag, Link, Location, Content-Crs, Allow, X-Request-Id, Retry-After, Hromada-Change",
         ),
     );
     let is_page = headers

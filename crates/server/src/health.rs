@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::app::App;
 use crate::context::Context;
 use crate::link::JSON;
+use crate::nodes::TOO_OLD;
 use crate::problem::Problem;
 
 const NEVER: &str = "no-store";
@@ -23,17 +24,29 @@ pub(crate) async fn live() -> Response {
         .into_response()
 }
 
-/// `GET /health/ready`: the store is loaded and takes writes; otherwise 503 with the reason.
+/// `GET /health/ready`: the store is loaded, takes writes, and is not behind the database that it shares; otherwise 503 with
+/// the reason.
 pub(crate) async fn ready(State(app): State<App>, context: Context) -> Result<Response, Problem> {
     let live = app.live()?;
     if let Some(reason) = app.store.stopped() {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, reason));
     }
+    let lag = app.store.lag();
+    if let Some(lag) = lag.filter(|lag| lag.since_current > TOO_OLD) {
+        let detail = Message::new("server.behind")
+            .with("seconds", lag.since_current.as_secs())
+            .with("changes", lag.changes);
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_later());
+    }
     let features: usize = live.collections.values().map(|c| c.index.len()).sum();
     let text = Message::new("server.ready")
         .count(live.collections.len() as u64)
         .text(context.lang);
-    let body = json!({ "status": "ready", "detail": text, "collections": live.collections.len(), "features": features });
+    let mut body = json!({ "status": "ready", "detail": text, "collections": live.collections.len(), "features": features });
+    if let Some(lag) = lag {
+        body["behind"] =
+            json!({ "seconds": lag.since_current.as_secs_f64(), "changes": lag.changes });
+    }
     Ok((
         [(CONTENT_TYPE, JSON), (CACHE_CONTROL, NEVER)],
         body.to_string(),

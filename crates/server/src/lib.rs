@@ -21,6 +21,7 @@ mod limits;
 mod link;
 mod metrics;
 mod negotiate;
+mod nodes;
 mod openapi;
 mod origin;
 mod params;

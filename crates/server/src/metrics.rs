@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prometheus::{
-    Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
+    Encoder as _, Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
     Registry, TextEncoder,
 };
 
@@ -33,6 +33,8 @@ struct Gauges {
     change_seq: IntGaugeVec,
     in_use: IntGaugeVec,
     stopped: IntGauge,
+    behind_seconds: Gauge,
+    behind_changes: IntGauge,
     resident: IntGauge,
 }
 
@@ -78,6 +80,17 @@ impl Metrics {
             stopped: gauge(
                 "hromada_writes_stopped",
                 "1 when writes have stopped after a failed commit.",
+            ),
+            behind_seconds: register(
+                &registry,
+                Gauge::with_opts(Opts::new(
+                    "hromada_behind_seconds",
+                    "Time since the index was last known to hold all that a shared database has; 0 without one.",
+                )),
+            ),
+            behind_changes: gauge(
+                "hromada_behind_changes",
+                "Changes of a shared database that are known of and not yet in the index.",
             ),
             resident: gauge(
                 "process_resident_memory_bytes",
@@ -155,6 +168,10 @@ impl Gauges {
             .with_label_values(&["workers"])
             .set(taken(app.cores, app.workers.available_permits()));
         self.stopped.set(i64::from(app.store.stopped().is_some()));
+        if let Some(lag) = app.store.lag() {
+            self.behind_seconds.set(lag.since_current.as_secs_f64());
+            self.behind_changes.set(number(lag.changes));
+        }
         self.resident.set(resident_bytes().map_or(0, number));
     }
 }

@@ -179,7 +179,12 @@ impl Store {
     pub async fn reached(&self, seq: ChangeSeq, patience: Duration) -> bool {
         match &self.inner.backend {
             Backend::Sqlite(_) => true,
-            Backend::Postgres(database) => database.following.reached(seq, patience).await,
+            Backend::Postgres(database) => {
+                let reached = database.reached(seq, patience);
+                tokio::time::timeout(patience, reached)
+                    .await
+                    .unwrap_or(false)
+            }
         }
     }
 

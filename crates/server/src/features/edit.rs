@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::conditional::{Tag, has_if_match, takes_any};
 use crate::context::Context;
 use crate::link::segment;
+use crate::nodes;
 use crate::problem::{Problem, shown};
 use crate::segments::Segments;
 
@@ -46,6 +47,7 @@ pub(crate) async fn create(
         segment(&feature)
     ));
     let mut response = item::answer_with(&app, &context, &live, &item, StatusCode::CREATED)?;
+    nodes::name_change(&mut response, &app.store.epoch(), item.version);
     // The feature is stored: an address that can't stand in a header is no reason to say that it is not.
     if let Ok(location) = HeaderValue::try_from(location) {
         response.headers_mut().insert(LOCATION, location);
@@ -71,7 +73,9 @@ pub(crate) async fn replace(
     let item = holding(body, write)
         .await
         .map_err(|problem| conditional(&context, &feature, problem))?;
-    item::answer_with(&app, &context, &live, &item, StatusCode::OK)
+    let mut response = item::answer_with(&app, &context, &live, &item, StatusCode::OK)?;
+    nodes::name_change(&mut response, &app.store.epoch(), item.version);
+    Ok(response)
 }
 
 /// `DELETE /collections/{id}/items/{featureId}`
@@ -83,11 +87,14 @@ pub(crate) async fn delete(
     context.params.only(&[])?;
     let live = app.collection(&id)?;
     let current = current(&app, &context, &live, &feature).await?;
-    app.store
+    let change = app
+        .store
         .delete(&id, &feature, current.expected, ACTOR)
         .await
         .map_err(|error| conditional(&context, &feature, error.into()))?;
-    Ok(StatusCode::NO_CONTENT.into_response())
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    nodes::name_change(&mut response, &app.store.epoch(), change);
+    Ok(response)
 }
 
 /// Writes in a task of its own that holds the body's place until the end: when the client hangs up, its draft still

@@ -82,6 +82,19 @@ pub(crate) fn server() -> String {
         .expect("these tests need a PostgreSQL server: .ci/services cargo test …")
 }
 
+/// What a statement of another program gives.
+#[allow(dead_code, reason = "the suite on files has no use for it")]
+pub(crate) fn psql(sql: &str) -> String {
+    let output = Command::new("psql")
+        .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql])
+        .arg(server())
+        .output()
+        .expect("./test installs psql");
+    let problems = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{problems}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// A database program on a store, and the statement that keeps others from writing to its wells.
 pub(crate) fn holder(store: &Store) -> (Command, &'static str) {
     match store.place() {

@@ -20,12 +20,14 @@ mod coverage;
 mod editing;
 #[path = "../it/html.rs"]
 mod html;
+mod nodes;
 #[path = "../it/openapi.rs"]
 mod openapi;
 #[path = "../it/operation.rs"]
 mod operation;
 #[path = "../it/paging.rs"]
 mod paging;
+mod proxy;
 #[path = "../it/schemas.rs"]
 mod schemas;
 #[path = "../it/search.rs"]

@@ -97,6 +97,30 @@ impl Database {
         Ok(self.pool.load().begin().await?)
     }
 
+    /// Waits until the index holds a change, and the server that pages are read from, where that is another.
+    pub(crate) async fn reached(&self, seq: ChangeSeq, patience: Duration) -> bool {
+        if !self.following.reached(seq, patience).await {
+            return false;
+        }
+        if self.place.read_url.is_none() {
+            return true;
+        }
+        loop {
+            let reader = self.reader.load_full();
+            let asked = sqlx::query_scalar("SELECT coalesce(max(seq), 0) FROM hromada_changes")
+                .fetch_one(&*reader)
+                .await;
+            match asked {
+                Ok(found) if seq.0 <= found => return true,
+                Ok(_) => tokio::time::sleep(REPLICA_POLL).await,
+                Err(error) => {
+                    tracing::warn!(%error, "the replica can't be asked how far it is");
+                    return false;
+                }
+            }
+        }
+    }
+
     /// New connections in the place of all that there are.
     pub(crate) fn renew(&self) {
         let renewed = pool(&self.place, &self.path).and_then(|new| {
@@ -138,6 +162,9 @@ impl Database {
 /// For a transaction that reads or writes whole tables.
 pub(crate) const WITHOUT_LIMIT: &str =
     "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0";
+
+/// How often a replica is asked whether it has a change that somebody waits for.
+const REPLICA_POLL: Duration = Duration::from_millis(20);
 
 const READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
