@@ -183,6 +183,9 @@ async fn while_the_network_is_silent_the_index_answers_and_says_its_age() {
     );
     proxy.set(Network::Works);
     equal(&town, &other, Duration::from_secs(5)).await;
+    while other.store.lag().unwrap().since_current > Duration::from_secs(2) {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
     assert_eq!(other.get(tile).await.ok().header("age"), "");
     other.get("/health/ready").await.ok();
     assert_eq!(post(&other, 24.7).await.status, 201);

@@ -92,6 +92,14 @@ impl Following {
         }
     }
 
+    fn is_current(&self, at: Instant) {
+        self.contact.store(Arc::new(Contact {
+            current_at: at,
+            behind: 0,
+            away_since: None,
+        }));
+    }
+
     /// The database answers, and has so many changes more.
     fn answered(&self, behind: i64) {
         self.contact.store(Arc::new(Contact {
@@ -195,11 +203,7 @@ impl Following {
             registry: found.registry,
         };
         self.reached.send_replace(found.seq);
-        self.contact.store(Arc::new(Contact {
-            current_at: Instant::now(),
-            behind: 0,
-            away_since: None,
-        }));
+        self.is_current(Instant::now());
         Ok(())
     }
 
@@ -213,14 +217,11 @@ impl Following {
             let begun = Instant::now();
             match self.step(store, database, &mut state).await? {
                 Step::Current => {
-                    self.contact.store(Arc::new(Contact {
-                        current_at: begun,
-                        behind: 0,
-                        away_since: None,
-                    }));
+                    self.is_current(begun);
                     return Ok(());
                 }
-                Step::Applied => {}
+                // All that there was when the step began is followed now.
+                Step::Applied => self.is_current(begun),
                 Step::Anew => {
                     drop(state);
                     self.load(store).await?;
