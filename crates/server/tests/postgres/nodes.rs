@@ -189,6 +189,7 @@ async fn while_the_network_is_silent_the_index_answers_and_says_its_age() {
     assert_eq!(other.get(tile).await.ok().header("age"), "");
     other.get("/health/ready").await.ok();
     assert_eq!(post(&other, 24.7).await.status, 201);
+    town.store.catch_up().await.unwrap();
     equal(&town, &other, Duration::from_secs(5)).await;
 }
 
