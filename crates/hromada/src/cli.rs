@@ -86,6 +86,7 @@ pub fn command(lang: Lang) -> Command {
         .subcommand(serve(lang))
         .subcommand(import(lang))
         .subcommand(export(lang))
+        .subcommand(publish(lang))
         .subcommand(Command::new("collections").about(t("cli.collections")))
         .subcommand(
             Command::new("check").about(t("cli.check")).arg(
@@ -184,6 +185,52 @@ const TOLD_BY_MANIFEST: [&str; 12] = [
     "licence",
     "attribution",
 ];
+
+fn publish(lang: Lang) -> Command {
+    let t = |key: &'static str| Message::new(key).text(lang);
+    let text = |name: &'static str, value: &'static str, key: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(t(key))
+    };
+    let flag = |name: &'static str, key: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .action(ArgAction::SetTrue)
+            .help(t(key))
+    };
+    let themes: Vec<&'static str> = Theme::ALL.iter().map(|theme| theme.name()).collect();
+    Command::new("publish")
+        .about(t("cli.publish"))
+        .arg(text("table", "SCHEMA.TABLE", "cli.publish-table"))
+        .arg(
+            text("withdraw", "ID", "cli.publish-withdraw").conflicts_with_all([
+                "table",
+                "collection",
+                "key",
+                "geometry",
+            ]),
+        )
+        .arg(text("collection", "ID", "cli.publish-collection"))
+        .arg(text("key", "COLUMN", "cli.publish-key"))
+        .arg(text("geometry", "COLUMN", "cli.publish-geometry"))
+        .arg(flag("editable", "cli.publish-editable"))
+        .arg(flag("poll", "cli.publish-poll"))
+        .arg(text("version-column", "COLUMN", "cli.publish-version").requires("poll"))
+        .arg(text("title", "TEXT", "cli.import-title"))
+        .arg(
+            text("theme", "THEME", "cli.import-theme")
+                .value_parser(PossibleValuesParser::new(themes)),
+        )
+        .arg(text("label", "PROPERTY", "cli.import-label"))
+        .arg(text("time", "PROPERTY", "cli.import-time"))
+        .arg(text("search", "PROPERTIES", "cli.import-search"))
+        .arg(text("licence", "TEXT", "cli.import-licence"))
+        .arg(text("attribution", "TEXT", "cli.import-attribution"))
+        .group(
+            ArgGroup::new("what")
+                .args(["table", "withdraw"])
+                .required(true),
+        )
+}
 
 fn import(lang: Lang) -> Command {
     let t = |key: &'static str| Message::new(key).text(lang);

@@ -115,13 +115,17 @@ impl Store {
                     self.reload().await;
                 }
                 let done = done?;
-                self.publish(live, done.version, &done.edit).await;
+                self.show(live, done.version, &done.edit).await;
                 Ok(done.answer)
             }
             Backend::Postgres(database) => {
                 let _entered = database.enter().await?;
                 let live = self.live();
                 let live = known(&live, collection)?;
+                if !live.table.is_editable {
+                    let message = Message::new("store.collection-read-only");
+                    return Err(Error::Denied(message.with("id", collection)));
+                }
                 let change = Change { live, actor };
                 let written = postgres::within_patience(shared(database, change, work)).await?;
                 // The change is stored; where the index can't be brought to it now, it is a moment later.
@@ -219,7 +223,7 @@ impl Store {
     }
 
     /// Shows a committed change to readers. Called with the writer held, so changes arrive in order.
-    async fn publish(&self, before: &LiveCollection, seq: ChangeSeq, edit: &Edit) {
+    async fn show(&self, before: &LiveCollection, seq: ChangeSeq, edit: &Edit) {
         // The change is on disk: whatever happens in the index, it has to be shown.
         let applied = std::panic::catch_unwind(AssertUnwindSafe(|| followed(before, seq, edit)));
         match applied {
@@ -321,15 +325,14 @@ struct Change<'a> {
 impl Change<'_> {
     async fn create(&self, session: &mut Session<'_>, draft: Draft) -> Result<Done<Item>, Error> {
         let table = &self.live.table;
-        let columns = &self.live.collection.schema.properties;
         let stored = self.geometry(draft.geometry, None)?;
         let (blob, envelope) = stored.map_or((None, None), |s| (Some(s.blob), s.envelope));
         let key = self.integer_id(&draft.properties)?;
-        let names = ["".to_owned()]
-            .into_iter()
-            .chain(table.columns.iter().cloned());
-        let names = names.collect::<Vec<_>>().join(", ");
-        let marks = ", ?".repeat(columns.len());
+        let written = table.columns.iter().zip(&table.places);
+        let written = written.filter_map(|(column, place)| Some((column, place.as_ref()?)));
+        let (names, marks): (String, String) = written
+            .map(|(column, place)| (format!(", {column}"), format!(", {place}")))
+            .unzip();
         let (key_name, key_mark) = match (table.dialect, key) {
             // A null would be taken for the key itself.
             (Dialect::Postgres, None) => (String::new(), ""),
@@ -337,10 +340,7 @@ impl Change<'_> {
         };
         let sql = format!(
             "INSERT INTO {} ({key_name}{}{names}) VALUES ({key_mark}{}{marks}) RETURNING {}",
-            table.name,
-            table.geometry,
-            table.dialect.geometry(),
-            table.key,
+            table.name, table.geometry, table.geometry_place, table.key_out,
         );
         let mut insert = statement(sql);
         if !key_mark.is_empty() {
@@ -389,12 +389,15 @@ impl Change<'_> {
         let logged = self
             .log(session, fid, Operation::Replace, Some(&before))
             .await?;
-        let names: String = table.columns.iter().map(|c| format!(", {c} = ?")).collect();
+        let written = table.columns.iter().zip(&table.places);
+        let names: String = written
+            .filter_map(|(column, place)| Some(format!(", {column} = {}", place.as_ref()?)))
+            .collect();
         // A geometry that comes back as it was served stays bit for bit.
         let sql = format!(
             "UPDATE {} SET {geometry} = CASE WHEN ? THEN {geometry} ELSE {} END{names} WHERE {} = ?",
             table.name,
-            table.dialect.geometry(),
+            table.geometry_place,
             table.key,
             geometry = table.geometry,
         );
@@ -576,8 +579,10 @@ impl Change<'_> {
     fn parameters(&self, properties: &[Value]) -> Vec<Parameter> {
         let schema = &self.live.collection.schema;
         let typed = schema.properties.iter().zip(properties);
-        typed
-            .map(|(p, value)| Parameter::of(p.kind, value))
+        let written = typed.zip(&self.live.table.places);
+        written
+            .filter(|(_, place)| place.is_some())
+            .map(|((p, value), _)| Parameter::of(p.kind, value))
             .collect()
     }
 
@@ -603,7 +608,7 @@ impl Change<'_> {
         }
         same_dimensions(collection, &header)?;
         Ok(Some(Stored {
-            blob: self.live.table.dialect.stored(collection, &wkb, &header),
+            blob: self.live.table.stored(&wkb, &header),
             envelope: header.envelope,
         }))
     }

@@ -14,6 +14,9 @@ pub enum Error {
     /// A value given by the caller breaks a rule.
     #[error("{0}")]
     Invalid(Message),
+    /// The caller may not do this here.
+    #[error("{0}")]
+    Denied(Message),
     /// There is no such collection or feature.
     #[error("{0}")]
     NotFound(Message),
@@ -69,8 +72,15 @@ impl From<sqlx::Error> for Error {
             // insufficient_privilege
             Some("42501") => {
                 let reason = error.as_database_error().map(|e| e.message().to_owned());
-                Self::Refused(
+                Self::Denied(
                     Message::new("store.denied").with("reason", reason.unwrap_or_default()),
+                )
+            }
+            // Class 22: a value that its column can't take; 23502, 23503, 23514: one that a rule of the table refuses.
+            Some(code) if code.starts_with("22") || matches!(code, "23502" | "23503" | "23514") => {
+                let reason = error.as_database_error().map(|e| e.message().to_owned());
+                Self::Invalid(
+                    Message::new("store.value-refused").with("reason", reason.unwrap_or_default()),
                 )
             }
             _ => Self::Database(error),
@@ -103,6 +113,7 @@ impl Error {
         match self {
             Self::Refused(m)
             | Self::Invalid(m)
+            | Self::Denied(m)
             | Self::NotFound(m)
             | Self::Conflict(m)
             | Self::PreconditionFailed(m)

@@ -82,7 +82,7 @@ impl<'a> Filter<'a> {
         session: &mut Session<'_>,
         keys: &[i64],
     ) -> Result<Vec<i64>, Error> {
-        let select = self.select(&self.table.key, &[self.table.has_key()]);
+        let select = self.select(&self.table.key_out, &[self.table.has_key()]);
         let mut matching = Vec::new();
         for some in keys.chunks(KEYS_AT_ONCE) {
             let some = Parameter::Keys(some.to_vec());
@@ -103,7 +103,7 @@ impl<'a> Filter<'a> {
         let key = &self.table.key;
         let order = format!(" ORDER BY {key} LIMIT ?");
         let more: Vec<String> = after.map(|_| format!("{key} > ?")).into_iter().collect();
-        let what = format!("{key}, {}", self.table.size());
+        let what = format!("{}, {}", self.table.key_out, self.table.size());
         let select = self
             .select(&what, &more)
             .then(&order)

@@ -270,7 +270,7 @@ async fn decided(
     let table = &live.table;
     let sql = format!(
         "SELECT {}, {} FROM {} WHERE {}",
-        table.key,
+        table.key_out,
         table.geometry_out(),
         table.name,
         table.has_key()
@@ -413,7 +413,8 @@ fn limit(query: &ItemsQuery) -> usize {
 /// The sizes of some features by rising key, without reading their geometries.
 async fn sizes(session: &mut Session<'_>, table: &Table, keys: &[i64]) -> Result<Vec<Size>, Error> {
     let sql = format!(
-        "SELECT {key}, {} FROM {} WHERE {} ORDER BY {key}",
+        "SELECT {}, {} FROM {} WHERE {} ORDER BY {key}",
+        table.key_out,
         table.size(),
         table.name,
         table.has_key(),

@@ -47,7 +47,7 @@ pub use import::{
 };
 pub use items::{Item, ItemsQuery, MAX_LIMIT, Page, SearchHit};
 pub use live::{Live, LiveCollection};
-pub use postgres::{Lag, PostgresPlace};
+pub use postgres::{Followed, Lag, PostgresPlace, PublishJob, Published};
 pub use registry::{definition_json, safe_property_names};
 pub use sqlite::{FILE_NAME, MINIMUM_SQLITE, SCHEMA_VERSION};
 pub use touched::Touched;

@@ -48,6 +48,11 @@ impl Live {
 }
 
 impl LiveCollection {
+    /// Whether the collection takes writes; a published table may not.
+    pub fn is_editable(&self) -> bool {
+        self.table.is_editable
+    }
+
     /// The index column of a schema position.
     pub fn column_of(&self, position: usize) -> Option<usize> {
         self.columns.iter().position(|c| *c == position)
@@ -112,10 +117,10 @@ pub(crate) async fn load_collection(
     let last = statement("SELECT max(seq) FROM hromada_changes WHERE collection = ?").bind(n);
     let seq = session.fetch_one(last).await?.maybe_integer(0)?;
     let columns = index_columns(&collection);
-    let mut select = format!("SELECT {}, {}", table.key, table.geometry_out());
+    let mut select = format!("SELECT {}, {}", table.key_out, table.geometry_out());
     for column in &columns {
         select.push_str(", ");
-        select.push_str(&table.columns[*column]);
+        select.push_str(&table.reads[*column]);
     }
     let sql = format!("{select} FROM {} ORDER BY {}", table.name, table.key);
     let searchable: Vec<bool> = columns

@@ -23,7 +23,7 @@ pub(crate) struct Registered {
 }
 
 pub(crate) async fn all(session: &mut Session<'_>) -> Result<Vec<Registered>, Error> {
-    let sql = "SELECT n, id, definition FROM hromada_collections ORDER BY id";
+    let sql = format!("{} ORDER BY id", select(session.dialect()));
     let rows = session.fetch_all(statement(sql)).await?;
     let dialect = session.dialect();
     rows.iter().map(|row| registered(dialect, row)).collect()
@@ -33,11 +33,18 @@ pub(crate) async fn find(
     session: &mut Session<'_>,
     id: &CollectionId,
 ) -> Result<Option<Registered>, Error> {
-    let sql = "SELECT n, id, definition FROM hromada_collections WHERE id = ?";
+    let sql = format!("{} WHERE id = ?", select(session.dialect()));
     let found = statement(sql).bind(id.as_str());
     let row = session.fetch_optional(found).await?;
     let dialect = session.dialect();
     row.map(|row| registered(dialect, &row)).transpose()
+}
+
+fn select(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => "SELECT n, id, definition, NULL FROM hromada_collections",
+        Dialect::Postgres => "SELECT n, id, definition, source FROM hromada_collections",
+    }
 }
 
 /// The number of features of a collection and the extent of its geometries in the storage CRS: what the GeoPackage gives, or
@@ -63,9 +70,13 @@ pub(crate) async fn extent(
             statement(sql).bind(registered.collection.id.as_str())
         }
         Dialect::Postgres => {
-            let Table { name, geometry, .. } = &registered.table;
+            let Table {
+                name,
+                geometry_read,
+                ..
+            } = &registered.table;
             statement(format!(
-                "SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e) FROM (SELECT ST_Extent({geometry}) AS e FROM {name}) AS x"
+                "SELECT ST_XMin(e), ST_YMin(e), ST_XMax(e), ST_YMax(e) FROM (SELECT ST_Extent({geometry_read}) AS e FROM {name}) AS x"
             ))
         }
     };
@@ -90,11 +101,30 @@ fn registered(dialect: Dialect, row: &Row) -> Result<Registered, Error> {
     let collection = parse(&id, &definition).ok_or_else(|| {
         Error::Refused(model::Message::new("store.registry-damaged").with("id", &id))
     })?;
+    let table = match row.maybe_text(3)? {
+        None => Table::of(dialect, &collection),
+        Some(source) => crate::postgres::publish::table(&source).ok_or_else(|| {
+            Error::Refused(model::Message::new("store.registry-damaged").with("id", &id))
+        })?,
+    };
     Ok(Registered {
         n: row.integer(0)?,
-        table: Table::of(dialect, &collection),
+        table,
         collection,
     })
+}
+
+/// Whether changes of a published table are found by comparing.
+pub(crate) async fn is_polled(
+    session: &mut Session<'_>,
+    registered: &Registered,
+) -> Result<bool, Error> {
+    if registered.table.is_own {
+        return Ok(false);
+    }
+    let sql = "SELECT source::json->>'mark' IS NOT NULL FROM hromada_collections WHERE n = ?";
+    let asked = statement(sql).bind(registered.n);
+    session.fetch_one(asked).await?.boolean(0)
 }
 
 /// Adds a collection to the registry; its table is made beside it.

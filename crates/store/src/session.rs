@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use futures_util::stream::{BoxStream, StreamExt};
-use model::{Collection, PropertyType, Value};
+use model::{PropertyType, Value};
 use sqlx::postgres::{PgArguments, PgConnection, PgRow, Postgres};
 use sqlx::sqlite::{Sqlite, SqliteArguments, SqliteConnection, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Connection, Row as _};
@@ -425,16 +425,10 @@ impl Dialect {
     }
 
     /// The bytes that a geometry column takes: a GeoPackage blob, or EWKB with its SRID.
-    pub(crate) fn stored(
-        self,
-        collection: &Collection,
-        wkb: &[u8],
-        header: &formats::wkb::Header,
-    ) -> Vec<u8> {
-        let code = collection.storage_crs.code();
+    pub(crate) fn stored(self, wkb: &[u8], header: &formats::wkb::Header, srid: u32) -> Vec<u8> {
         match self {
-            Self::Sqlite => row::blob(wkb, header, code),
-            Self::Postgres => postgres::ewkb(wkb, code),
+            Self::Sqlite => row::blob(wkb, header, srid),
+            Self::Postgres => postgres::ewkb(wkb, srid),
         }
     }
 }

@@ -217,18 +217,8 @@ async fn jobs(args: &ArgMatches) -> anyhow::Result<Vec<ImportJob>> {
             .collect());
     }
     let settings = CollectionSettings {
-        title: text("title").map(|title| Text {
-            uk: title.clone(),
-            en: title,
-        }),
-        theme: text("theme").as_deref().and_then(Theme::from_name),
-        licence: text("licence"),
-        attribution: text("attribution"),
         label_property: text("label").or_else(|| text("id")),
-        time_property: text("time"),
-        searchable: text("search")
-            .map(|names| names.split(',').map(|n| n.trim().to_owned()).collect()),
-        ..CollectionSettings::default()
+        ..settings(args)
     };
     let files: Vec<PathBuf> = args
         .get_many::<PathBuf>("files")
@@ -369,4 +359,23 @@ fn json(report: &ImportReport, output: &Output) -> Json {
         "withoutGeometry": report.without_geometry, "invalid": report.invalid, "invalidKinds": kinds,
         "repaired": report.repaired, "lostZ": report.lost_z, "fromEwkb": report.from_ewkb, "rejections": rejections, "invalidGeometries": invalid, "notes": notes,
     })
+}
+
+/// What the command line says about a collection.
+pub(crate) fn settings(args: &ArgMatches) -> CollectionSettings {
+    let text = |name: &str| args.get_one::<String>(name).cloned();
+    CollectionSettings {
+        title: text("title").map(|title| Text {
+            uk: title.clone(),
+            en: title,
+        }),
+        theme: text("theme").as_deref().and_then(Theme::from_name),
+        licence: text("licence"),
+        attribution: text("attribution"),
+        label_property: text("label"),
+        time_property: text("time"),
+        searchable: text("search")
+            .map(|names| names.split(',').map(|n| n.trim().to_owned()).collect()),
+        ..CollectionSettings::default()
+    }
 }

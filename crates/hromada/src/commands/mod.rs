@@ -4,6 +4,7 @@ mod check;
 mod collections;
 mod export;
 mod import;
+mod publish;
 mod serve;
 mod town;
 
@@ -18,6 +19,7 @@ pub(crate) async fn run(matches: &ArgMatches, output: &Output) -> anyhow::Result
         Some(("import", args)) => import::run(args, output).await,
         Some(("export", args)) => export::run(args, output).await,
         Some(("collections", args)) => collections::run(args, output).await,
+        Some(("publish", args)) => publish::run(args, output).await,
         Some(("check", args)) => check::run(args, output).await,
         Some(("sample-town", args)) => town::run(args, output).await,
         _ => unreachable!("the command line requires a known command"),

@@ -32,9 +32,11 @@ pub(super) async fn check(
     };
     // SQLite would read a column that is not there as a text of its name.
     let all = collection.schema.properties.iter().zip(&table.columns);
-    let there = all.filter(|(_, column)| !missing.contains(&registry::unquoted(column)));
-    let (properties, columns): (Vec<&Property>, Vec<&String>) = there.unzip();
-    let mut sql = format!("SELECT {}, {}", table.key, table.geometry_out());
+    let all = all.zip(&table.reads);
+    let there = all.filter(|((_, column), _)| !missing.contains(&registry::unquoted(column)));
+    let (properties, columns): (Vec<&Property>, Vec<&String>) =
+        there.map(|((property, _), read)| (property, read)).unzip();
+    let mut sql = format!("SELECT {}, {}", table.key_out, table.geometry_out());
     for column in columns {
         sql.push_str(", ");
         sql.push_str(column);
@@ -70,7 +72,8 @@ async fn built(
     table: &Table,
 ) -> Result<Snapshot, Error> {
     let sql = format!(
-        "SELECT {key}, {} FROM {} ORDER BY {key}",
+        "SELECT {}, {} FROM {} ORDER BY {key}",
+        table.key_out,
         table.geometry_out(),
         table.name,
         key = table.key,

@@ -46,6 +46,7 @@ pub(super) async fn check(
             registration(session, collection, report).await?;
             counter(session, registered, report).await?;
         }
+        Dialect::Postgres if registry::is_polled(session, registered).await? => {}
         Dialect::Postgres => triggers(session, registered, report).await?,
     }
     if let Some(property) = &collection.id_property
@@ -81,6 +82,7 @@ async fn columns(
         let column = registry::unquoted(column);
         let column = found.iter().find(|c| c.0 == column);
         if let Some((name, kind)) = column
+            && table.is_own
             && !kind.eq_ignore_ascii_case(declared)
         {
             let text = Message::new("store.check-column-type")

@@ -100,7 +100,7 @@ async fn rows(
             Some(wkb) => {
                 let header =
                     formats::wkb::check(wkb).map_err(|e| Error::Refused(e.message().clone()))?;
-                Some(Dialect::Sqlite.stored(collection, wkb, &header))
+                Some(table.stored(wkb, &header))
             }
             None => None,
         };

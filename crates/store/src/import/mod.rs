@@ -256,6 +256,9 @@ fn target(
         (ImportMode::Create, Some(_)) => Err(Error::Conflict(
             Message::new("store.collection-exists").with("id", &job.collection),
         )),
+        (_, Some(existing)) if !existing.table.is_own => Err(Error::Denied(
+            Message::new("store.import-published").with("id", &job.collection),
+        )),
         (ImportMode::Append | ImportMode::Upsert(_), Some(existing)) => {
             // Added features must fit the collection as it is; a property that it lacks would be lost.
             let schema = &existing.collection.schema;

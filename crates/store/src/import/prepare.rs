@@ -292,7 +292,8 @@ impl Preparer {
             self.batch.envelope = Some(self.batch.envelope.map_or(envelope, |e| e.union(envelope)));
         }
         self.batch.bytes += wkb.len();
-        Ok(self.dialect.stored(&self.collection, &wkb, &header))
+        let code = self.collection.storage_crs.code();
+        Ok(self.dialect.stored(&wkb, &header, code))
     }
 
     /// Flags an invalid geometry; gives the repaired one when that is asked for and possible.

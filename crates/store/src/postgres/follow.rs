@@ -23,6 +23,9 @@ const POLL: Duration = Duration::from_secs(1);
 /// A database that does not say how far it is for this long is not there: the network may be cut without anybody telling.
 const HEAD_PATIENCE: Duration = Duration::from_secs(3);
 
+/// Published tables without triggers are compared this often: 200,000 rows take some 200 ms.
+const TABLES_POLL: Duration = Duration::from_secs(10);
+
 /// Between attempts to reach a database that gives no answer.
 const RETRY: Duration = Duration::from_millis(300);
 
@@ -171,7 +174,14 @@ impl Following {
             Ok(Err(error)) => return error.into(),
             Err(_) => return away(),
         };
+        let mut polled: Option<Instant> = None;
         loop {
+            if polled.is_none_or(|at| at.elapsed() >= TABLES_POLL) {
+                if let Err(error) = poll_tables(database).await {
+                    return error;
+                }
+                polled = Some(Instant::now());
+            }
             // First after listening has begun, so that nothing falls between.
             if let Err(error) = self.catch_up(store, database).await {
                 return error;
@@ -318,6 +328,19 @@ fn away() -> Error {
 
 fn is_away(error: &Error) -> bool {
     matches!(error, Error::Busy(_))
+}
+
+/// Looks at the published tables that no trigger watches.
+async fn poll_tables(database: &Database) -> Result<(), Error> {
+    if !database.can_write {
+        return Ok(());
+    }
+    let pool = database.pool.load_full();
+    let begun = tokio::time::timeout(HEAD_PATIENCE, pool.begin()).await;
+    let mut transaction = Transaction::Postgres(begun.map_err(|_| away())??);
+    super::publish::poll(&mut transaction.session()).await?;
+    transaction.commit().await?;
+    Ok(())
 }
 
 enum Step {

@@ -6,6 +6,7 @@
 pub(crate) mod copy;
 mod follow;
 mod place;
+pub(crate) mod publish;
 pub(crate) mod tables;
 mod value;
 
@@ -24,6 +25,7 @@ pub(crate) use follow::Following;
 pub use follow::Lag;
 pub use place::PostgresPlace;
 pub(crate) use place::is_postgres;
+pub use publish::{Followed, PublishJob, Published};
 pub(crate) use value::{bind, ewkb, value, wkb};
 
 use crate::session::{Session, quoted, statement};
@@ -619,11 +621,11 @@ pub(crate) fn properties_json(table: &Table, schema: &Schema) -> String {
     let pairs: Vec<String> = schema
         .properties
         .iter()
-        .zip(&table.columns)
-        .map(|(property, column)| {
+        .zip(table.columns.iter().zip(&table.reads))
+        .map(|(property, (column, read))| {
             let value = match property.kind {
                 PropertyType::DateTime => format!(
-                    "to_json(to_char({column} AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))"
+                    "to_json(to_char(({read}) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US\"Z\"'))"
                 ),
                 _ => format!("to_json({column})"),
             };
@@ -660,7 +662,7 @@ pub(crate) fn trigger_sql(
         .replace("{n}", &n.to_string())
         .replace("{counter}", &counter)
         .replace("{properties}", &properties_json(table, schema))
-        .replace("{geometry}", &table.geometry)
+        .replace("{geometry}", &table.geometry_read)
         .replace("{key}", &table.key)
         .replace("{table}", &table.name)
 }

@@ -93,3 +93,12 @@ END
 $$;
 CREATE TRIGGER hromada_registry_changed AFTER INSERT OR UPDATE OR DELETE ON hromada_collections
   FOR EACH STATEMENT EXECUTE FUNCTION hromada_registry_changed();
+
+-- What polled tables were when they were last compared.
+CREATE TABLE hromada_seen (
+  collection bigint NOT NULL,
+  fid bigint NOT NULL,
+  mark text,
+  PRIMARY KEY (collection, fid)
+);
+COMMENT ON TABLE hromada_seen IS 'hromada: published tables without triggers, as they were last seen';

@@ -218,6 +218,18 @@ async fn lock(session: &mut Session<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Takes the lock of the change log, and logs all rows of a table.
+pub(crate) async fn log_all(
+    session: &mut Session<'_>,
+    n: i64,
+    operation: &str,
+    table: &Table,
+    before: &str,
+) -> Result<u64, Error> {
+    lock(session).await?;
+    log(session, n, operation, table, before).await
+}
+
 /// Logs all rows of a table. Called with the lock of the change log, so each row gets its number at once.
 async fn log(
     session: &mut Session<'_>,
@@ -225,16 +237,16 @@ async fn log(
     operation: &str,
     table: &Table,
     before: &str,
-) -> Result<(), Error> {
+) -> Result<u64, Error> {
     let sql = format!(
         "INSERT INTO hromada_changes (seq, at, actor, collection, fid, operation, before_geometry, before_properties)
-         SELECT nextval('hromada_seq'), clock_timestamp(), hromada_actor(), ?, {key}, '{operation}', {before}
+         SELECT nextval('hromada_seq'), clock_timestamp(), hromada_actor(), ?, {key_out}, '{operation}', {before}
          FROM (SELECT * FROM {} ORDER BY {key}) AS hromada_rows",
         table.name,
         key = table.key,
+        key_out = table.key_out,
     );
-    session.execute(statement(sql).bind(n)).await?;
-    Ok(())
+    session.execute(statement(sql).bind(n)).await
 }
 
 /// PostGIS knows most codes of EPSG; one that it lacks is added where the role may.

@@ -16,6 +16,7 @@ mod exports;
 mod ids;
 #[path = "../it/imports.rs"]
 mod imports;
+mod published;
 #[path = "../it/reads.rs"]
 mod reads;
 mod shared;

@@ -1,0 +1,327 @@
+//! Tables of others, served as they are.
+
+use std::time::Duration;
+
+use model::{GeometryType, PropertyType, Value};
+use store::{CollectionSettings, Draft, Error, Followed, ItemsQuery, PublishJob, Published};
+
+use crate::support::{Fixture, key};
+
+fn job(table: &str, collection: &str) -> PublishJob {
+    PublishJob {
+        table: table.to_owned(),
+        collection: model::CollectionId::new(collection).unwrap(),
+        key: None,
+        geometry: None,
+        is_editable: false,
+        version: None,
+        poll: false,
+        settings: CollectionSettings::default(),
+    }
+}
+
+/// A schema of others beside the store's, with a table of every type.
+async fn foreign() -> (Fixture, String) {
+    let fixture = Fixture::new().await;
+    let place = fixture.store.place().to_string();
+    let schema = format!(
+        "gis_{}",
+        place
+            .rsplit_once('_')
+            .map(|(a, n)| format!("{}_{n}", a.rsplit('_').next().unwrap()))
+            .unwrap()
+    );
+    fixture.sql(&format!(
+        "CREATE SCHEMA {schema};
+         CREATE TYPE {schema}.state AS ENUM ('good', 'bad');
+         CREATE TABLE {schema}.pipes (gid serial PRIMARY KEY, the_geom geometry(LineString, 6382), \"Назва\" varchar(40),
+           diameter real, depth numeric(6,2), laid date, seen timestamp, checked timestamptz, works boolean, rings smallint,
+           state {schema}.state, id uuid DEFAULT gen_random_uuid(), photo bytea,
+           metres double precision GENERATED ALWAYS AS (ST_Length(the_geom)) STORED);
+         COMMENT ON TABLE {schema}.pipes IS 'Водогін';
+         COMMENT ON COLUMN {schema}.pipes.diameter IS 'Діаметр';
+         INSERT INTO {schema}.pipes (the_geom, \"Назва\", diameter, depth, laid, seen, checked, works, rings, state)
+           SELECT ST_SetSRID(ST_MakeLine(ST_MakePoint(300000 + i, 5420000), ST_MakePoint(300010 + i, 5420010)), 6382),
+             'труба ' || i, 0.1, 1.25, '2020-02-29', '2024-01-01 10:00', '2024-01-01 10:00+02', true, i, 'good'
+           FROM generate_series(1, 5) AS i;
+         CREATE VIEW {schema}.good AS SELECT gid, the_geom, \"Назва\" FROM {schema}.pipes WHERE state = 'good';
+         CREATE MATERIALIZED VIEW {schema}.sum AS SELECT 1 AS n, ST_Collect(the_geom) AS geom FROM {schema}.pipes"
+    ));
+    fixture.store.load().await.unwrap();
+    (fixture, schema)
+}
+
+async fn publish(fixture: &Fixture, job: PublishJob) -> Result<Published, Error> {
+    fixture.store.publish(&job, "test").await
+}
+
+#[tokio::test]
+async fn a_table_is_served_as_it_is_found() {
+    let (fixture, schema) = foreign().await;
+    let published = publish(&fixture, job(&format!("{schema}.pipes"), "pipes"))
+        .await
+        .unwrap();
+    assert_eq!(
+        (
+            published.features,
+            published.key.as_str(),
+            published.geometry.as_str()
+        ),
+        (5, "gid", "the_geom")
+    );
+    assert_eq!(published.followed, Followed::ByTriggers);
+    assert_eq!(published.notes.len(), 1, "the photo is left out");
+    let collection = &published.collection;
+    assert_eq!(collection.geometry_type, GeometryType::LineString);
+    assert_eq!(collection.storage_crs.code(), 6382);
+    assert_eq!(collection.title.uk, "Водогін");
+    let kinds: Vec<(&str, PropertyType)> = collection
+        .schema
+        .properties
+        .iter()
+        .map(|p| (p.name.as_str(), p.kind))
+        .collect();
+    assert_eq!(
+        kinds,
+        [
+            ("Назва", PropertyType::Text),
+            ("diameter", PropertyType::Real),
+            ("depth", PropertyType::Real),
+            ("laid", PropertyType::Date),
+            ("seen", PropertyType::DateTime),
+            ("checked", PropertyType::DateTime),
+            ("works", PropertyType::Boolean),
+            ("rings", PropertyType::Integer),
+            ("state", PropertyType::Text),
+            ("id", PropertyType::Text),
+            ("metres", PropertyType::Real),
+        ]
+    );
+    let live = fixture.store.live().get("pipes").unwrap().clone();
+    assert_eq!(live.index.len(), 5);
+    let item = fixture.store.item(&live, "3").await.unwrap().unwrap();
+    let text = |text: &str| Value::Text(text.into());
+    assert_eq!(
+        item.feature.properties[..9],
+        [
+            text("труба 3"),
+            Value::Real(0.1),
+            Value::Real(1.25),
+            text("2020-02-29"),
+            text("2024-01-01T10:00:00.000Z"),
+            text("2024-01-01T08:00:00.000Z"),
+            Value::Boolean(true),
+            Value::Integer(3),
+            text("good"),
+        ]
+    );
+    let page = fixture
+        .store
+        .items(
+            &live,
+            &ItemsQuery {
+                limit: 2,
+                ..ItemsQuery::default()
+            },
+        )
+        .await
+        .unwrap();
+    assert_eq!(
+        (page.features.len(), page.number_matched, page.next),
+        (2, 5, Some(2))
+    );
+    let report = fixture.store.check(true).await.unwrap();
+    assert!(report.is_clean(), "{:?}", report.findings);
+    // Nothing of ours is in the table.
+    let columns = fixture.sql(&format!("SELECT count(*) FROM pg_attribute WHERE attrelid = '{schema}.pipes'::regclass AND attnum > 0"));
+    assert_eq!(columns.trim(), "14");
+}
+
+#[tokio::test]
+async fn what_others_write_is_seen_and_what_is_written_here_is_theirs() {
+    let (fixture, schema) = foreign().await;
+    let table = format!("{schema}.pipes");
+    publish(
+        &fixture,
+        PublishJob {
+            is_editable: true,
+            ..job(&table, "pipes")
+        },
+    )
+    .await
+    .unwrap();
+    fixture.sql(&format!(
+        "UPDATE {table} SET \"Назва\" = 'нова' WHERE gid = 2; DELETE FROM {table} WHERE gid = 5"
+    ));
+    fixture.store.catch_up().await.unwrap();
+    let live = fixture.store.live().get("pipes").unwrap().clone();
+    assert_eq!(live.index.len(), 4);
+    let item = fixture.store.item(&live, "2").await.unwrap().unwrap();
+    assert_eq!(item.feature.properties[0], Value::Text("нова".into()));
+    let mut properties = item.feature.properties.clone();
+    properties[8] = Value::Text("bad".into());
+    properties[7] = Value::Integer(7);
+    let draft = |properties| Draft {
+        geometry: item.feature.geometry.clone(),
+        properties,
+    };
+    let replaced = fixture
+        .store
+        .replace(
+            "pipes",
+            "2",
+            draft(properties.clone()),
+            Some(item.version),
+            "t",
+        )
+        .await
+        .unwrap();
+    assert_eq!(replaced.feature.properties[8], Value::Text("bad".into()));
+    let made = fixture
+        .store
+        .create("pipes", draft(properties.clone()), "t")
+        .await
+        .unwrap();
+    assert_eq!(made.feature.fid, 6);
+    assert_eq!(
+        fixture
+            .sql(&format!(
+                "SELECT gid, state, rings FROM {table} WHERE gid IN (2, 6) ORDER BY gid"
+            ))
+            .trim(),
+        "2|bad|7\n6|bad|7"
+    );
+    fixture.store.delete("pipes", "6", None, "t").await.unwrap();
+    // What the table's own rules refuse is the caller's mistake and not a failure of ours.
+    for (at, value, reason) in [
+        (7, Value::Integer(1 << 40), "out of range"),
+        (8, Value::Text("worst".into()), "enum"),
+        (0, Value::Text("довга".repeat(20).into()), "too long"),
+    ] {
+        let mut wrong = properties.clone();
+        wrong[at] = value;
+        let error = fixture
+            .store
+            .replace("pipes", "2", draft(wrong), None, "t")
+            .await
+            .unwrap_err();
+        assert_eq!(key(&error), "store.value-refused", "{error}");
+        assert!(error.to_string().contains(reason), "{error}");
+    }
+    assert!(fixture.store.check(true).await.unwrap().is_clean());
+}
+
+#[tokio::test]
+async fn views_are_compared_with_what_they_were() {
+    let (fixture, schema) = foreign().await;
+    let view = PublishJob {
+        key: Some("gid".to_owned()),
+        ..job(&format!("{schema}.good"), "good")
+    };
+    let published = publish(&fixture, view).await.unwrap();
+    assert_eq!(
+        (published.features, published.followed),
+        (5, Followed::ByPolling)
+    );
+    let sum = PublishJob {
+        key: Some("n".to_owned()),
+        ..job(&format!("{schema}.sum"), "sum")
+    };
+    publish(&fixture, sum).await.unwrap();
+    let polled = PublishJob {
+        poll: true,
+        ..job(&format!("{schema}.pipes"), "pipes")
+    };
+    publish(&fixture, polled).await.unwrap();
+    fixture.sql(&format!("UPDATE {schema}.pipes SET state = 'bad' WHERE gid = 1; DELETE FROM {schema}.pipes WHERE gid = 2;
+        UPDATE {schema}.pipes SET \"Назва\" = 'x' WHERE gid = 3; REFRESH MATERIALIZED VIEW {schema}.sum"));
+    // Following begins with a comparison.
+    fixture.store.follow();
+    let begun = std::time::Instant::now();
+    while fixture.store.live().get("good").unwrap().index.len() != 3 {
+        assert!(begun.elapsed() < Duration::from_secs(5));
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let changes = fixture.sql(
+        "SELECT string_agg(operation || ' ' || r.id || ' ' || fid, ', ' ORDER BY r.id, fid) FROM hromada_changes AS c
+         JOIN hromada_collections AS r ON r.n = c.collection WHERE actor = 'unknown'",
+    );
+    assert_eq!(
+        changes.trim(),
+        "delete good 1, delete good 2, replace good 3, replace pipes 1, delete pipes 2, replace pipes 3, replace sum 1"
+    );
+    let refused = fixture
+        .store
+        .delete("good", "4", None, "t")
+        .await
+        .unwrap_err();
+    assert_eq!(key(&refused), "store.collection-read-only");
+    assert!(fixture.store.check(true).await.unwrap().is_clean());
+    fixture
+        .store
+        .withdraw(&model::CollectionId::new("good").unwrap())
+        .await
+        .unwrap();
+    assert!(fixture.store.live().get("good").is_none());
+    assert_eq!(
+        fixture
+            .sql(&format!("SELECT count(*) FROM {schema}.good"))
+            .trim(),
+        "3"
+    );
+    fixture.store.close().await;
+}
+
+#[tokio::test]
+async fn what_can_not_be_published_is_told_with_the_remedy() {
+    let (fixture, schema) = foreign().await;
+    fixture.sql(&format!(
+        "CREATE TABLE {schema}.text_key (code text PRIMARY KEY, geom geometry(Point, 4326));
+         CREATE TABLE {schema}.no_geometry (id int PRIMARY KEY);
+         CREATE TABLE {schema}.two (id int PRIMARY KEY, a geometry(Point, 4326), b geometry(Point, 4326));
+         CREATE TABLE {schema}.mixed (id int PRIMARY KEY, geom geometry);
+         INSERT INTO {schema}.mixed VALUES (1, ST_Point(1, 1, 4326)), (2, ST_Point(1, 1, 3857));
+         CREATE TABLE {schema}.own_crs (id int PRIMARY KEY, geom geometry(Point));
+         INSERT INTO {schema}.own_crs VALUES (1, ST_Point(1, 1));
+         CREATE TABLE {schema}.twice (id int, geom geometry(Point, 4326));
+         INSERT INTO {schema}.twice VALUES (1, NULL), (1, NULL)"
+    ));
+    for (table, wanted) in [
+        ("nowhere.nothing", "store.no-table"),
+        ("a.b.c", "store.no-table"),
+        ("", "store.no-table"),
+        ("pg_catalog.pg_class_oid_index", "store.no-table"),
+        ("text_key", "store.key-not-integer"),
+        ("no_geometry", "store.no-geometry-column"),
+        ("two", "store.several-geometry-columns"),
+        ("mixed", "store.srid-unclear"),
+        ("own_crs", "store.srid-unknown"),
+        ("good", "store.no-key"),
+        ("twice", "store.no-key"),
+    ] {
+        let full = if table.contains('.') || table.is_empty() {
+            table.to_owned()
+        } else {
+            format!("{schema}.{table}")
+        };
+        let refused = publish(&fixture, job(&full, "x")).await.unwrap_err();
+        assert_eq!(key(&refused), wanted, "{table}");
+    }
+    let twice = PublishJob {
+        key: Some("id".to_owned()),
+        ..job(&format!("{schema}.twice"), "x")
+    };
+    assert_eq!(
+        key(&publish(&fixture, twice).await.unwrap_err()),
+        "store.key-not-unique"
+    );
+    let two = PublishJob {
+        geometry: Some("b".to_owned()),
+        ..job(&format!("{schema}.two"), "two")
+    };
+    assert_eq!(publish(&fixture, two).await.unwrap().geometry, "b");
+    let again = publish(&fixture, job(&format!("{schema}.pipes"), "two"))
+        .await
+        .unwrap_err();
+    assert_eq!(key(&again), "store.collection-exists");
+}
