@@ -13,9 +13,9 @@ CREATE TABLE hromada_collections (
 );
 -- The change log: one row for each feature that a write touched, with the state before.
 -- seq is the order of commits, given when a transaction ends (see hromada_number); id only tells the rows of one
--- transaction apart. No foreign key: it would be looked up for each row of an import, and triggers alone write here.
+-- transaction apart until then, and needs no index of its own. No foreign key: it would be looked up for each row of an import, and triggers alone write here.
 CREATE TABLE hromada_changes (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  id bigint GENERATED ALWAYS AS IDENTITY,
   seq bigint UNIQUE,
   at timestamptz NOT NULL,
   actor text NOT NULL,
@@ -59,7 +59,7 @@ BEGIN
     SELECT id, nextval('hromada_seq') AS n
     FROM (SELECT id FROM hromada_changes WHERE seq IS NULL ORDER BY id) AS mine
   ), written AS (
-    UPDATE hromada_changes AS c SET seq = n FROM numbered WHERE c.id = numbered.id RETURNING c.seq
+    UPDATE hromada_changes AS c SET seq = n FROM numbered WHERE c.id = numbered.id AND c.seq IS NULL RETURNING c.seq
   )
   SELECT max(seq) INTO greatest_seq FROM written;
   PERFORM pg_notify({channel}, '');

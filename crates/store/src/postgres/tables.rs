@@ -240,7 +240,7 @@ async fn log(
 ) -> Result<u64, Error> {
     let sql = format!(
         "INSERT INTO hromada_changes (seq, at, actor, collection, fid, operation, before_geometry, before_properties)
-         SELECT nextval('hromada_seq'), clock_timestamp(), hromada_actor(), ?, {key_out}, '{operation}', {before}
+         SELECT nextval('hromada_seq'), clock_timestamp(), (SELECT hromada_actor()), ?, {key_out}, '{operation}', {before}
          FROM (SELECT * FROM {} ORDER BY {key}) AS hromada_rows",
         table.name,
         key = table.key,
