@@ -266,6 +266,14 @@ impl Row {
         }
     }
 
+    /// The number of the CRS that stands in a GeoPackage blob; `None` in PostGIS, where `ST_SRID` has to be asked for.
+    pub(crate) fn blob_srs(&self, column: usize) -> Result<Option<i64>, Error> {
+        match self {
+            Self::Sqlite(row) => sqlite::blob_srs(row, column),
+            Self::Postgres(_) => Ok(None),
+        }
+    }
+
     /// The value of a column in the type of its property; what another program stored in another type is text.
     pub(crate) fn value(&self, column: usize, kind: PropertyType) -> Result<Value, Error> {
         match self {
@@ -431,7 +439,11 @@ impl Dialect {
         wkb: &[u8],
         header: &formats::wkb::Header,
     ) -> Vec<u8> {
-        let code = collection.storage_crs.code();
+        self.stored_as(collection.storage_crs.code(), wkb, header)
+    }
+
+    /// As [`Dialect::stored`], for a geometry that tells its CRS itself.
+    pub(crate) fn stored_as(self, code: u32, wkb: &[u8], header: &formats::wkb::Header) -> Vec<u8> {
         match self {
             Self::Sqlite => row::blob(wkb, header, code),
             Self::Postgres => postgres::ewkb(wkb, code),

@@ -1,9 +1,12 @@
 //! The commands, one file each.
 
+mod backup;
 mod check;
 mod collections;
+mod copy;
 mod export;
 mod import;
+mod restore;
 mod serve;
 mod town;
 
@@ -19,6 +22,9 @@ pub(crate) async fn run(matches: &ArgMatches, output: &Output) -> anyhow::Result
         Some(("export", args)) => export::run(args, output).await,
         Some(("collections", args)) => collections::run(args, output).await,
         Some(("check", args)) => check::run(args, output).await,
+        Some(("copy", args)) => copy::run(args, output).await,
+        Some(("backup", args)) => backup::run(args, output).await,
+        Some(("restore", args)) => restore::run(args, output).await,
         Some(("sample-town", args)) => town::run(args, output).await,
         _ => unreachable!("the command line requires a known command"),
     }
