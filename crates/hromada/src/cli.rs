@@ -88,14 +88,10 @@ pub fn command(lang: Lang) -> Command {
         .subcommand(export(lang))
         .subcommand(publish(lang))
         .subcommand(Command::new("collections").about(t("cli.collections")))
-        .subcommand(
-            Command::new("check").about(t("cli.check")).arg(
-                Arg::new("fast")
-                    .long("fast")
-                    .action(ArgAction::SetTrue)
-                    .help(t("cli.check-fast")),
-            ),
-        )
+        .subcommand(check(lang))
+        .subcommand(copy(lang))
+        .subcommand(backup(lang))
+        .subcommand(restore(lang))
         .subcommand(
             Command::new("sample-town")
                 .about(t("cli.sample-town"))
@@ -125,6 +121,64 @@ pub fn command(lang: Lang) -> Command {
                         .help(t("cli.town-out")),
                 ),
         )
+}
+
+fn check(lang: Lang) -> Command {
+    let t = |key: &'static str| Message::new(key).text(lang);
+    Command::new("check")
+        .about(t("cli.check"))
+        .arg(
+            Arg::new("fast")
+                .long("fast")
+                .action(ArgAction::SetTrue)
+                .conflicts_with("compare")
+                .help(t("cli.check-fast")),
+        )
+        .arg(
+            Arg::new("compare")
+                .long("compare")
+                .value_name("DIR|URL")
+                .help(t("cli.check-compare")),
+        )
+}
+
+fn copy(lang: Lang) -> Command {
+    let t = |key: &'static str| Message::new(key).text(lang);
+    let store = |name: &'static str, key: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name("DIR|URL")
+            .required(true)
+            .help(t(key))
+    };
+    Command::new("copy")
+        .about(t("cli.copy"))
+        .arg(store("from", "cli.copy-from"))
+        .arg(store("to", "cli.copy-to"))
+}
+
+fn backup(lang: Lang) -> Command {
+    let t = |key: &'static str| Message::new(key).text(lang);
+    Command::new("backup").about(t("cli.backup")).arg(
+        Arg::new("to")
+            .long("to")
+            .value_name("FILE|DIR")
+            .required(true)
+            .value_parser(value_parser!(std::path::PathBuf))
+            .help(t("cli.backup-to")),
+    )
+}
+
+fn restore(lang: Lang) -> Command {
+    let t = |key: &'static str| Message::new(key).text(lang);
+    Command::new("restore").about(t("cli.restore")).arg(
+        Arg::new("from")
+            .long("from")
+            .value_name("FILE")
+            .required(true)
+            .value_parser(value_parser!(std::path::PathBuf))
+            .help(t("cli.restore-from")),
+    )
 }
 
 fn serve(lang: Lang) -> Command {
@@ -330,7 +384,13 @@ fn export(lang: Lang) -> Command {
         )
 }
 
-/// The data folder.
+/// A store that an argument names: a folder, or the address of a database.
+pub(crate) fn named_place(matches: &ArgMatches, name: &str) -> Result<Place, store::Error> {
+    let text = matches.get_one::<String>(name);
+    Place::parse(text.map_or("", String::as_str))
+}
+
+/// The store of `--data` or `--database`.
 pub(crate) fn place(matches: &ArgMatches) -> Result<Place, store::Error> {
     if let Some(url) = matches.get_one::<String>("database") {
         return Ok(Place::Postgres(PostgresPlace::parse(url)?));

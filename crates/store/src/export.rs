@@ -9,6 +9,8 @@ use formats::{Format, WriteOptions, Writer};
 use futures_util::TryStreamExt;
 use model::{Crs, FeatureId, Message, Value};
 
+pub(crate) use target::Partial;
+
 use crate::session::statement;
 use crate::{Error, Store, registry, row};
 

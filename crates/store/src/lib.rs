@@ -8,16 +8,21 @@
 //! write the change log, whoever writes the tables, and each process follows it.
 
 mod backend;
+mod backup;
 mod check;
+mod compare;
 mod edit;
 mod error;
 mod export;
 mod files;
+mod fill;
 mod filter;
 mod guard;
 mod import;
 mod items;
 mod live;
+mod log;
+mod moving;
 mod postgres;
 mod registry;
 mod row;
@@ -36,7 +41,9 @@ use model::{ChangeSeq, Epoch, Message};
 
 use backend::Backend;
 
+pub use backup::{BackupReport, restore};
 pub use check::{CheckReport, Finding};
+pub use compare::{CompareReport, Compared, Summed};
 pub use edit::Draft;
 pub use error::Error;
 pub use export::{ExportReport, export};
@@ -47,6 +54,7 @@ pub use import::{
 };
 pub use items::{Item, ItemsQuery, MAX_LIMIT, Page, SearchHit};
 pub use live::{Live, LiveCollection};
+pub use moving::{CopiedCollection, CopyPart, CopyProgress, CopyReport, copy};
 pub use postgres::{Followed, Lag, PostgresPlace, PublishJob, Published};
 pub use registry::{definition_json, safe_property_names};
 pub use sqlite::{FILE_NAME, MINIMUM_SQLITE, SCHEMA_VERSION};
@@ -127,8 +135,16 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Refused`] with the remedy for a folder on a network file system, a file in use by another writer, a foreign
-    /// or newer store, a SQLite older than [`MINIMUM_SQLITE`], a database that can't be reached, lacks PostGIS or a right.
+    /// or newer store, a copy that did not come to its end, a SQLite older than [`MINIMUM_SQLITE`], a database that can't be
+    /// reached, lacks PostGIS or a right.
     pub async fn open(place: impl Into<Place>, access: Access) -> Result<Self, Error> {
+        let store = Self::open_unfinished(place, access).await?;
+        moving::refuse_unfinished(&store).await?;
+        Ok(store)
+    }
+
+    /// Opens a store that may be a copy in the making.
+    async fn open_unfinished(place: impl Into<Place>, access: Access) -> Result<Self, Error> {
         let place = place.into();
         let (backend, epoch) = Backend::open(&place, access).await?;
         Ok(Self {

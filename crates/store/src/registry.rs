@@ -53,10 +53,14 @@ pub(crate) async fn counted(
     session: &mut Session<'_>,
     registered: &Registered,
 ) -> Result<(u64, Option<Envelope>), Error> {
-    let table = &registered.table;
+    let count = count(session, &registered.table).await?;
+    Ok((count, extent(session, registered).await?))
+}
+
+pub(crate) async fn count(session: &mut Session<'_>, table: &Table) -> Result<u64, Error> {
     let count = statement(format!("SELECT count(*) FROM {}", table.name));
     let count = session.fetch_one(count).await?.integer(0)?;
-    Ok((count.unsigned_abs(), extent(session, registered).await?))
+    Ok(count.unsigned_abs())
 }
 
 /// The extent that the GeoPackage gives; in PostGIS, that of the rows.
@@ -142,6 +146,53 @@ pub(crate) async fn add(
         table: Table::of(session.dialect(), collection),
         collection: collection.clone(),
     })
+}
+
+/// Registers a collection under the number that it has in another store; one that is there gets the new definition.
+pub(crate) async fn put(session: &mut Session<'_>, registered: &Registered) -> Result<(), Error> {
+    let sql = "INSERT INTO hromada_collections (n, id, definition) VALUES (?, ?, ?)
+       ON CONFLICT (n) DO UPDATE SET definition = excluded.definition";
+    let put = statement(sql)
+        .bind(registered.n)
+        .bind(registered.collection.id.as_str())
+        .bind(definition_json(&registered.collection).to_string());
+    session.execute(put).await?;
+    Ok(())
+}
+
+/// The greatest key that the collection's table ever had.
+pub(crate) async fn counter(
+    session: &mut Session<'_>,
+    registered: &Registered,
+) -> Result<i64, Error> {
+    let Registered {
+        collection, table, ..
+    } = registered;
+    match session.dialect() {
+        Dialect::Postgres => crate::postgres::tables::counter(session, table).await,
+        Dialect::Sqlite => {
+            let counter = crate::sqlite::tables::counter(session, collection).await?;
+            let greatest = statement(format!("SELECT max({}) FROM {}", table.key, table.name));
+            let greatest = session.fetch_one(greatest).await?.maybe_integer(0)?;
+            Ok(counter.unwrap_or(0).max(greatest.unwrap_or(0)))
+        }
+    }
+}
+
+/// Properties whose values the table holds to be unique.
+pub(crate) async fn unique_properties(
+    session: &mut Session<'_>,
+    registered: &Registered,
+) -> Result<Vec<String>, Error> {
+    let Registered {
+        collection, table, ..
+    } = registered;
+    let unique = unique_columns(session, table).await?;
+    let all = collection.schema.properties.iter().zip(&table.columns);
+    Ok(all
+        .filter(|(_, column)| unique.contains(&unquoted(column)))
+        .map(|(property, _)| property.name.clone())
+        .collect())
 }
 
 /// Writes a changed definition.

@@ -266,6 +266,14 @@ impl Row {
         }
     }
 
+    /// The number of the CRS that stands in a GeoPackage blob; `None` in PostGIS, where `ST_SRID` has to be asked for.
+    pub(crate) fn blob_srs(&self, column: usize) -> Result<Option<i64>, Error> {
+        match self {
+            Self::Sqlite(row) => sqlite::blob_srs(row, column),
+            Self::Postgres(_) => Ok(None),
+        }
+    }
+
     /// The value of a column in the type of its property; what another program stored in another type is text.
     pub(crate) fn value(&self, column: usize, kind: PropertyType) -> Result<Value, Error> {
         match self {

@@ -13,5 +13,6 @@ mod disk_faults;
 mod file_faults;
 mod hang_ups;
 mod malformed;
+mod moving;
 mod support;
 mod workspace;

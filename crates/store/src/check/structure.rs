@@ -8,12 +8,13 @@ use crate::registry::{self, Registered};
 use crate::session::{Dialect, Session, statement};
 
 /// The numbers of the change log have no gap: a change that is gone can't be told to anybody. PostgreSQL leaves gaps where a
-/// transaction was rolled back; there no change is without a number.
+/// transaction was rolled back; there no change is without a number. A copy of such a log knows how many there were.
 pub(super) async fn log(session: &mut Session<'_>, report: &mut CheckReport) -> Result<(), Error> {
     let sql = match session.dialect() {
         Dialect::Sqlite => {
             "SELECT count(*), max(coalesce(max(seq), 0),
-               coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'hromada_changes'), 0)) FROM hromada_changes"
+               coalesce((SELECT seq FROM sqlite_sequence WHERE name = 'hromada_changes'), 0))
+               - coalesce((SELECT CAST(value AS INTEGER) FROM hromada_meta WHERE key = 'log_gaps'), 0) FROM hromada_changes"
         }
         Dialect::Postgres => "SELECT count(*), count(seq) FROM hromada_changes",
     };

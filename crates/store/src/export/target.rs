@@ -1,6 +1,7 @@
 //! Where a file may be written: not over the store itself, nor over what is no file.
 
 use std::fs::Metadata;
+use std::io::ErrorKind;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
@@ -101,13 +102,13 @@ pub(super) fn parent(path: &Path) -> &Path {
 }
 
 /// A file on its way to its place; what is not put there is gone.
-pub(super) struct Partial {
+pub(crate) struct Partial {
     path: PathBuf,
 }
 
 impl Partial {
     /// A name beside the target that no other export uses.
-    pub(super) fn beside(target: &Path) -> Self {
+    pub(crate) fn beside(target: &Path) -> Self {
         let name = target.file_name().unwrap_or_default().to_string_lossy();
         let path = target.with_file_name(format!(".{name}.{}.partial", std::process::id()));
         let partial = Self { path };
@@ -115,7 +116,7 @@ impl Partial {
         partial
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
@@ -133,6 +134,23 @@ impl Partial {
         // The new name is on disk only when the folder is.
         std::fs::File::open(parent(target))?.sync_all()?;
         Ok(())
+    }
+
+    /// Puts the whole file where no file is; false when there is one by now.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn persist_new(self, target: &Path) -> Result<bool, Error> {
+        std::fs::File::open(&self.path)?.sync_all()?;
+        // A link, unlike a rename, never takes the place of another file. Not every file system has links.
+        match std::fs::hard_link(&self.path, target) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(false),
+            Err(_) if target.symlink_metadata().is_ok() => return Ok(false),
+            Err(_) => std::fs::rename(&self.path, target)?,
+        }
+        std::fs::File::open(parent(target))?.sync_all()?;
+        Ok(true)
     }
 
     fn remove(&self) {

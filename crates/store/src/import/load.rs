@@ -12,17 +12,12 @@ use super::prepare::{Batch, Prepared};
 use super::report::ImportReport;
 use super::{ImportJob, ImportMode, Target};
 use crate::backend::Backend;
+use crate::fill::{self, NewRow};
 use crate::postgres::copy::Copy;
 use crate::registry::{self, Registered};
 use crate::session::{Dialect, Parameter, Session, Statement, statement};
 use crate::table::Table;
 use crate::{Error, postgres, sqlite};
-
-/// Parameters of a statement at most (`SQLITE_MAX_VARIABLE_NUMBER`; PostgreSQL takes twice as many).
-const MAX_PARAMETERS: usize = 32_766;
-
-/// Rows of an insert statement at most: beyond this a longer statement gains nothing.
-const MAX_ROWS: usize = 128;
 
 pub(crate) struct Loader {
     /// As it will be; its table is the one that is filled.
@@ -147,7 +142,6 @@ impl Loader {
         });
         let sql = format!("SELECT coalesce(max({}), 0) FROM {}", table.key, table.name);
         let before = session.fetch_one(statement(sql)).await?.integer(0)?;
-        let parameters = collection.schema.properties.len() + 2;
         let own = unique
             .as_ref()
             .map(|u: &Unique| registry::unquoted(&u.column));
@@ -156,7 +150,7 @@ impl Loader {
             columns.push(registry::unquoted(&table.columns[position]));
         }
         let other_unique = columns.iter().any(|column| Some(column) != own.as_ref());
-        let rows = (MAX_PARAMETERS / parameters).clamp(1, MAX_ROWS);
+        let rows = fill::rows_per_statement(table.columns.len());
         Ok(Self {
             rows_per_statement: if other_unique { 1 } else { rows },
             other_unique,
@@ -344,32 +338,18 @@ impl Loader {
         let Registered {
             collection, table, ..
         } = &self.registered;
-        let names: String = table.columns.iter().map(|c| format!(", {c}")).collect();
-        let marks = ", ?".repeat(table.columns.len());
-        let mut values = Vec::with_capacity(rows.len());
-        let mut parameters = Vec::with_capacity(rows.len() * (table.columns.len() + 2));
-        for row in rows {
-            // A null would be taken for the key itself in PostgreSQL.
-            let key = match (table.dialect, row.fid) {
-                (Dialect::Postgres, None) => "DEFAULT",
-                _ => {
-                    parameters.push(row.fid.into());
-                    "?"
-                }
-            };
-            values.push(format!("({key}, {}{marks})", table.dialect.geometry()));
-            parameters.push(Parameter::Geometry(row.blob));
-            let typed = collection.schema.properties.iter().zip(&row.values);
-            parameters.extend(typed.map(|(p, value)| Parameter::of(p.kind, value)));
-        }
-        let sql = format!(
-            "INSERT INTO {} ({}, {}{names}) VALUES {}{tail}",
-            table.name,
-            table.key,
-            table.geometry,
-            values.join(", ")
-        );
-        statement(sql).bind_all(parameters)
+        let kinds: Vec<PropertyType> = collection
+            .schema
+            .properties
+            .iter()
+            .map(|p| p.kind)
+            .collect();
+        let rows = rows.into_iter().map(|row| NewRow {
+            key: row.fid,
+            geometry: row.blob,
+            values: row.values,
+        });
+        fill::insertion(table, &kinds, rows, tail)
     }
 
     /// Whether a row's last change is none or a deletion, that is, whether it is new. The names in it are such that no
@@ -519,23 +499,8 @@ impl Loader {
         if session.dialect() == Dialect::Postgres {
             return Ok(());
         }
-        // Added features widen the extent; NULL means none yet.
-        let sql = if self.kept_extent {
-            "UPDATE gpkg_contents SET last_change = strftime('%Y-%m-%dT%H:%M:%fZ','now'),
-               min_x = min(coalesce(min_x, ?1), ?1), min_y = min(coalesce(min_y, ?2), ?2),
-               max_x = max(coalesce(max_x, ?3), ?3), max_y = max(coalesce(max_y, ?4), ?4) WHERE table_name = ?5"
-        } else {
-            "UPDATE gpkg_contents SET last_change = strftime('%Y-%m-%dT%H:%M:%fZ','now'),
-               min_x = ?1, min_y = ?2, max_x = ?3, max_y = ?4 WHERE table_name = ?5"
-        };
-        let [w, s] = envelope.min;
-        let [e, n] = envelope.max;
-        let extent = [w, s, e, n].map(|x| Parameter::Real(Some(x)));
-        let update = statement(sql).bind_all(extent);
-        session
-            .execute(update.bind(self.collection().id.as_str()))
-            .await?;
-        Ok(())
+        let id = &self.collection().id;
+        sqlite::tables::write_extent(session, id, envelope, self.kept_extent).await
     }
 }
 

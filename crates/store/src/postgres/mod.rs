@@ -4,6 +4,7 @@
 //! table, and number its rows when the transaction ends.
 
 pub(crate) mod copy;
+pub(crate) mod dump;
 mod follow;
 mod place;
 pub(crate) mod publish;

@@ -106,8 +106,7 @@ pub(crate) async fn retype(
     session.run(sql).await
 }
 
-/// Puts a filled table in its place: keys, indexes, comments, then the log of what it replaces and of what it holds, and the
-/// triggers that log from here on.
+/// Puts a filled table in its place, then logs what it replaces and what it holds.
 pub(crate) async fn settle(
     session: &mut Session<'_>,
     database: &Database,
@@ -117,21 +116,7 @@ pub(crate) async fn settle(
     counter: i64,
 ) -> Result<Registered, Error> {
     let table = Table::of(Dialect::Postgres, collection);
-    let name = &filled.name;
-    know_crs(session, collection).await?;
-    session
-        .run(format!("ALTER TABLE {name} ADD PRIMARY KEY ({KEY})"))
-        .await?;
-    let sql = format!(
-        "SELECT setval(pg_get_serial_sequence(?, ?), greatest(1, ?, (SELECT max({KEY}) FROM {name})),
-           greatest(0, ?, (SELECT max({KEY}) FROM {name})) > 0)"
-    );
-    let counted = statement(sql)
-        .bind(name.as_str())
-        .bind(KEY)
-        .bind(counter)
-        .bind(counter);
-    session.execute(counted).await?;
+    give_key(session, filled, collection, counter).await?;
     let registered = match existing {
         Some(existing) => {
             // From here on others wait for the table.
@@ -152,33 +137,7 @@ pub(crate) async fn settle(
         }
         None => registry::add(session, collection).await?,
     };
-    let final_name = registry::unquoted(&registered.table.name);
-    session
-        .run(format!(
-            "ALTER TABLE {name} RENAME TO {final_name};
-             CREATE INDEX ON {final_name} USING gist ({GEOMETRY}); {}",
-            comments(&registered),
-            final_name = registered.table.name,
-        ))
-        .await?;
-    rename_key(session, &final_name).await?;
-    let unique = collection.id_property.as_ref();
-    let unique = unique.and_then(|p| registry::unique_index_sql(&registered.table, collection, p));
-    if let Some(sql) = unique {
-        session.run(sql).await?;
-    }
-    session
-        .run(trigger_sql(
-            &database.path,
-            registered.n,
-            &registered.table,
-            &collection.schema,
-            true,
-        ))
-        .await?;
-    session
-        .run(format!("ANALYZE {}", registered.table.name))
-        .await?;
+    put_in_place(session, database, filled, &registered).await?;
     registry::update(session, &registered).await?;
     lock(session).await?;
     log(
@@ -191,6 +150,84 @@ pub(crate) async fn settle(
     .await?;
     super::number(session).await?;
     Ok(registered)
+}
+
+/// Puts a filled table in its place under the number that the collection has in the store that it comes from, whose log comes
+/// too: nothing is logged here.
+pub(crate) async fn settle_copied(
+    session: &mut Session<'_>,
+    database: &Database,
+    filled: &Table,
+    registered: &Registered,
+    counter: i64,
+) -> Result<(), Error> {
+    give_key(session, filled, &registered.collection, counter).await?;
+    let old = &registered.table.name;
+    session.run(format!("DROP TABLE IF EXISTS {old}")).await?;
+    put_in_place(session, database, filled, registered).await?;
+    registry::put(session, registered).await
+}
+
+/// The primary key, and the counter behind all keys that there ever were.
+async fn give_key(
+    session: &mut Session<'_>,
+    filled: &Table,
+    collection: &Collection,
+    counter: i64,
+) -> Result<(), Error> {
+    let name = &filled.name;
+    know_crs(session, collection).await?;
+    session
+        .run(format!("ALTER TABLE {name} ADD PRIMARY KEY ({KEY})"))
+        .await?;
+    let sql = format!(
+        "SELECT setval(pg_get_serial_sequence(?, ?), greatest(1, ?, (SELECT max({KEY}) FROM {name})),
+           greatest(0, ?, (SELECT max({KEY}) FROM {name})) > 0)"
+    );
+    let counted = statement(sql)
+        .bind(name.as_str())
+        .bind(KEY)
+        .bind(counter)
+        .bind(counter);
+    session.execute(counted).await?;
+    Ok(())
+}
+
+/// Gives a filled table the collection's name: indexes, comments, and the triggers that log from here on.
+async fn put_in_place(
+    session: &mut Session<'_>,
+    database: &Database,
+    filled: &Table,
+    registered: &Registered,
+) -> Result<(), Error> {
+    let Registered {
+        collection, table, ..
+    } = registered;
+    session
+        .run(format!(
+            "ALTER TABLE {name} RENAME TO {final_name};
+             CREATE INDEX ON {final_name} USING gist ({GEOMETRY}); {}",
+            comments(registered),
+            name = filled.name,
+            final_name = table.name,
+        ))
+        .await?;
+    rename_key(session, &registry::unquoted(&table.name)).await?;
+    let unique = collection.id_property.as_ref();
+    let unique = unique.and_then(|p| registry::unique_index_sql(table, collection, p));
+    if let Some(sql) = unique {
+        session.run(sql).await?;
+    }
+    session
+        .run(trigger_sql(
+            &database.path,
+            registered.n,
+            table,
+            &collection.schema,
+            true,
+        ))
+        .await?;
+    session.run(format!("ANALYZE {}", table.name)).await
 }
 
 /// The primary key and the counter get the names that PostgreSQL gives those of a new table.

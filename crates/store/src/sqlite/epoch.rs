@@ -10,7 +10,7 @@ use super::meta;
 use crate::{Error, guard};
 
 /// Holds the epoch beside the database, so that a copy of the database alone is known as one.
-const FILE_NAME: &str = "hromada.epoch";
+pub(super) const FILE_NAME: &str = "hromada.epoch";
 
 /// Begins a new epoch when the folder does not know the one of the database: the database is new, or was restored,
 /// and its change numbers will be given a second time.

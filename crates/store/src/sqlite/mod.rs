@@ -1,5 +1,6 @@
 //! The embedded store: opening the GeoPackage file and its connections.
 
+pub(crate) mod backup;
 mod epoch;
 pub(crate) mod tables;
 mod value;
@@ -14,7 +15,7 @@ use sqlx::sqlite::{
 };
 use sqlx::{ConnectOptions, Connection, Row};
 
-pub(crate) use value::{bind, is_blob, value, wkb};
+pub(crate) use value::{bind, blob_srs, is_blob, value, wkb};
 
 use crate::session::quoted;
 

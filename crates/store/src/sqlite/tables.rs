@@ -1,10 +1,10 @@
 //! A collection's table in the GeoPackage: made, made anew for a replacement, or with another geometry type.
 
-use model::Collection;
+use model::{Collection, CollectionId, Envelope};
 
 use crate::Error;
 use crate::registry::{self, Registered};
-use crate::session::{Session, quoted, statement};
+use crate::session::{Parameter, Session, quoted, statement};
 use crate::table::Table;
 
 /// Makes a collection's table, and lists it in the GeoPackage.
@@ -50,6 +50,30 @@ pub(crate) async fn describe(
     Ok(())
 }
 
+/// Lists the extent of the collection's geometries; where rows were there before, it is widened.
+pub(crate) async fn write_extent(
+    session: &mut Session<'_>,
+    id: &CollectionId,
+    envelope: Envelope,
+    widens: bool,
+) -> Result<(), Error> {
+    // NULL means none yet.
+    let sql = if widens {
+        "UPDATE gpkg_contents SET last_change = strftime('%Y-%m-%dT%H:%M:%fZ','now'),
+           min_x = min(coalesce(min_x, ?1), ?1), min_y = min(coalesce(min_y, ?2), ?2),
+           max_x = max(coalesce(max_x, ?3), ?3), max_y = max(coalesce(max_y, ?4), ?4) WHERE table_name = ?5"
+    } else {
+        "UPDATE gpkg_contents SET last_change = strftime('%Y-%m-%dT%H:%M:%fZ','now'),
+           min_x = ?1, min_y = ?2, max_x = ?3, max_y = ?4 WHERE table_name = ?5"
+    };
+    let [w, s] = envelope.min;
+    let [e, n] = envelope.max;
+    let extent = [w, s, e, n].map(|x| Parameter::Real(Some(x)));
+    let update = statement(sql).bind_all(extent);
+    session.execute(update.bind(id.as_str())).await?;
+    Ok(())
+}
+
 /// Makes sure that the GeoPackage knows the collection's CRS; gives its number there.
 async fn know_crs(session: &mut Session<'_>, collection: &Collection) -> Result<i64, Error> {
     let described =
@@ -90,6 +114,22 @@ pub(crate) async fn counter(
     row.map(|row| row.integer(0)).transpose()
 }
 
+/// Sets the greatest key that the table ever had, of which the next one is the successor.
+pub(crate) async fn set_counter(
+    session: &mut Session<'_>,
+    id: &CollectionId,
+    counter: i64,
+) -> Result<(), Error> {
+    let sql = "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?";
+    let set = statement(sql).bind(counter).bind(id.as_str());
+    if session.execute(set).await? == 0 && counter > 0 {
+        let sql = "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)";
+        let added = statement(sql).bind(id.as_str()).bind(counter);
+        session.execute(added).await?;
+    }
+    Ok(())
+}
+
 /// Makes a collection's table anew, empty; its features are logged as deleted before.
 pub(crate) async fn replace(
     session: &mut Session<'_>,
@@ -102,9 +142,7 @@ pub(crate) async fn replace(
     session.run(format!("DROP TABLE {}", table.name)).await?;
     make(session, &collection).await?;
     if let Some(counter) = counter {
-        let sql = "INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)";
-        let kept = statement(sql).bind(collection.id.as_str()).bind(counter);
-        session.execute(kept).await?;
+        set_counter(session, &collection.id, counter).await?;
     }
     if existing.collection.storage_crs != collection.storage_crs {
         let srs_id = know_crs(session, &collection).await?;
@@ -156,9 +194,7 @@ pub(crate) async fn retype(
     session.run(copy).await?;
     session.run("PRAGMA legacy_alter_table = OFF").await?;
     if let Some(counter) = counter {
-        let sql = "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?";
-        let kept = statement(sql).bind(counter).bind(collection.id.as_str());
-        session.execute(kept).await?;
+        set_counter(session, &collection.id, counter).await?;
     }
     Ok(())
 }

@@ -32,6 +32,14 @@ pub(crate) fn wkb(row: &SqliteRow, column: usize) -> Result<Option<&[u8]>, Error
     Ok(Some(wkb))
 }
 
+/// The number of the CRS in the head of a geometry's blob.
+pub(crate) fn blob_srs(row: &SqliteRow, column: usize) -> Result<Option<i64>, Error> {
+    let blob: Option<&[u8]> = row.try_get_unchecked(column)?;
+    let Some(blob) = blob else { return Ok(None) };
+    let (_, srs) = formats::gpkg::strip(blob).map_err(row::damaged)?;
+    Ok(Some(srs.into()))
+}
+
 /// The value of a column in the type of its property; what another program stored in another type is text.
 pub(crate) fn value(row: &SqliteRow, column: usize, kind: PropertyType) -> Result<Value, Error> {
     let raw = row.try_get_raw(column)?;
