@@ -401,7 +401,7 @@ def tiles(nodes):
 
 def compare(name, writers, nodes, binary):
     writers.pause()
-    took = reach(nodes)
+    took = reach(nodes, 15)
     if took is None:
         verdict(name, False, "the nodes do not reach the last change")
     found = [f"node {node.number}: {text}" for node in nodes for text in differences(node)] + tiles(nodes)
@@ -536,6 +536,17 @@ def silenced(nodes, node):
     verdict("edits refused during the cut", after == ["0", "0"], f"{after[0]} of {n} are in the table")
 
 
+def large(nodes):
+    """More changes at once than a node follows one by one, one feature among them twice."""
+    make = "ST_SetSRID(ST_MakePoint(25 + i * 1e-5, 48.5), 4326)"
+    psql("BEGIN; INSERT INTO nodes.points (key, version, geom) VALUES ('l-0', 1, ST_SetSRID(ST_MakePoint(25, 48.4), 4326)); "
+         "UPDATE nodes.points SET version = 2 WHERE key = 'l-0'; INSERT INTO nodes.points (key, version, geom) "
+         f"SELECT 'l-' || i, 1, {make} FROM generate_series(1, 25000) AS i; COMMIT")
+    took = reach(nodes, 15)
+    verdict("a transaction of 25,002 changes", took is not None, f"on all nodes after {took * 1000:.0f} ms" if took is not None
+            else "; ".join(f"node {node.number} holds change {node.seq()} of its collection" for node in nodes))
+
+
 def ledgers(parts):
     rows = {}
     for key, version in psql("SELECT key, version FROM nodes.points"):
@@ -580,7 +591,6 @@ def main():
             nodes.append(Node(3, binary, folder))
         say("nodes are ready after " + ", ".join(f"{node.start() * 1000:.0f} ms" for node in nodes))
         writers, markers = Writers(ids, [nodes[0].address]), Markers(nodes)
-        since = time.monotonic()
         for minute in range(max(1, round(minutes))):
             markers.run(60)
             compare(f"minute {minute + 1}", writers, nodes, binary)
@@ -614,6 +624,8 @@ def main():
             compare("after the silence", writers, nodes, binary)
         else:
             say("the network is not cut: that needs root and HROMADA_SERVICES_LISTEN")
+        large(nodes)
+        compare("after the large transaction", writers, nodes, binary)
         ledgers(writers.end())
     finally:
         for node in nodes:
