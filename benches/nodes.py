@@ -240,6 +240,10 @@ def outside_writer(keys, going, ended, out):
             count["no answer"] += 1
             for key, state in after.items():
                 ledger[key] = ledger.get(key, {""}) | {state}
+                if key in alive:
+                    alive.remove(key)
+            # An update of a row that may not be there would tell nothing.
+            after = {}
             time.sleep(0.3)
         for key, state in after.items():
             if state == "" and key in alive:

@@ -32,8 +32,8 @@ for _ in $(seq "$runs"); do
     sql 'DROP SCHEMA IF EXISTS stores CASCADE'
     sql CHECKPOINT
     measure postgis "$binary" --database "$database" import "$file" --layer "$layer" --collection bench --quiet
-    rm -rf "$work/folder"
-    measure folder "$binary" --data "$work/folder" import "$file" --layer "$layer" --collection bench --quiet
+    rm -rf "$work/store"
+    measure folder "$binary" --data "$work/store" import "$file" --layer "$layer" --collection bench --quiet
 done
 rows=$(sql 'SELECT count(*) FROM ogr.bench')
 [[ $(sql 'SELECT count(*) FROM stores.bench') == "$rows" ]] || { echo "the imports differ" >&2 && exit 1; }
@@ -57,7 +57,7 @@ serve() { # place… : starts a server on the port $port
 port=$((12000 + RANDOM % 7000))
 for _ in $(seq "$runs"); do
     for name in postgis folder; do
-        place=(--data "$work/folder")
+        place=(--data "$work/store")
         [[ $name == folder ]] || place=(--database "$database")
         started=$(date +%s%N)
         serve "${place[@]}"
@@ -76,7 +76,7 @@ echo "  ratio postgis / folder: $(ratio "$(median start-postgis 1)" "$(median st
 serve --database "$database"
 one=$port
 port=$((port + 1))
-serve --data "$work/folder"
+serve --data "$work/store"
 python3 - "$one" "$port" <<'PYTHON'
 import http.client, json, math, random, sys, time
 
