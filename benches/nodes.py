@@ -388,7 +388,7 @@ def differences(node):
             path = f"{parts.path}?{parts.query}"
     out = [] if matched == len(table) else [f"numberMatched {matched}, {len(table)} rows"]
     wrong = [fid for fid in table.keys() | found.keys() if table.get(fid) != found.get(fid)]
-    return out + [f"feature {fid}: {table.get(fid)} in the table, {found.get(fid)} by the node" for fid in wrong[:5]] + \
+    return out + [f"feature {fid}: {table.get(fid)} in the table, {found.get(fid)} by the node" for fid in sorted(wrong)[:2]] + \
         ([f"{len(wrong)} features differ"] if wrong else [])
 
 
