@@ -402,13 +402,16 @@ impl Loader {
             ImportMode::Upsert(_) => {}
             ImportMode::Append => {
                 let key = &self.registered.table.key;
-                let condition = format!(" AND ({key} > ? OR {})", self.unlogged_sql());
+                let condition =
+                    format!(" AND ({key} > ? OR {}) ORDER BY {key}", self.unlogged_sql());
                 self.log(session, "create", &condition, vec![self.before.into()])
                     .await?;
             }
             ImportMode::Create | ImportMode::Replace => {
                 self.settle_keys(session).await?;
-                self.log(session, "create", "", Vec::new()).await?;
+                // Without an order SQLite may walk along the index of the id.
+                let order = format!(" ORDER BY {}", self.registered.table.key);
+                self.log(session, "create", &order, Vec::new()).await?;
             }
         }
         self.describe_geometry(session).await?;

@@ -436,19 +436,26 @@ async fn changes(
     live: &mut Live,
     after: ChangeSeq,
 ) -> Result<(), Error> {
-    let sql = "SELECT collection, fid, max(seq) FROM
-       (SELECT collection, fid, seq FROM hromada_changes WHERE seq > ? ORDER BY seq LIMIT ?) AS x
-       GROUP BY collection, fid ORDER BY max(seq)";
+    let sql = "SELECT collection, fid, seq FROM hromada_changes WHERE seq > ? ORDER BY seq LIMIT ?";
     let limit = i64::try_from(MANY).unwrap_or(i64::MAX) + 1;
     let rows = session
         .fetch_all(statement(sql).bind(after.0).bind(limit))
         .await?;
-    let mut touched: BTreeMap<i64, Vec<(i64, ChangeSeq)>> = BTreeMap::new();
+    // Of a feature that changed several times the last change counts.
+    let mut last: BTreeMap<(i64, i64), ChangeSeq> = BTreeMap::new();
     for row in &rows {
-        let change = (row.integer(1)?, ChangeSeq(row.integer(2)?));
-        touched.entry(row.integer(0)?).or_default().push(change);
+        let feature = (row.integer(0)?, row.integer(1)?);
+        last.insert(feature, ChangeSeq(row.integer(2)?));
+    }
+    let mut touched: BTreeMap<i64, Vec<(i64, ChangeSeq)>> = BTreeMap::new();
+    for ((n, fid), seq) in last {
+        touched.entry(n).or_default().push((fid, seq));
+    }
+    for changes in touched.values_mut() {
+        changes.sort_unstable_by_key(|(_, seq)| *seq);
     }
     let mut many = Vec::new();
+    // Changes, not features: what is beyond the limit was not read.
     if rows.len() > MANY {
         let sql = "SELECT DISTINCT collection FROM hromada_changes WHERE seq > ?";
         for row in session.fetch_all(statement(sql).bind(after.0)).await? {

@@ -204,3 +204,33 @@ async fn two_servers_that_start_at_once_make_one_store() {
     assert_eq!(epochs[0], epochs[1]);
     assert_eq!(epochs[1], epochs[2]);
 }
+
+#[tokio::test]
+async fn more_changes_than_are_followed_one_by_one_are_followed_all() {
+    let fixture = Fixture::with_parcels().await;
+    // Features that occur twice make fewer features than changes.
+    fixture.sql(
+        "BEGIN; UPDATE parcels SET name = 'a'; UPDATE parcels SET name = 'b';
+         INSERT INTO parcels (name) SELECT 'many' FROM generate_series(1, 25000); COMMIT",
+    );
+    fixture.store.catch_up().await.unwrap();
+    let live = fixture.store.live();
+    let live = live.get("parcels").unwrap();
+    let last = fixture.sql("SELECT max(seq) FROM hromada_changes");
+    assert_eq!(live.index.len(), 25_003);
+    assert_eq!(live.seq.0.to_string(), last.trim());
+    // The same feature more often than that.
+    fixture.sql(
+        "DO $$ BEGIN FOR i IN 1..21000 LOOP UPDATE parcels SET name = i::text WHERE fid = 1; END LOOP; END $$",
+    );
+    fixture
+        .store
+        .create("parcels", draft(24.8, "new"), "t")
+        .await
+        .unwrap();
+    assert_eq!(
+        fixture.store.live().get("parcels").unwrap().index.len(),
+        25_004
+    );
+    assert!(fixture.store.check(false).await.unwrap().is_clean());
+}
