@@ -127,7 +127,7 @@ impl Store {
                     return Err(Error::Denied(message.with("id", collection)));
                 }
                 let change = Change { live, actor };
-                let written = postgres::within_patience(shared(database, change, work)).await?;
+                let written = shared(database, change, work).await?;
                 // The change is stored; where the index can't be brought to it now, it is a moment later.
                 if let Err(error) = database.following.catch_up(self, database).await {
                     tracing::warn!(%error, "a change is stored, but the index has not followed it yet");
@@ -256,13 +256,15 @@ async fn shared<T>(
     change: Change<'_>,
     work: impl Work<T>,
 ) -> Result<Done<T>, Error> {
-    let mut transaction = Transaction::Postgres(database.write().await?);
-    let done = {
+    let written = postgres::within_patience(async {
+        let mut transaction = Transaction::Postgres(database.write().await?);
         let mut session = transaction.session();
         postgres::act_for(&mut session, change.actor).await?;
-        work(change, &mut session).await?
-    };
-    transaction.commit().await.map_err(postgres::unknown)?;
+        let done = work(change, &mut session).await?;
+        Ok((transaction, done))
+    });
+    let (transaction, done) = written.await?;
+    postgres::commit(transaction).await?;
     Ok(done)
 }
 

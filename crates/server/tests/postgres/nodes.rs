@@ -265,3 +265,30 @@ async fn a_database_that_goes_back_begins_a_new_epoch() {
     equal(&town, &other, Duration::from_secs(5)).await;
     assert!(other.store.check(false).await.unwrap().is_clean());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_commit_that_is_not_answered_is_not_called_refused() {
+    let town = Town::with(&options()).await;
+    let (other, proxy) = behind_proxy(&town).await;
+    let place = town.store.place().to_string();
+    let schema = place.split_once("schema=").unwrap().1.to_owned();
+    let count = || town::psql(&format!("SELECT count(*) FROM {schema}.wells"));
+    let before: usize = count().trim().parse().unwrap();
+    let begun = Instant::now();
+    loop {
+        proxy.set(Network::LosesCommits);
+        let answer = post(&other, 24.5).await;
+        proxy.set(Network::Works);
+        assert_eq!(answer.status, 503, "{}", answer.text());
+        if answer.key() == "store.outcome-unknown" {
+            break;
+        }
+        // The follower met the same network first, and nothing was begun.
+        assert!(["store.busy", "store.database-away"].contains(&answer.key().as_str()));
+        assert!(begun.elapsed() < Duration::from_secs(20));
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    assert_eq!(count().trim(), (before + 1).to_string(), "it was committed");
+    town.store.catch_up().await.unwrap();
+    equal(&town, &other, Duration::from_secs(5)).await;
+}

@@ -166,7 +166,7 @@ impl Store {
                 postgres::act_for(&mut session, &job.actor).await?;
                 let loaded = self.load_source(&mut session, job, &mut source, progress);
                 let report = loaded.await?;
-                transaction.commit().await.map_err(postgres::unknown)?;
+                postgres::commit(transaction).await?;
                 if let Err(error) = database.following.catch_up(self, database).await {
                     tracing::warn!(%error, "the import is stored, but the index has not followed it yet");
                 }

@@ -29,7 +29,7 @@ pub(crate) use place::is_postgres;
 pub use publish::{Followed, PublishJob, Published};
 pub(crate) use value::{bind, ewkb, value, wkb};
 
-use crate::session::{Session, quoted, statement};
+use crate::session::{Session, Transaction, quoted, statement};
 use crate::table::Table;
 use crate::{Access, Error};
 
@@ -696,14 +696,22 @@ pub(crate) fn is_away(error: &sqlx::Error) -> bool {
     }
 }
 
-/// A commit that was not answered: it may have been made or not. The index follows the database either way; the client has to
-/// look.
-pub(crate) fn unknown(error: sqlx::Error) -> Error {
-    if is_away(&error) {
-        tracing::error!(%error, "a commit was not answered");
-        return Error::Busy(Message::new("store.outcome-unknown"));
+/// Ends a transaction that writes.
+///
+/// # Errors
+/// [`Error::Busy`] with words of its own when the commit was not answered: it may have been made or not. The index follows
+/// the database either way; the client has to look before it tries again.
+pub(crate) async fn commit(transaction: Transaction<'_>) -> Result<(), Error> {
+    let answered = tokio::time::timeout(PATIENCE, transaction.commit()).await;
+    match answered {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err(error)) if !is_away(&error) => Err(error.into()),
+        lost => {
+            let reason = lost.map_or_else(|e| e.to_string(), |e| format!("{e:?}"));
+            tracing::error!(reason, "a commit was not answered");
+            Err(Error::Busy(Message::new("store.outcome-unknown")))
+        }
     }
-    error.into()
 }
 
 /// A database that sends nothing more for this long, in the middle of an answer, is not there.

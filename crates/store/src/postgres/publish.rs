@@ -73,7 +73,7 @@ impl Store {
         super::act_for(&mut session, actor).await?;
         session.run(super::WITHOUT_LIMIT).await?;
         let published = publish(&mut session, database, job).await?;
-        transaction.commit().await.map_err(super::unknown)?;
+        super::commit(transaction).await?;
         if let Err(error) = database.following.catch_up(self, database).await {
             tracing::warn!(%error, "the table is published, but the index has not followed it yet");
         }
@@ -109,7 +109,7 @@ impl Store {
                  DELETE FROM hromada_collections WHERE n = {n}"
             ))
             .await?;
-        transaction.commit().await.map_err(super::unknown)?;
+        super::commit(transaction).await?;
         database.following.catch_up(self, database).await
     }
 }
