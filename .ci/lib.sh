@@ -153,4 +153,4 @@ import_samples() {
 }
 
 BUILD_PACKAGES=(ca-certificates cmake g++ libsqlite3-dev make pkg-config sqlite3)
-TEST_PACKAGES=(chromium gdal-bin iproute2 postgresql postgresql-postgis python3-qgis qgis-providers strace)
+TEST_PACKAGES=(chromium gdal-bin iproute2 openssl pgbouncer postgresql postgresql-postgis python3-qgis qgis-providers strace)

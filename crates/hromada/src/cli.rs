@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 
 use clap::builder::PossibleValuesParser;
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use model::{Lang, Message, Theme};
 use store::{Place, PostgresPlace};
@@ -392,7 +393,17 @@ pub(crate) fn named_place(matches: &ArgMatches, name: &str) -> Result<Place, sto
 
 /// The store of `--data` or `--database`.
 pub(crate) fn place(matches: &ArgMatches) -> Result<Place, store::Error> {
-    if let Some(url) = matches.get_one::<String>("database") {
+    let is_given = |name| {
+        let source = matches
+            .try_contains_id(name)
+            .ok()
+            .and_then(|_| matches.value_source(name));
+        source == Some(ValueSource::CommandLine)
+    };
+    // What stands on the command line counts before what stands in the environment.
+    let named = matches.get_one::<String>("database");
+    let named = named.filter(|url| !url.is_empty());
+    if let Some(url) = named.filter(|_| is_given("database") || !is_given("data")) {
         return Ok(Place::Postgres(PostgresPlace::parse(url)?));
     }
     let folder = matches.get_one::<std::path::PathBuf>("data");

@@ -30,7 +30,7 @@ impl Store {
     /// [`Error::Invalid`] for a value or geometry that does not fit, [`Error::Conflict`] for an id that is taken,
     /// [`Error::Full`], [`Error::Stopped`].
     pub async fn create(&self, collection: &str, draft: Draft, actor: &str) -> Result<Item, Error> {
-        self.write(collection, actor, |change, session| {
+        self.write(collection, None, actor, |change, session| {
             Box::pin(async move { change.create(session, draft).await })
         })
         .await
@@ -49,8 +49,9 @@ impl Store {
         expected: Option<ChangeSeq>,
         actor: &str,
     ) -> Result<Item, Error> {
+        let named = Some(id.to_owned());
         let id = id.to_owned();
-        self.write(collection, actor, move |change, session| {
+        self.write(collection, named, actor, move |change, session| {
             Box::pin(async move { change.replace(session, &id, draft, expected).await })
         })
         .await
@@ -67,8 +68,9 @@ impl Store {
         expected: Option<ChangeSeq>,
         actor: &str,
     ) -> Result<ChangeSeq, Error> {
+        let named = Some(id.to_owned());
         let id = id.to_owned();
-        self.write(collection, actor, move |change, session| {
+        self.write(collection, named, actor, move |change, session| {
             Box::pin(async move { change.delete(session, &id, expected).await })
         })
         .await
@@ -78,11 +80,17 @@ impl Store {
     async fn write<T: Send + 'static>(
         &self,
         collection: &str,
+        id: Option<String>,
         actor: &str,
         work: impl Work<T>,
     ) -> Result<T, Error> {
         let (store, collection, actor) = (self.clone(), collection.to_owned(), actor.to_owned());
-        let task = tokio::spawn(async move { store.write_here(&collection, &actor, work).await });
+        let task = tokio::spawn(async move {
+            if let Some(id) = id {
+                store.notice(&collection, &id).await?;
+            }
+            store.write_here(&collection, &actor, work).await
+        });
         task.await
             .map_err(|e| Error::Io(std::io::Error::other(e)))?
     }
@@ -119,7 +127,6 @@ impl Store {
                 Ok(done.answer)
             }
             Backend::Postgres(database) => {
-                let _entered = database.enter().await?;
                 let live = self.live();
                 let live = known(&live, collection)?;
                 if !live.table.is_editable {
@@ -127,13 +134,45 @@ impl Store {
                     return Err(Error::Denied(message.with("id", collection)));
                 }
                 let change = Change { live, actor };
-                let written = shared(database, change, work).await?;
-                // The change is stored; where the index can't be brought to it now, it is a moment later.
-                if let Err(error) = database.following.catch_up(self, database).await {
-                    tracing::warn!(%error, "a change is stored, but the index has not followed it yet");
-                }
-                Ok(written.answer)
+                let written = postgres::within_patience(async {
+                    let mut writing = database.write(actor).await?;
+                    let done = work(change, &mut writing.session()).await?;
+                    Ok((writing, done))
+                });
+                let (writing, done) = written.await?;
+                writing.commit(self).await?;
+                Ok(done.answer)
             }
+        }
+    }
+
+    /// Logs what another program has done to a feature of a table that no trigger watches: whoever writes it now is held to
+    /// the version that it has, not to the one last seen.
+    async fn notice(&self, collection: &str, id: &str) -> Result<(), Error> {
+        let Backend::Postgres(database) = &self.inner.backend else {
+            return Ok(());
+        };
+        let live = self.live();
+        let known = known(&live, collection)?;
+        if known.table.mark.is_none() {
+            return Ok(());
+        }
+        let noticed = postgres::within_patience(async {
+            let mut writing = database.write("").await?;
+            let mut session = writing.session();
+            let Some(item) = items::stored(&mut session, known, id).await? else {
+                return Ok(None);
+            };
+            let (n, table, fid) = (known.n, &known.table, item.feature.fid);
+            let seen = postgres::publish::notice(&mut session, n, table, fid, None).await?;
+            if seen > 0 {
+                postgres::number(&mut session).await?;
+            }
+            Ok((seen > 0).then_some(writing))
+        });
+        match noticed.await? {
+            Some(writing) => writing.commit(self).await,
+            None => Ok(()),
         }
     }
 
@@ -250,24 +289,6 @@ fn known<'a>(live: &'a Live, collection: &str) -> Result<&'a LiveCollection, Err
         .ok_or_else(|| Error::NotFound(Message::new("store.no-collection").with("id", collection)))
 }
 
-/// A write in a database that others write to as well.
-async fn shared<T>(
-    database: &postgres::Database,
-    change: Change<'_>,
-    work: impl Work<T>,
-) -> Result<Done<T>, Error> {
-    let written = postgres::within_patience(async {
-        let mut transaction = Transaction::Postgres(database.write().await?);
-        let mut session = transaction.session();
-        postgres::act_for(&mut session, change.actor).await?;
-        let done = work(change, &mut session).await?;
-        Ok((transaction, done))
-    });
-    let (transaction, done) = written.await?;
-    postgres::commit(transaction).await?;
-    Ok(done)
-}
-
 /// A collection after a change. Snapshots are immutable, so one that fails half-way is only thrown away.
 fn followed(
     before: &LiveCollection,
@@ -350,12 +371,13 @@ impl Change<'_> {
         }
         let insert = insert
             .bind(Parameter::Geometry(blob))
-            .bind_all(self.parameters(&draft.properties));
-        let inserted = session.fetch_one(insert).await;
-        let fid = inserted.map_err(|e| self.taken(e))?.integer(0)?;
+            .bind_all(self.parameters(&draft.properties, |_| true));
+        let inserted = session.fetch_optional(insert).await;
+        let inserted = inserted.map_err(|e| self.taken(e))?;
+        let fid = inserted.ok_or_else(|| self.not_taken())?.integer(0)?;
         let logged = self.log(session, fid, Operation::Create, None).await?;
         self.touch(session, envelope).await?;
-        let version = self.version(session, logged).await?;
+        let version = self.version(session, fid, logged).await?;
         self.put(session, fid, version).await
     }
 
@@ -380,6 +402,8 @@ impl Change<'_> {
         let old = before.feature.geometry.as_deref();
         let is_kept = match (old, &draft.geometry) {
             (Some(old), Some(new)) => row::is_as_served(collection, old, new),
+            // It was served as null because it can't be shown; nobody meant to take it away.
+            (Some(old), None) => live::indexed(collection, Some(old)).is_err(),
             _ => false,
         };
         let stored = if is_kept {
@@ -391,10 +415,19 @@ impl Change<'_> {
         let logged = self
             .log(session, fid, Operation::Replace, Some(&before))
             .await?;
-        let written = table.columns.iter().zip(&table.places);
-        let names: String = written
-            .filter_map(|(column, place)| Some(format!(", {column} = {}", place.as_ref()?)))
+        // So does a value that comes back: what is stored may be more than what can be served.
+        let is_new: Vec<bool> = draft
+            .properties
+            .iter()
+            .zip(&before.feature.properties)
+            .map(|(new, old)| new != old)
             .collect();
+        let written = table.columns.iter().zip(&table.places).zip(&is_new);
+        let names: String = written
+            .filter(|(_, is_new)| **is_new)
+            .filter_map(|((column, place), _)| Some(format!(", {column} = {}", place.as_ref()?)))
+            .collect();
+        let parameters = self.parameters(&draft.properties, |i| is_new[i]);
         // A geometry that comes back as it was served stays bit for bit.
         let sql = format!(
             "UPDATE {} SET {geometry} = CASE WHEN ? THEN {geometry} ELSE {} END{names} WHERE {} = ?",
@@ -406,11 +439,14 @@ impl Change<'_> {
         let update = statement(sql)
             .bind(is_kept)
             .bind(Parameter::Geometry(blob))
-            .bind_all(self.parameters(&draft.properties))
+            .bind_all(parameters)
             .bind(fid);
-        session.execute(update).await.map_err(|e| self.taken(e))?;
+        let updated = session.execute(update).await.map_err(|e| self.taken(e))?;
+        if updated == 0 {
+            return Err(self.not_taken());
+        }
         self.touch(session, envelope).await?;
-        let version = self.version(session, logged).await?;
+        let version = self.version(session, fid, logged).await?;
         self.put(session, fid, version).await
     }
 
@@ -427,9 +463,11 @@ impl Change<'_> {
             .await?;
         let table = &self.live.table;
         let sql = format!("DELETE FROM {} WHERE {} = ?", table.name, table.key);
-        session.execute(statement(sql).bind(fid)).await?;
+        if session.execute(statement(sql).bind(fid)).await? == 0 {
+            return Err(self.not_taken());
+        }
         self.touch(session, None).await?;
-        let version = self.version(session, logged).await?;
+        let version = self.version(session, fid, logged).await?;
         Ok(Done {
             version,
             edit: Edit::Remove { fid },
@@ -446,16 +484,10 @@ impl Change<'_> {
     ) -> Result<Done<Item>, Error> {
         let collection = &self.live.collection;
         let mut rows = items::by_keys(session, collection, &self.live.table, &[fid]).await?;
-        let feature = rows
-            .pop()
-            .ok_or(Error::Database(sqlx::Error::RowNotFound))?;
-        let edit = live::put(
-            self.live,
-            fid,
-            feature.geometry.as_deref(),
-            &feature.properties,
-        )?;
-        let feature = row::in_wgs84(collection, feature)?;
+        // A trigger may have given the row another key.
+        let feature = rows.pop().ok_or_else(|| self.not_taken())?;
+        let edit = live::put_or_leave_out(self.live, &feature);
+        let feature = row::shown(collection, feature);
         Ok(Done {
             version,
             edit,
@@ -507,7 +539,13 @@ impl Change<'_> {
                         .with("collection", collection),
                 )
             })?;
-        if expected.is_some_and(|version| version != item.version) {
+        let (n, table, fid) = (self.live.n, &self.live.table, item.feature.fid);
+        // Between the last look and the hold on the row.
+        let unseen = match table.mark {
+            Some(_) => postgres::publish::notice(session, n, table, fid, None).await?,
+            None => 0,
+        };
+        if expected.is_some_and(|version| version != item.version || unseen > 0) {
             return Err(Error::PreconditionFailed(
                 Message::new("store.version-changed")
                     .with("id", id)
@@ -570,21 +608,29 @@ impl Change<'_> {
     async fn version(
         &self,
         session: &mut Session<'_>,
+        fid: i64,
         logged: Option<ChangeSeq>,
     ) -> Result<ChangeSeq, Error> {
-        match logged {
-            Some(seq) => Ok(seq),
-            None => postgres::number(session).await,
+        if let Some(seq) = logged {
+            return Ok(seq);
         }
+        let (n, table) = (self.live.n, &self.live.table);
+        postgres::publish::notice(session, n, table, fid, Some(self.actor)).await?;
+        postgres::number(session).await
     }
 
-    fn parameters(&self, properties: &[Value]) -> Vec<Parameter> {
+    /// Those values of a draft that are written, by their positions.
+    fn parameters(
+        &self,
+        properties: &[Value],
+        is_written: impl Fn(usize) -> bool,
+    ) -> Vec<Parameter> {
         let schema = &self.live.collection.schema;
         let typed = schema.properties.iter().zip(properties);
-        let written = typed.zip(&self.live.table.places);
+        let written = typed.zip(&self.live.table.places).enumerate();
         written
-            .filter(|(_, place)| place.is_some())
-            .map(|((p, value), _)| Parameter::of(p.kind, value))
+            .filter(|(i, (_, place))| place.is_some() && is_written(*i))
+            .map(|(_, ((p, value), _))| Parameter::of(p.kind, value))
             .collect()
     }
 
@@ -635,6 +681,13 @@ impl Change<'_> {
             )),
             Some(_) => Ok(None),
         }
+    }
+
+    /// The database says that all is well and has written nothing.
+    fn not_taken(&self) -> Error {
+        Error::Denied(
+            Message::new("store.write-ignored").with("collection", &self.live.collection.id),
+        )
     }
 
     fn taken(&self, error: Error) -> Error {

@@ -69,6 +69,14 @@ impl From<sqlx::Error> for Error {
             Some("40001" | "40P01" | "55P03" | "57014" | "53200") => {
                 Self::Busy(Message::new("store.busy"))
             }
+            // undefined_table, undefined_column, datatype_mismatch, undefined_function: all that is asked for was there once.
+            Some("42P01" | "42703" | "42804" | "42883") => {
+                tracing::error!(%error, "a table is not what the registry says");
+                let reason = error.as_database_error().map(|e| e.message().to_owned());
+                Self::Refused(
+                    Message::new("store.table-changed").with("reason", reason.unwrap_or_default()),
+                )
+            }
             // insufficient_privilege
             Some("42501") => {
                 let reason = error.as_database_error().map(|e| e.message().to_owned());
@@ -76,8 +84,15 @@ impl From<sqlx::Error> for Error {
                     Message::new("store.denied").with("reason", reason.unwrap_or_default()),
                 )
             }
-            // Class 22: a value that its column can't take; 23502, 23503, 23514: one that a rule of the table refuses.
-            Some(code) if code.starts_with("22") || matches!(code, "23502" | "23503" | "23514") => {
+            // Class 22: a value that its column can't take; 23…: one that a rule of the table refuses; P0001: one that a trigger
+            // of the table refuses in words of its own.
+            Some(code)
+                if code.starts_with("22")
+                    || matches!(
+                        code,
+                        "23001" | "23502" | "23503" | "23514" | "23P01" | "P0001"
+                    ) =>
+            {
                 let reason = error.as_database_error().map(|e| e.message().to_owned());
                 Self::Invalid(
                     Message::new("store.value-refused").with("reason", reason.unwrap_or_default()),
@@ -95,6 +110,11 @@ impl From<model::Invalid> for Error {
 }
 
 impl Error {
+    /// Whether the database gives no answer, as opposed to one that nobody likes.
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(self, Self::Busy(message) if message.key() == "store.database-away")
+    }
+
     /// Whether the disk itself failed, after which nothing that was written can be trusted to be there.
     pub(crate) fn is_io(error: &sqlx::Error) -> bool {
         primary_code(error) == Some(SQLITE_IOERR)

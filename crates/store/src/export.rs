@@ -98,8 +98,17 @@ pub async fn export(
     let mut emptied = 0;
     while let Some(found) = rows.try_next().await? {
         let mut feature = row::feature(&found, &collection)?;
+        let fid = feature.fid;
+        let unreadable = |reason: &dyn std::fmt::Display| {
+            let message = Message::new("store.export-geometry").with("id", fid);
+            let message = message.with("collection", collection.id.as_str());
+            Error::Refused(message.with("reason", reason))
+        };
+        if let Some(wkb) = &feature.geometry {
+            formats::wkb::check(wkb).map_err(|e| unreadable(&e))?;
+        }
         if geographic {
-            feature = row::in_wgs84(&collection, feature)?;
+            feature = row::in_wgs84(&collection, feature).map_err(|e| unreadable(&e))?;
         }
         let feature_id = match id_position.map(|i| &feature.properties[i]) {
             Some(Value::Text(text)) => FeatureId::Text(text.clone()),

@@ -29,14 +29,14 @@ impl<'a> Filter<'a> {
         };
         for (position, value) in &query.equals {
             let kind = schema.properties[*position].kind;
-            let column = &table.columns[*position];
+            let column = &table.reads[*position];
             filter.conditions.push(format!("{column} = ?"));
             filter.values.push(Parameter::of(kind, value));
         }
         let time = live.collection.time_property.as_deref();
         let time = time.and_then(|name| schema.position(name));
         if let (Some(interval), Some(position)) = (&query.datetime, time) {
-            let column = &table.columns[position];
+            let column = &table.reads[position];
             let kind = schema.properties[position].kind;
             let compared = to_the_millisecond(table.dialect, kind, column);
             for (operator, side) in [(">=", &interval.start), ("<=", &interval.end)] {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use model::{Bbox, ChangeSeq, Collection, Envelope, Feature, Interval, PropertyType, Value};
+use model::{
+    Bbox, ChangeSeq, Collection, Envelope, Feature, Interval, Message, PropertyType, Value,
+};
 
 use crate::filter::Filter;
 use crate::live::LiveCollection;
@@ -70,7 +72,7 @@ impl Store {
     /// # Errors
     /// When the database can't be read.
     pub async fn items(&self, live: &LiveCollection, query: &ItemsQuery) -> Result<Page, Error> {
-        let (found, features) = {
+        let read = {
             let (live, query) = (live.clone(), query.clone());
             self.reading(move |session| {
                 Box::pin(async move {
@@ -83,13 +85,17 @@ impl Store {
                     Ok((found, features))
                 })
             })
-            .await?
+            .await
+        };
+        let (found, features) = match read {
+            Ok(read) => read,
+            Err(error) => return Err(self.explained(error).await),
         };
         let (collection, bbox) = (Arc::clone(&live.collection), query.bbox);
         let features = off_the_reactor(bytes(&found.chosen), move || {
             let mut page = Vec::with_capacity(features.len());
             for feature in features {
-                let feature = row::in_wgs84(&collection, feature)?;
+                let feature = row::shown(&collection, feature);
                 if bbox.is_none_or(|bbox| is_near(&feature, &bbox)) {
                     page.push(feature);
                 }
@@ -114,20 +120,32 @@ impl Store {
             self.reading_once(move |session| {
                 Box::pin(async move { stored(session, &live, &id).await })
             })
-            .await?
+            .await
         };
-        let Some(item) = found else {
-            return Ok(None);
+        let item = match found {
+            Ok(Some(item)) => item,
+            Ok(None) => return Ok(None),
+            Err(error) => return Err(self.explained(error).await),
         };
         let collection = Arc::clone(&live.collection);
         let bytes = item.feature.geometry.as_ref().map_or(0, Vec::len);
         let item = off_the_reactor(bytes, move || {
             Ok(Item {
-                feature: row::in_wgs84(&collection, item.feature)?,
+                feature: row::shown(&collection, item.feature),
                 ..item
             })
         });
         Ok(Some(item.await?))
+    }
+
+    /// A table that is not what the index says may just have been replaced: then the next read goes well.
+    async fn explained(&self, error: Error) -> Error {
+        let is_changed = matches!(&error, Error::Refused(m) if m.key() == "store.table-changed");
+        let before = self.live();
+        if is_changed && self.catch_up().await.is_ok() && !Arc::ptr_eq(&before, &self.live()) {
+            return Error::Busy(Message::new("store.busy"));
+        }
+        error
     }
 
     /// Features whose searchable text contains the words, best first; at most `limit`.
@@ -284,7 +302,9 @@ async fn decided(
             let Some(wkb) = row.wkb(1)? else {
                 continue;
             };
-            if spatial::intersects(&row::to_wgs84(&collection, wkb)?, &bbox) {
+            // What can't be shown is nowhere.
+            let shown = row::to_wgs84(&collection, wkb);
+            if shown.is_ok_and(|shown| spatial::intersects(&shown, &bbox)) {
                 inside.push(row.integer(0)?);
             }
         }

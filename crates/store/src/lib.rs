@@ -110,9 +110,9 @@ impl fmt::Display for Place {
 #[derive(Debug, Clone)]
 pub struct Summary {
     pub collection: model::Collection,
-    pub features: u64,
-    /// In the storage CRS, x first; may be wider than the features are after deletions.
-    pub extent: Option<model::Envelope>,
+    /// The number of features and their extent in the storage CRS, x first, which may be wider than they are after deletions;
+    /// or why the table can't be read.
+    pub counted: Result<(u64, Option<model::Envelope>), Message>,
 }
 
 /// An open store. Cheap to clone.
@@ -221,11 +221,22 @@ impl Store {
         let mut session = transaction.session();
         let mut summaries = Vec::new();
         for registered in registry::all(&mut session).await? {
-            let (features, extent) = registry::counted(&mut session, &registered).await?;
+            // A table that somebody has taken away must not hide the others.
+            let mut part = session.begin().await?;
+            let counted = match registry::counted(&mut part.session(), &registered).await {
+                Ok(counted) => {
+                    part.commit().await?;
+                    Ok(counted)
+                }
+                Err(Error::Refused(reason) | Error::Denied(reason)) => {
+                    part.rollback().await?;
+                    Err(reason)
+                }
+                Err(error) => return Err(error),
+            };
             summaries.push(Summary {
                 collection: registered.collection,
-                features,
-                extent,
+                counted,
             });
         }
         transaction.commit().await?;

@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::TryStreamExt;
 use model::world::{self, WorldBuf};
 use model::{ChangeSeq, Collection, Envelope, Feature, Value};
 use spatial::index::{Builder, Edit, Snapshot};
+use tokio::sync::Semaphore;
 
 use crate::postgres::WITHOUT_LIMIT;
 use crate::registry::Registered;
@@ -21,6 +23,8 @@ use crate::{Error, Store, registry, row};
 pub struct Live {
     /// False until [`crate::Store::load`] has run.
     pub loaded: bool,
+    /// False while a collection is left out because somebody holds its table.
+    pub(crate) is_whole: bool,
     pub collections: BTreeMap<Box<str>, LiveCollection>,
 }
 
@@ -59,14 +63,22 @@ impl LiveCollection {
     }
 }
 
+/// Collections that are loaded at the same time: fewer than there are connections, which nobody gets after some seconds.
+const AT_ONCE: usize = 8;
+
+/// Every collection that can be read.
 pub(crate) async fn load(store: &Store) -> Result<Live, Error> {
     let registered = store
         .reading(|session| Box::pin(registry::all(session)))
         .await?;
     let mut tasks = tokio::task::JoinSet::new();
+    let turns = Arc::new(Semaphore::new(AT_ONCE));
+    let is_held = Arc::new(AtomicBool::new(false));
     for registered in registered {
-        let store = store.clone();
+        let (store, turns) = (store.clone(), Arc::clone(&turns));
+        let is_held = Arc::clone(&is_held);
         tasks.spawn(async move {
+            let _turn = turns.acquire().await;
             let mut transaction = store.inner.backend.read().await?;
             let mut session = transaction.session();
             if session.dialect() == Dialect::Postgres {
@@ -78,9 +90,10 @@ pub(crate) async fn load(store: &Store) -> Result<Live, Error> {
                     transaction.commit().await?;
                     Ok(Some(loaded))
                 }
-                // Others may have changed the table or taken the right to read it; the rest is served.
-                Err(Error::Database(error)) if session.dialect() == Dialect::Postgres => {
+                // Others may have changed the table, taken the right to read it, or hold it; the rest is served.
+                Err(error) if session.dialect() == Dialect::Postgres && !error.is_away() => {
                     tracing::error!(collection = %id, %error, "a collection can't be read and is left out");
+                    is_held.fetch_or(matches!(error, Error::Busy(_)), Ordering::Relaxed);
                     Ok(None)
                 }
                 Err(error) => Err::<_, Error>(error),
@@ -98,6 +111,7 @@ pub(crate) async fn load(store: &Store) -> Result<Live, Error> {
         live.collections
             .insert(collection.collection.id.as_str().into(), collection);
     }
+    live.is_whole = !is_held.load(Ordering::Relaxed);
     Ok(live)
 }
 

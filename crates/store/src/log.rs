@@ -41,6 +41,7 @@ pub(crate) fn table(dialect: Dialect) -> Table {
         reads: columns.clone(),
         places: vec![Some("?".to_owned()); columns.len()],
         columns,
+        mark: None,
         is_own: true,
         is_editable: false,
     }

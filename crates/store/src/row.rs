@@ -45,6 +45,18 @@ pub(crate) fn in_wgs84(collection: &Collection, mut feature: Feature) -> Result<
     Ok(feature)
 }
 
+/// As [`in_wgs84`], for readers. What can't be shown (another program may have written a coordinate that is no number) is
+/// null, as in the index; one row must not take a whole page with it.
+pub(crate) fn shown(collection: &Collection, mut feature: Feature) -> Feature {
+    feature.geometry = feature.geometry.take().and_then(|wkb| {
+        if collection.storage_crs.is_wgs84() {
+            return formats::wkb::check(&wkb).is_ok().then_some(wkb);
+        }
+        Some(served(collection, &wkb).ok()?.into_owned())
+    });
+    feature
+}
+
 /// Stored WKB as longitude/latitude WKB, Z and M as they are.
 fn served<'a>(collection: &Collection, wkb: &'a [u8]) -> Result<Cow<'a, [u8]>, Error> {
     if collection.storage_crs.is_wgs84() {

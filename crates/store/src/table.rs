@@ -32,6 +32,8 @@ pub(crate) struct Table {
     pub(crate) reads: Vec<String>,
     /// The place of each property's parameter; none where the database fills the column itself.
     pub(crate) places: Vec<Option<String>>,
+    /// What tells one state of a row from another, as SQL on `hromada_t`, where no trigger tells of changes.
+    pub(crate) mark: Option<String>,
     /// Made by the store; others are published as they are.
     pub(crate) is_own: bool,
     pub(crate) is_editable: bool,
@@ -54,6 +56,7 @@ impl Table {
             reads: columns.clone(),
             places: vec![Some("?".to_owned()); columns.len()],
             columns,
+            mark: None,
             is_own: true,
             is_editable: true,
         }

@@ -29,9 +29,14 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
             .map(|s| {
                 let mut definition = store::definition_json(&s.collection);
                 definition["id"] = json!(s.collection.id.as_str());
-                definition["features"] = json!(s.features);
-                definition["extent"] =
-                    json!(s.extent.map(|e| [e.min[0], e.min[1], e.max[0], e.max[1]]));
+                match &s.counted {
+                    Ok((features, extent)) => {
+                        definition["features"] = json!(features);
+                        definition["extent"] =
+                            json!(extent.map(|e| [e.min[0], e.min[1], e.max[0], e.max[1]]));
+                    }
+                    Err(reason) => definition["error"] = json!(reason.text(output.lang)),
+                }
                 definition
             })
             .collect();
@@ -45,14 +50,21 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
         .unwrap_or(0);
     for summary in &summaries {
         let collection = &summary.collection;
+        let features = match &summary.counted {
+            Ok((features, _)) => features.to_string(),
+            Err(_) => "?".to_owned(),
+        };
         output.line(&format!(
             "{:width$}  {:>9}  {:<18} {:<10}  {}",
             collection.id.as_str(),
-            summary.features,
+            features,
             collection.geometry_type.name(),
             collection.storage_crs.to_string(),
             collection.title.get(output.lang)
         ));
+        if let Err(reason) = &summary.counted {
+            output.say(reason);
+        }
     }
     Ok(Outcome::Done)
 }

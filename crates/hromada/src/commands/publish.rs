@@ -14,7 +14,7 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
     let store = Store::open(cli::place(args)?, Access::Write).await?;
     let id = |id: &str| CollectionId::new(id).map_err(|e| Told(e.0));
     if let Some(withdrawn) = text("withdraw") {
-        store.withdraw(&id(&withdrawn)?).await?;
+        store.withdraw(&id(&withdrawn)?, "publish").await?;
         output.say(&Message::new("cli.withdrawn").with("collection", withdrawn));
         store.close().await;
         return Ok(Outcome::Done);

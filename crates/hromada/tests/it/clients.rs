@@ -5,7 +5,7 @@ use std::process::Command;
 
 use crate::support::{Server, json, sample, text};
 
-fn run(program: &str, args: &[&str]) -> String {
+pub(crate) fn run(program: &str, args: &[&str]) -> String {
     let output = Command::new(program)
         .args(args)
         .output()
@@ -209,30 +209,33 @@ fn the_live_file_opens_in_gdal_and_qgis() {
     assert_eq!(server.get("/health/ready").status, 200);
 }
 
-/// Opens a layer in QGIS without a window.
 fn qgis_count(file: &Path, layer: &str) -> String {
-    let script = format!(
-        "import os\nos.environ['QT_QPA_PLATFORM'] = 'offscreen'\nfrom qgis.core import QgsApplication, QgsVectorLayer\napp = QgsApplication([], False)\napp.initQgis()\nlayer = QgsVectorLayer('{}|layername={layer}', 'x', 'ogr')\nprint('COUNT', layer.featureCount() if layer.isValid() else 'invalid')\napp.exitQgis()\n",
+    let shown = qgis(&format!(
+        "layer = QgsVectorLayer('{}|layername={layer}', 'x', 'ogr')\nprint('COUNT', layer.featureCount() if layer.isValid() else 'invalid')",
         file.display()
-    );
-    let output = Command::new("python3")
-        .env("QT_QPA_PLATFORM", "offscreen")
-        .args(["-c", &script])
-        .output()
-        .unwrap();
-    let output = if text(&output).contains("No module named") {
-        // The distribution's Python has the module where another one comes first on the path.
-        Command::new("/usr/bin/python3")
-            .env("QT_QPA_PLATFORM", "offscreen")
-            .args(["-c", &script])
-            .output()
-            .unwrap()
-    } else {
-        output
-    };
-    let shown = text(&output);
+    ));
     let count = shown.lines().find_map(|l| l.strip_prefix("COUNT "));
     count
         .unwrap_or_else(|| panic!("QGIS did not answer: {shown}"))
         .to_owned()
+}
+
+/// Runs Python in QGIS without a window, and gives what it prints.
+pub(crate) fn qgis(body: &str) -> String {
+    let script = format!(
+        "from qgis.core import QgsApplication, QgsVectorLayer\napp = QgsApplication([], False)\napp.initQgis()\n{body}\napp.exitQgis()\n"
+    );
+    // The distribution's Python has the module where another one comes first on the path.
+    for python in ["python3", "/usr/bin/python3"] {
+        let output = Command::new(python)
+            .env("QT_QPA_PLATFORM", "offscreen")
+            .args(["-c", &script])
+            .output()
+            .unwrap();
+        let shown = text(&output);
+        if !shown.contains("No module named") {
+            return shown;
+        }
+    }
+    panic!("./test installs QGIS for the distribution's Python");
 }

@@ -14,5 +14,6 @@ mod file_faults;
 mod hang_ups;
 mod malformed;
 mod moving;
+mod published;
 mod support;
 mod workspace;

@@ -27,6 +27,7 @@ mod openapi;
 mod operation;
 #[path = "../it/paging.rs"]
 mod paging;
+#[allow(dead_code, reason = "the store's tests do more with it")]
 mod proxy;
 #[path = "../it/schemas.rs"]
 mod schemas;

@@ -1,6 +1,6 @@
 //! The network between a server and its database, in the hands of a test.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -24,6 +24,7 @@ pub(crate) enum Network {
 pub(crate) struct Proxy {
     pub(crate) port: u16,
     state: watch::Sender<Network>,
+    upstream: Arc<Mutex<String>>,
 }
 
 impl Proxy {
@@ -33,13 +34,24 @@ impl Proxy {
         let port = listener.local_addr().unwrap().port();
         let state = watch::Sender::new(Network::Works);
         let watched = state.subscribe();
-        let upstream: Arc<str> = upstream.into();
+        let upstream = Arc::new(Mutex::new(upstream));
+        let leads_to = Arc::clone(&upstream);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, Arc::clone(&upstream), watched.clone()));
+                let upstream = leads_to.lock().unwrap().clone();
+                tokio::spawn(carry(client, upstream, watched.clone()));
             }
         });
-        Self { port, state }
+        Self {
+            port,
+            state,
+            upstream,
+        }
+    }
+
+    /// New connections go elsewhere, as when a name moves to another server.
+    pub(crate) fn lead_to(&self, upstream: String) {
+        *self.upstream.lock().unwrap() = upstream;
     }
 
     pub(crate) fn set(&self, network: Network) {
@@ -47,11 +59,11 @@ impl Proxy {
     }
 }
 
-async fn carry(client: TcpStream, upstream: Arc<str>, mut state: watch::Receiver<Network>) {
+async fn carry(client: TcpStream, upstream: String, mut state: watch::Receiver<Network>) {
     if state.wait_for(|s| *s != Network::Silent).await.is_err() || *state.borrow() == Network::Cut {
         return;
     }
-    let Ok(server) = TcpStream::connect(&*upstream).await else {
+    let Ok(server) = TcpStream::connect(&upstream).await else {
         return;
     };
     let (from_client, to_client) = client.into_split();

@@ -52,6 +52,8 @@ pub(super) async fn check(
                 collection.geometry_type,
                 GeometryType::Polygon | GeometryType::MultiPolygon
             ),
+        key: registry::unquoted(&table.key),
+        last: None,
         count: 0,
         invalid: 0,
         extent: None,
@@ -83,12 +85,12 @@ async fn built(
     while let Some(found) = rows.try_next().await? {
         let indexed = found.wkb(1).and_then(|wkb| live::indexed(collection, wkb));
         // The other pass names the row.
-        let Ok((envelope, geometries)) = indexed else {
+        let (Ok((envelope, geometries)), Some(fid)) = (indexed, found.maybe_integer(0)?) else {
             continue;
         };
-        builder
-            .push(found.integer(0)?, envelope, &geometries, &[])
-            .map_err(live::index_failed)?;
+        if let Err(error) = builder.push(fid, envelope, &geometries, &[]) {
+            tracing::debug!(fid, %error, "a row is left out of the index");
+        }
     }
     drop(rows);
     tokio::task::spawn_blocking(move || builder.finish())
@@ -103,6 +105,9 @@ struct Rows<'a> {
     properties: Vec<&'a Property>,
     check_geometry: bool,
     covers: bool,
+    key: String,
+    /// The key of the row before.
+    last: Option<i64>,
     count: u64,
     invalid: usize,
     /// Around the rows, in the storage CRS.
@@ -112,8 +117,15 @@ struct Rows<'a> {
 
 impl Rows<'_> {
     fn check(&mut self, found: &Row, report: &mut CheckReport) -> Result<(), Error> {
+        let fid = found.maybe_integer(0)?;
+        let Some(fid) = fid.filter(|fid| self.last.is_none_or(|last| last < *fid)) else {
+            // Only a view of others can give such rows.
+            let text = Message::new("store.check-key").with("column", &self.key);
+            report.error(Some(self.collection), fid, text);
+            return Ok(());
+        };
+        self.last = Some(fid);
         self.count += 1;
-        let fid = found.integer(0)?;
         self.values(fid, found, report)?;
         if !found.is_bytes_or_null(1)? {
             let text = Message::new("store.geometry-not-blob");

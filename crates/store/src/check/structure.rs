@@ -3,9 +3,10 @@
 use model::{Collection, Message};
 
 use super::{CheckReport, MAX_NAMED};
-use crate::Error;
 use crate::registry::{self, Registered};
 use crate::session::{Dialect, Session, statement};
+use crate::table::GEOMETRY;
+use crate::{Error, postgres};
 
 /// The numbers of the change log have no gap: a change that is gone can't be told to anybody. PostgreSQL leaves gaps where a
 /// transaction was rolled back; there no change is without a number. A copy of such a log knows how many there were.
@@ -47,7 +48,7 @@ pub(super) async fn check(
             registration(session, collection, report).await?;
             counter(session, registered, report).await?;
         }
-        Dialect::Postgres if registry::is_polled(session, registered).await? => {}
+        Dialect::Postgres if table.mark.is_some() => {}
         Dialect::Postgres => triggers(session, registered, report).await?,
     }
     if let Some(property) = &collection.id_property
@@ -93,8 +94,28 @@ async fn columns(
             report.error(Some(collection), None, text);
         }
     }
+    if table.is_own && table.dialect == Dialect::Postgres {
+        geometry_column(collection, &found, report);
+    }
     let key = registry::unquoted(&table.key);
     Ok(!missing.contains(&key))
+}
+
+/// A geometry column in another CRS than the collection's would be read as if it were in that.
+fn geometry_column(collection: &Collection, found: &[(String, String)], report: &mut CheckReport) {
+    let column = found.iter().find(|(name, _)| name == GEOMETRY);
+    let Some((name, kind)) = column.filter(|(_, kind)| kind != "geometry") else {
+        return;
+    };
+    let plain = |kind: &str| kind.replace(' ', "").to_lowercase();
+    let declared = postgres::geometry_type(collection, false);
+    if plain(kind) != plain(&declared) {
+        let text = Message::new("store.check-column-type")
+            .with("column", name)
+            .with("found", kind)
+            .with("declared", declared);
+        report.error(Some(collection), None, text);
+    }
 }
 
 /// Other programs find a collection by these two rows.
@@ -153,11 +174,8 @@ async fn triggers(
     registered: &Registered,
     report: &mut CheckReport,
 ) -> Result<(), Error> {
-    let sql = "SELECT count(*) FROM pg_trigger WHERE tgrelid = to_regclass(?)
-       AND tgname LIKE 'hromada\\_log\\_%' AND tgenabled IN ('O', 'A')";
-    let found = statement(sql).bind(registered.table.name.as_str());
-    if session.fetch_one(found).await?.integer(0)? != 4 {
-        let text = Message::new("store.check-triggers");
+    if postgres::triggers(session, registered).await?.on < postgres::TRIGGERS {
+        let text = Message::new("store.check-triggers").with("table", &registered.table.name);
         report.error(Some(&registered.collection), None, text);
     }
     Ok(())
@@ -198,7 +216,11 @@ async fn logged(
     );
     let found = session.fetch_all(statement(sql).bind(*n)).await?;
     for row in found {
-        let (fid, key) = (row.integer(0)?, row.text(1)?);
+        // One without a key is named with its row.
+        let Some(fid) = row.maybe_integer(0)? else {
+            continue;
+        };
+        let key = row.text(1)?;
         let key = if key == "store.check-lost" {
             "store.check-lost"
         } else {

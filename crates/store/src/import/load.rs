@@ -82,7 +82,10 @@ impl Loader {
             Some(existing) if !creates => existing,
             existing if dialect == Dialect::Postgres => {
                 let counter = match &existing {
-                    Some(existing) => postgres::tables::counter(session, &existing.table).await?,
+                    Some(existing) => {
+                        postgres::tables::refuse_dependents(session, existing).await?;
+                        postgres::tables::counter(session, &existing.table).await?
+                    }
                     None => 0,
                 };
                 let table = postgres::tables::begin(session, &collection).await?;

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use crate::backend::Backend;
 use crate::registry::{self, MAX_PROPERTIES, Registered};
 use crate::session::{Session, Transaction};
-use crate::{Error, Live, Store, postgres, sqlite};
+use crate::{Error, Live, Store, sqlite};
 
 pub use geopackage::SourceLayer;
 use load::Loader;
@@ -160,16 +160,11 @@ impl Store {
                 Ok(report)
             }
             Backend::Postgres(database) => {
-                let _entered = database.enter().await?;
-                let mut transaction = Transaction::Postgres(database.write().await?);
-                let mut session = transaction.session();
-                postgres::act_for(&mut session, &job.actor).await?;
+                let mut writing = database.write(&job.actor).await?;
+                let mut session = writing.session();
                 let loaded = self.load_source(&mut session, job, &mut source, progress);
                 let report = loaded.await?;
-                postgres::commit(transaction).await?;
-                if let Err(error) = database.following.catch_up(self, database).await {
-                    tracing::warn!(%error, "the import is stored, but the index has not followed it yet");
-                }
+                writing.commit(self).await?;
                 Ok(report)
             }
         }

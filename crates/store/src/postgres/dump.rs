@@ -6,7 +6,7 @@ use std::process::{Command, Output, Stdio};
 use model::Message;
 use url::Url;
 
-use super::{Database, PostgresPlace};
+use super::{Database, PostgresPlace, open};
 use crate::Error;
 use crate::session::quoted;
 
@@ -46,20 +46,20 @@ pub(crate) async fn restore(from: &Path, place: &PostgresPlace) -> Result<(), Er
                 .with("reason", error),
         )
     })?;
-    let mut connected = super::connect(place, &super::options(place, &place.url)?).await?;
-    super::require_versions(place, &mut connected).await?;
-    super::search_path(place, &mut connected).await?;
+    let mut connected = open::connect(place).await?;
+    open::require_versions(place, &mut connected).await?;
+    open::search_path(place, &mut connected).await?;
     let is_there: bool = sqlx::query_scalar("SELECT to_regnamespace($1) IS NOT NULL")
         .bind(quoted(&place.schema))
         .fetch_one(&mut connected)
         .await?;
     if is_there {
-        return Err(super::refused(place, "store.restore-schema-there").into());
+        return Err(open::refused(place, "store.restore-schema-there").into());
     }
     let number: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int4")
         .fetch_one(&mut connected)
         .await?;
-    super::close(connected).await;
+    open::close(connected).await;
     let tool = tool("pg_restore", number / 10_000)?;
     let schema = dumped_schema(&tool, from).await?;
     if schema != place.schema {

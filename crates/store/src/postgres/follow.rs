@@ -132,8 +132,9 @@ impl Following {
         Ok(())
     }
 
-    /// Follows the change log until the store is closed.
+    /// Follows the change log, and looks at published tables, until the store is closed.
     pub(crate) fn start(&self, store: &Store) {
+        self.start_looking(store);
         let (inner, mut ended) = (Arc::downgrade(&store.inner), self.ended.subscribe());
         tokio::spawn(async move {
             while let Some(inner) = inner.upgrade() {
@@ -145,11 +146,13 @@ impl Following {
                     _ = ended.wait_for(|ended| *ended) => return,
                     error = database.following.listen(&store, database) => error,
                 };
-                if is_away(&error) {
+                if error.is_away() {
                     tracing::warn!(%error, "the database gives no answer; the index is served as it was");
                     database.following.lost();
                     // Whoever waits on a connection of before would wait for the network's own time limits.
                     database.renew();
+                } else if matches!(error, Error::Busy(_)) {
+                    tracing::warn!(%error, "the index waits for a table that somebody holds");
                 } else {
                     tracing::error!(%error, "the change log can't be followed");
                 }
@@ -159,29 +162,49 @@ impl Following {
         });
     }
 
+    /// Beside the following, which must not wait for a table that somebody holds.
+    fn start_looking(&self, store: &Store) {
+        let (inner, mut ended) = (Arc::downgrade(&store.inner), self.ended.subscribe());
+        tokio::spawn(async move {
+            while let Some(inner) = inner.upgrade() {
+                let Backend::Postgres(database) = &inner.backend else {
+                    return;
+                };
+                if let Err(error) = look_at_tables(database).await {
+                    tracing::warn!(%error, "published tables can't be looked at");
+                }
+                drop(inner);
+                tokio::select! {
+                    _ = ended.wait_for(|ended| *ended) => return,
+                    () = tokio::time::sleep(TABLES_POLL) => {}
+                }
+            }
+        });
+    }
+
     /// Follows until something fails: woken by notifications, and now and then without one, since one can be lost.
     async fn listen(&self, store: &Store, database: &Database) -> Error {
-        let pool = database.pool.load_full();
-        let listening = tokio::time::timeout(HEAD_PATIENCE, async {
-            let mut listener = PgListener::connect_with(&pool).await?;
+        let pool = database.follower.load_full();
+        let listening = async {
+            let mut listener = PgListener::connect_with(&pool).await.map_err(lost)?;
             listener.eager_reconnect(false);
             listener.ignore_pool_close_event(true);
-            listener.listen(&super::channel(&database.place)).await?;
-            Ok::<_, sqlx::Error>(listener)
-        });
-        let mut listener = match listening.await {
+            listener
+                .listen(&super::sql::channel(&database.place))
+                .await?;
+            if database.can_write {
+                // Another server may have taken the place of the one that was lost.
+                let mut connection = pool.acquire().await.map_err(lost)?;
+                super::open::settle(&database.place, &mut connection).await?;
+            }
+            Ok::<_, Error>(listener)
+        };
+        let mut listener = match tokio::time::timeout(HEAD_PATIENCE, listening).await {
             Ok(Ok(listener)) => listener,
-            Ok(Err(error)) => return error.into(),
+            Ok(Err(error)) => return error,
             Err(_) => return away(),
         };
-        let mut polled: Option<Instant> = None;
         loop {
-            if polled.is_none_or(|at| at.elapsed() >= TABLES_POLL) {
-                if let Err(error) = poll_tables(database).await {
-                    return error;
-                }
-                polled = Some(Instant::now());
-            }
             // First after listening has begun, so that nothing falls between.
             if let Err(error) = self.catch_up(store, database).await {
                 return error;
@@ -247,9 +270,10 @@ impl Following {
         database: &Database,
         state: &mut State,
     ) -> Result<Step, Error> {
-        let pool = database.pool.load_full();
+        let pool = database.follower.load_full();
         let asked = tokio::time::timeout(HEAD_PATIENCE, async {
-            let mut transaction = Transaction::Postgres(pool.begin_with(super::READ).await?);
+            let begun = pool.begin_with(super::pool::FOLLOW).await.map_err(lost)?;
+            let mut transaction = Transaction::Postgres(begun);
             let head = head(&mut transaction.session()).await?;
             Ok::<_, Error>((transaction, head))
         });
@@ -270,26 +294,45 @@ impl Following {
             new_epoch(database, &head.epoch).await?;
             return Ok(Step::Anew);
         }
-        if head.seq == state.seq && head.registry == state.registry {
+        let mut after = Live::clone(&store.live());
+        let was_whole = after.is_whole;
+        if head.seq == state.seq && head.registry == state.registry && was_whole {
             transaction.commit().await?;
             return Ok(Step::Current);
         }
-        let mut after = Live::clone(&store.live());
-        if head.registry != state.registry {
-            // They are loaded as they are now, with all changes up to here.
-            definitions(&mut session, &mut after).await?;
+        let brought = async {
+            if head.registry != state.registry || !was_whole {
+                // They are loaded as they are now, with all changes up to here.
+                definitions(&mut session, &mut after).await?;
+            }
+            if head.seq > state.seq {
+                changes(&mut session, &mut after, state.seq).await?;
+            }
+            Ok(())
+        };
+        match brought.await {
+            Ok(()) => transaction.commit().await?,
+            Err(error @ Error::Busy(_)) => return Err(error),
+            Err(error) => {
+                // Loading leaves out the table that somebody has changed, and the others are followed.
+                tracing::error!(%error, "a change can't be followed; the index is built anew");
+                transaction.rollback().await?;
+                return Ok(Step::Anew);
+            }
         }
-        if head.seq > state.seq {
-            changes(&mut session, &mut after, state.seq).await?;
-        }
-        transaction.commit().await?;
+        let is_whole = after.is_whole;
         store.inner.live.store(Arc::new(after));
         *state = State {
             seq: head.seq,
             registry: head.registry,
         };
         self.reached.send_replace(head.seq);
-        Ok(Step::Applied)
+        // A table that somebody holds is for the next time.
+        Ok(if is_whole {
+            Step::Applied
+        } else {
+            Step::Current
+        })
     }
 
     /// A read transaction and the index that belongs to it.
@@ -322,23 +365,28 @@ impl Following {
     }
 }
 
+/// The connections are for following alone: where none is to be had, no load takes them.
+fn lost(error: sqlx::Error) -> Error {
+    match error {
+        sqlx::Error::PoolTimedOut => away(),
+        other => other.into(),
+    }
+}
+
 fn away() -> Error {
     Error::Busy(Message::new("store.database-away"))
 }
 
-fn is_away(error: &Error) -> bool {
-    matches!(error, Error::Busy(_))
-}
-
-/// Looks at the published tables that no trigger watches.
-async fn poll_tables(database: &Database) -> Result<(), Error> {
+/// Looks at the published tables.
+async fn look_at_tables(database: &Database) -> Result<(), Error> {
     if !database.can_write {
         return Ok(());
     }
-    let pool = database.pool.load_full();
-    let begun = tokio::time::timeout(HEAD_PATIENCE, pool.begin()).await;
-    let mut transaction = Transaction::Postgres(begun.map_err(|_| away())??);
-    super::publish::poll(&mut transaction.session()).await?;
+    // Contact is for the following to tell: while there is none, nobody can look.
+    database.following.require_contact()?;
+    let pool = database.follower.load_full();
+    let mut transaction = Transaction::Postgres(pool.begin().await?);
+    super::publish::look(&mut transaction.session(), database).await?;
     transaction.commit().await?;
     Ok(())
 }
@@ -370,11 +418,11 @@ async fn head(session: &mut Session<'_>) -> Result<Head, Error> {
 }
 
 async fn new_epoch(database: &Database, old: &Epoch) -> Result<(), Error> {
-    let pool = database.pool.load_full();
+    let pool = database.follower.load_full();
     let mut connection = pool.acquire().await?;
     let sql = format!(
         "UPDATE hromada_meta SET value = {} WHERE key = 'epoch' AND value = ?",
-        super::NEW_EPOCH
+        super::sql::NEW_EPOCH
     );
     let mut session = Session::Postgres(&mut connection);
     session.execute(statement(sql).bind(&*old.0)).await?;
@@ -385,6 +433,7 @@ async fn new_epoch(database: &Database, old: &Epoch) -> Result<(), Error> {
 async fn definitions(session: &mut Session<'_>, live: &mut Live) -> Result<(), Error> {
     session.run(super::WITHOUT_LIMIT).await?;
     let all = registry::all(session).await?;
+    live.is_whole = true;
     live.collections
         .retain(|id, _| all.iter().any(|r| r.collection.id.as_str() == &**id));
     for registered in all {
@@ -393,10 +442,16 @@ async fn definitions(session: &mut Session<'_>, live: &mut Live) -> Result<(), E
             continue;
         }
         let id: Box<str> = registered.collection.id.as_str().into();
-        if let Some(loaded) = loaded(session, registered).await? {
-            live.collections.insert(id, loaded);
-        } else {
-            live.collections.remove(&id);
+        match loaded(session, registered).await {
+            Ok(Some(loaded)) => {
+                live.collections.insert(id, loaded);
+            }
+            Ok(None) => {
+                live.collections.remove(&id);
+            }
+            // Next time; what is known of it is served until then.
+            Err(error) if !error.is_away() => live.is_whole = false,
+            Err(error) => return Err(error),
         }
     }
     Ok(())
@@ -415,7 +470,11 @@ async fn loaded(
             part.commit().await?;
             Ok(Some(loaded))
         }
-        Err(error) if is_away(&error) => Err(error),
+        Err(error) if error.is_away() => Err(error),
+        Err(error @ Error::Busy(_)) => {
+            part.rollback().await?;
+            Err(error)
+        }
         Err(error) => {
             tracing::error!(collection = %id, %error, "a collection can't be read and is left out");
             part.rollback().await?;

@@ -15,7 +15,7 @@ const SCHEMA: &str = "hromada";
 pub struct PostgresPlace {
     pub(crate) url: String,
     /// The server that reads go to, where it is another: a streaming replica.
-    pub(crate) read_url: Option<String>,
+    pub(crate) read: Option<Box<Self>>,
     pub(crate) schema: String,
     /// The address without its password.
     pub(crate) shown: String,
@@ -42,7 +42,9 @@ impl PostgresPlace {
         let is_plain = schema.starts_with(|c: char| c.is_ascii_lowercase())
             && schema.chars().all(plain)
             && schema.len() <= 40
-            && !schema.starts_with("pg_");
+            && !schema.starts_with("pg_")
+            // PostGIS and others are there, so it could be neither dumped nor restored alone.
+            && schema != "public";
         if !is_plain {
             return Err(Error::Refused(
                 Message::new("store.schema-name").with("schema", schema),
@@ -50,10 +52,15 @@ impl PostgresPlace {
         }
         Ok(Self {
             url,
-            read_url: None,
+            read: None,
             schema,
             shown,
         })
+    }
+
+    /// Where reads go.
+    pub(crate) fn reading(&self) -> &Self {
+        self.read.as_deref().unwrap_or(self)
     }
 
     /// With another server for reads.
@@ -61,14 +68,17 @@ impl PostgresPlace {
     /// # Errors
     /// As [`PostgresPlace::parse`].
     pub fn reading_from(mut self, url: &str) -> Result<Self, Error> {
-        self.read_url = Some(Self::parse(url)?.url);
+        self.read = Some(Box::new(Self::parse(url)?));
         Ok(self)
     }
 }
 
 /// Whether a text is the address of a PostgreSQL database rather than a folder.
 pub(crate) fn is_postgres(text: &str) -> bool {
-    text.starts_with("postgres://") || text.starts_with("postgresql://")
+    let scheme = text
+        .split_once("://")
+        .map(|(scheme, _)| scheme.to_lowercase());
+    matches!(scheme.as_deref(), Some("postgres" | "postgresql"))
 }
 
 impl fmt::Display for PostgresPlace {
@@ -84,27 +94,46 @@ impl fmt::Debug for PostgresPlace {
     }
 }
 
-/// `scheme://user:password@host/…?password=…` with stars for the password.
+/// `scheme://user:password@host/…?password=…` with stars for the password, also where the text is no good address: a password
+/// with `/`, `?` or `#` in it ends where the last `@` stands.
 fn without_password(url: &str) -> String {
-    let (url, in_query) = take_parameter(url, "password");
-    let mut shown = match url.split_once("://") {
-        Some((scheme, rest)) => {
-            let end = rest.find(['/', '?']).unwrap_or(rest.len());
-            match rest[..end].rsplit_once('@') {
-                Some((user, host)) => match user.split_once(':') {
-                    Some((name, _)) => format!("{scheme}://{name}:***@{host}{}", &rest[end..]),
-                    None => url.clone(),
-                },
-                None => url.clone(),
-            }
+    let (base, query) = match url.rsplit_once('@') {
+        // What stands before is user and password, whatever they hold.
+        Some((before, after)) => {
+            let (scheme, user) = before.split_once("://").unwrap_or(("", before));
+            let user = user.split([':', '/', '?', '#']).next().unwrap_or_default();
+            let hidden = if before.ends_with(&format!("://{user}")) {
+                ""
+            } else {
+                ":***"
+            };
+            let (host, query) = split_query(after);
+            (format!("{scheme}://{user}{hidden}@{host}"), query)
         }
-        None => url.clone(),
+        None => {
+            let (base, query) = split_query(url);
+            (base.to_owned(), query)
+        }
     };
-    if in_query.is_some() {
-        shown.push_str(if shown.contains('?') { "&" } else { "?" });
-        shown.push_str("password=***");
-    }
-    shown
+    let Some(query) = query else {
+        return base;
+    };
+    // A key may be written with escapes.
+    let is_secret =
+        |key: &str| !["schema", "sslmode", "user", "host", "port", "dbname"].contains(&key);
+    let shown: Vec<String> = query
+        .split('&')
+        .map(|pair| match pair.split_once('=') {
+            Some((key, _)) if is_secret(key) => format!("{key}=***"),
+            _ => pair.to_owned(),
+        })
+        .collect();
+    format!("{base}?{}", shown.join("&"))
+}
+
+fn split_query(url: &str) -> (&str, Option<&str>) {
+    url.split_once('?')
+        .map_or((url, None), |(base, query)| (base, Some(query)))
 }
 
 /// An address without one of its parameters, and that parameter.
@@ -156,6 +185,12 @@ mod tests {
                 "hromada",
                 "postgres://db/gis?user=town&password=***",
             ),
+            (
+                "POSTGRES://town:p/a?s#s@db/gis?%70assword=secret",
+                "POSTGRES://town:p/a?s#s@db/gis?%70assword=secret",
+                "hromada",
+                "POSTGRES://town:***@db/gis?%70assword=***",
+            ),
         ] {
             let place = PostgresPlace::parse(given).unwrap();
             assert_eq!((place.url.as_str(), place.schema.as_str()), (url, schema));
@@ -166,7 +201,7 @@ mod tests {
 
     #[test]
     fn a_schema_is_a_plain_name() {
-        for bad in ["", "Kalush", "pg_toast", "1a", "a-b", "a\"b"] {
+        for bad in ["", "Kalush", "pg_toast", "public", "1a", "a-b", "a\"b"] {
             let url = format!("postgres://db/gis?schema={bad}");
             assert!(PostgresPlace::parse(&url).is_err(), "{bad}");
         }

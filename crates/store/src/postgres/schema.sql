@@ -1,5 +1,5 @@
 -- The store's own tables, version 1. They lie in the store's schema, beside the tables of the collections.
--- Facts about the store itself: schema_version, epoch, origin, registry.
+-- Facts about the store itself: schema_version, epoch, origin, registry, schema (its name, which the functions hold).
 CREATE TABLE hromada_meta (
   key text PRIMARY KEY,
   value text NOT NULL
@@ -11,6 +11,7 @@ CREATE TABLE hromada_collections (
   definition text NOT NULL,
   source text
 );
+-- In each function pg_temp comes last: left out it would come first, and a temporary table of the caller's would take the place of ours.
 -- The change log: one row for each feature that a write touched, with the state before.
 -- seq is the order of commits, given when a transaction ends (see hromada_number); id only tells the rows of one
 -- transaction apart until then, and needs no index of its own. No foreign key: it would be looked up for each row of an import, and triggers alone write here.
@@ -36,7 +37,7 @@ COMMENT ON COLUMN hromada_changes.seq IS 'order of commits';
 COMMENT ON COLUMN hromada_changes.actor IS 'who wrote: a person of the server, or the database role of another program';
 
 -- Who writes. The server says for whom it does; of others the role they came in with counts, whatever they say.
-CREATE FUNCTION hromada_actor() RETURNS text LANGUAGE sql STABLE SET search_path = {path} AS $$
+CREATE FUNCTION hromada_actor() RETURNS text LANGUAGE sql STABLE SET search_path = {path}, pg_temp AS $$
   SELECT CASE WHEN session_user = (SELECT pg_get_userbyid(relowner) FROM pg_class WHERE oid = 'hromada_changes'::regclass)
     THEN coalesce(nullif(current_setting('hromada.actor', true), ''), session_user)
     ELSE session_user END
@@ -44,13 +45,15 @@ $$;
 
 -- Takes the lock under which changes get their numbers, held to the end of the transaction: whoever has a number commits
 -- before anybody gets a greater one, so a reader that has seen a number has seen all smaller ones.
-CREATE FUNCTION hromada_lock() RETURNS void LANGUAGE sql SET search_path = {path} AS $$
+CREATE FUNCTION hromada_lock() RETURNS void LANGUAGE sql SET search_path = {path}, pg_temp AS $$
   SELECT pg_advisory_xact_lock(1752330093, hashtext({schema_text}))
 $$;
 
 -- Numbers the changes of this transaction and wakes all servers; the last thing that a transaction does.
 -- Numbers come from a sequence, which every transaction sees as it is, whatever its isolation; a rollback leaves a gap.
-CREATE FUNCTION hromada_number() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = {path} AS $$
+-- The statistics of the log know of no change without a number, so a plan by them would look up each row among all others.
+CREATE FUNCTION hromada_number() RETURNS bigint LANGUAGE plpgsql SECURITY DEFINER SET search_path = {path}, pg_temp
+  SET enable_nestloop = off AS $$
 DECLARE
   greatest_seq bigint;
 BEGIN
@@ -71,7 +74,7 @@ $$;
 CREATE TABLE hromada_unnumbered (tx xid8 PRIMARY KEY);
 COMMENT ON TABLE hromada_unnumbered IS 'hromada: empty but for transactions that have not ended';
 
-CREATE FUNCTION hromada_number_at_commit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = {path} AS $$
+CREATE FUNCTION hromada_number_at_commit() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = {path}, pg_temp AS $$
 BEGIN
   DELETE FROM hromada_unnumbered WHERE tx = NEW.tx;
   IF EXISTS (SELECT FROM hromada_changes WHERE seq IS NULL) THEN
@@ -84,7 +87,7 @@ CREATE CONSTRAINT TRIGGER hromada_number_at_commit AFTER INSERT ON hromada_unnum
   DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION hromada_number_at_commit();
 
 -- A definition that changes is told like a change of features.
-CREATE FUNCTION hromada_registry_changed() RETURNS trigger LANGUAGE plpgsql SET search_path = {path} AS $$
+CREATE FUNCTION hromada_registry_changed() RETURNS trigger LANGUAGE plpgsql SET search_path = {path}, pg_temp AS $$
 BEGIN
   UPDATE hromada_meta SET value = (value::bigint + 1)::text WHERE key = 'registry';
   PERFORM pg_notify({channel}, '');
@@ -93,6 +96,9 @@ END
 $$;
 CREATE TRIGGER hromada_registry_changed AFTER INSERT OR UPDATE OR DELETE ON hromada_collections
   FOR EACH STATEMENT EXECUTE FUNCTION hromada_registry_changed();
+
+-- A trigger fires without anybody's right to its function; a right would let others put it on tables of their own.
+REVOKE ALL ON FUNCTION hromada_actor(), hromada_lock(), hromada_number(), hromada_number_at_commit(), hromada_registry_changed() FROM PUBLIC;
 
 -- What polled tables were when they were last compared.
 CREATE TABLE hromada_seen (

@@ -1,8 +1,11 @@
 //! A collection's table in PostGIS: made beside the old one, filled, and put in its place.
 
+use std::time::Duration;
+
 use model::{Collection, Message};
 
-use super::{Database, WITHOUT_LIMIT, column_name, geometry_type, literal, trigger_sql};
+use super::sql::{column_name, geometry_type, literal, properties_json, trigger_sql};
+use super::{Database, WITHOUT_LIMIT};
 use crate::Error;
 use crate::registry::{self, Registered};
 use crate::session::{Dialect, Session, statement};
@@ -65,8 +68,51 @@ async fn refuse_foreign(session: &mut Session<'_>, collection: &Collection) -> R
     Ok(())
 }
 
+/// # Errors
+/// [`Error::Refused`] when views or other tables depend on the table, which is to be replaced.
+pub(crate) async fn refuse_dependents(
+    session: &mut Session<'_>,
+    existing: &Registered,
+) -> Result<(), Error> {
+    let sql = "SELECT string_agg(DISTINCT dependent::regclass::text, ', ') FROM (
+         SELECT ev_class FROM pg_depend JOIN pg_rewrite ON pg_rewrite.oid = objid
+           WHERE classid = 'pg_rewrite'::regclass AND refclassid = 'pg_class'::regclass AND refobjid = to_regclass(?)
+         UNION ALL SELECT conrelid FROM pg_constraint WHERE contype = 'f' AND confrelid = to_regclass(?)
+       ) AS found (dependent)";
+    let name = existing.table.name.as_str();
+    let found = session.fetch_one(statement(sql).bind(name).bind(name));
+    if let Some(dependents) = found.await?.maybe_text(0)? {
+        return Err(Error::Refused(
+            Message::new("store.table-needed")
+                .with("id", &existing.collection.id)
+                .with("dependents", dependents),
+        ));
+    }
+    Ok(())
+}
+
+/// The rights that others have on a table, as statements that give them on another.
+async fn grants(session: &mut Session<'_>, from: &Table, to: &Table) -> Result<String, Error> {
+    let sql = "SELECT string_agg(format('GRANT %s ON %s TO %s%s', privilege_type, ?::text,
+           CASE grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(grantee)) END,
+           CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END), '; ')
+       FROM pg_class, aclexplode(relacl) WHERE pg_class.oid = to_regclass(?) AND grantee <> relowner";
+    let found = statement(sql)
+        .bind(to.name.as_str())
+        .bind(from.name.as_str());
+    session.fetch_one(found).await?.text(0)
+}
+
 /// The greatest key that the collection's table ever gave or had.
 pub(crate) async fn counter(session: &mut Session<'_>, table: &Table) -> Result<i64, Error> {
+    if !table.is_own {
+        // Who gives the keys of a table of others is theirs to know.
+        let sql = format!(
+            "SELECT greatest(0, max({})) FROM {}",
+            table.key_out, table.name
+        );
+        return session.fetch_one(statement(sql)).await?.integer(0);
+    }
     let sql = format!(
         "SELECT greatest(0, (SELECT max({KEY}) FROM {}), pg_sequence_last_value(pg_get_serial_sequence(?, ?)::regclass))",
         table.name
@@ -121,13 +167,13 @@ pub(crate) async fn settle(
         Some(existing) => {
             // From here on others wait for the table.
             let old = &existing.table;
-            session
-                .run(format!("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE", old.name))
-                .await?;
+            lock_whole(session, &old.name).await?;
             lock(session).await?;
-            let properties = super::properties_json(old, &existing.collection.schema);
+            let properties = properties_json(old, &existing.collection.schema);
             let before = format!("{}, {properties}", old.geometry);
             log(session, existing.n, "delete", old, &before).await?;
+            let grants = grants(session, old, filled).await?;
+            session.run(grants).await?;
             session.run(format!("DROP TABLE {}", old.name)).await?;
             Registered {
                 n: existing.n,
@@ -150,6 +196,27 @@ pub(crate) async fn settle(
     .await?;
     super::number(session).await?;
     Ok(registered)
+}
+
+/// Whoever waits for a table keeps all who come after waiting too, so this asks for a moment only, again and again.
+async fn lock_whole(session: &mut Session<'_>, name: &str) -> Result<(), Error> {
+    const ATTEMPTS: u32 = 60;
+    let lock =
+        format!("SET LOCAL lock_timeout = '300ms'; LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE");
+    for attempt in 1.. {
+        let mut part = session.begin().await?;
+        match part.session().run(lock.clone()).await {
+            Ok(()) => {
+                part.commit().await?;
+                break;
+            }
+            Err(error @ Error::Busy(_)) if attempt == ATTEMPTS => return Err(error),
+            Err(Error::Busy(_)) => part.rollback().await?,
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(Duration::from_millis(700)).await;
+    }
+    Ok(())
 }
 
 /// Puts a filled table in its place under the number that the collection has in the store that it comes from, whose log comes
@@ -220,7 +287,7 @@ async fn put_in_place(
     }
     session
         .run(trigger_sql(
-            &database.path,
+            database,
             registered.n,
             table,
             &collection.schema,

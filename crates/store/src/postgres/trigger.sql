@@ -1,5 +1,5 @@
 -- Logs what anybody writes to the table of one collection: the server, QGIS, psql, ogr2ogr.
-CREATE OR REPLACE FUNCTION hromada_log_{n}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = {path} AS $hromada$
+CREATE OR REPLACE FUNCTION hromada_log_{n}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = {path}, pg_temp AS $hromada$
 DECLARE
   who text := hromada_actor();
   written bigint;
@@ -35,11 +35,12 @@ BEGIN
   RETURN NULL;
 END
 $hromada$;
-CREATE OR REPLACE TRIGGER hromada_log_insert AFTER INSERT ON {table}
+REVOKE ALL ON FUNCTION hromada_log_{n}() FROM PUBLIC;
+CREATE OR REPLACE TRIGGER {trigger_insert} AFTER INSERT ON {table}
   REFERENCING NEW TABLE AS hromada_new FOR EACH STATEMENT EXECUTE FUNCTION hromada_log_{n}();
-CREATE OR REPLACE TRIGGER hromada_log_update AFTER UPDATE ON {table}
+CREATE OR REPLACE TRIGGER {trigger_update} AFTER UPDATE ON {table}
   REFERENCING OLD TABLE AS hromada_old NEW TABLE AS hromada_new FOR EACH STATEMENT EXECUTE FUNCTION hromada_log_{n}();
-CREATE OR REPLACE TRIGGER hromada_log_delete AFTER DELETE ON {table}
+CREATE OR REPLACE TRIGGER {trigger_delete} AFTER DELETE ON {table}
   REFERENCING OLD TABLE AS hromada_old FOR EACH STATEMENT EXECUTE FUNCTION hromada_log_{n}();
-CREATE OR REPLACE TRIGGER hromada_log_truncate BEFORE TRUNCATE ON {table}
+CREATE OR REPLACE TRIGGER {trigger_truncate} BEFORE TRUNCATE ON {table}
   FOR EACH STATEMENT EXECUTE FUNCTION hromada_log_{n}();

@@ -109,7 +109,14 @@ async fn a_second_writer_is_refused_while_readers_may_come() {
     let reader = Store::open(fixture.folder.path(), Access::Read)
         .await
         .unwrap();
-    assert_eq!(reader.summaries().await.unwrap()[0].features, 3);
+    assert_eq!(
+        reader.summaries().await.unwrap()[0]
+            .counted
+            .clone()
+            .unwrap()
+            .0,
+        3
+    );
     let refused = reader
         .delete("parcels", "1", None, "test")
         .await
@@ -127,7 +134,14 @@ async fn a_copy_in_another_journal_mode_can_be_read() {
         &format!("VACUUM INTO '{}'", path.display()),
     );
     let reader = Store::open(copy.path(), Access::Read).await.unwrap();
-    assert_eq!(reader.summaries().await.unwrap()[0].features, 3);
+    assert_eq!(
+        reader.summaries().await.unwrap()[0]
+            .counted
+            .clone()
+            .unwrap()
+            .0,
+        3
+    );
     assert!(reader.check(true).await.unwrap().is_clean());
 }
 

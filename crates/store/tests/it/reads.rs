@@ -1,9 +1,9 @@
 //! Reading: exact boxes, pages by key, filters, times, search.
 
 use model::{Bbox, Interval, Value};
-use store::{ItemsQuery, Page};
+use store::{Draft, ItemsQuery, Page};
 
-use crate::support::{Fixture, collection, draft, feature};
+use crate::support::{Fixture, collection, draft, feature, key};
 
 async fn items(fixture: &Fixture, query: ItemsQuery) -> Page {
     let live = fixture.store.live();
@@ -225,4 +225,66 @@ async fn a_page_of_huge_features_ends_early_and_the_next_one_goes_on() {
         }
         assert_eq!(pages, [vec![1, 2, 3, 4], vec![5], vec![6]]);
     }
+}
+
+/// Another program may write a coordinate that is no number.
+#[tokio::test]
+async fn a_geometry_that_can_not_be_shown_is_null_and_takes_nothing_with_it() {
+    let fixture = Fixture::with_parcels().await;
+    let (x, y) = (24.7, 48.9);
+    let ring = vec![(x, y), (f64::INFINITY, y), (x, y + 0.1), (x, y)];
+    let mut wkb = Vec::new();
+    formats::wkb::write(
+        &geo_types::Polygon::new(ring.into(), Vec::new()).into(),
+        &mut wkb,
+    );
+    let hex: String = wkb.iter().map(|byte| format!("{byte:02X}")).collect();
+    fixture.sql_of(
+        &format!("UPDATE parcels SET geom = X'47500001E6100000{hex}' WHERE fid = 2"),
+        &format!("UPDATE parcels SET geom = ST_GeomFromWKB('\\x{hex}', 4326) WHERE fid = 2"),
+    );
+    let fixture = fixture.reopened().await;
+    let live = fixture.store.live().get("parcels").unwrap().clone();
+    let query = ItemsQuery {
+        limit: 10,
+        ..ItemsQuery::default()
+    };
+    let page = fixture.store.items(&live, &query).await.unwrap();
+    let shown: Vec<bool> = page.features.iter().map(|f| f.geometry.is_some()).collect();
+    assert_eq!(shown, [true, false, true]);
+    let item = fixture.store.item(&live, "2").await.unwrap().unwrap();
+    assert_eq!(item.feature.geometry, None);
+    // Nobody who changes a value of it means to take the geometry away.
+    let mut properties = item.feature.properties.clone();
+    properties[0] = Value::Text("renamed".into());
+    let given = Draft {
+        geometry: None,
+        properties,
+    };
+    fixture
+        .store
+        .replace("parcels", "2", given, Some(item.version), "t")
+        .await
+        .unwrap();
+    let kept = fixture.sql_of(
+        "SELECT hex(substr(geom, 9)) FROM parcels WHERE fid = 2",
+        "SELECT upper(encode(ST_AsBinary(geom, 'NDR'), 'hex')) FROM parcels WHERE fid = 2",
+    );
+    assert_eq!(kept.trim(), hex);
+    let file = fixture.folder.path().join("out.geojson");
+    let refused = store::export(
+        &fixture.store,
+        "parcels",
+        &file,
+        formats::Format::GeoJson,
+        &mut |_| {},
+    )
+    .await;
+    assert_eq!(key(&refused.unwrap_err()), "store.export-geometry");
+    let report = fixture.store.check(false).await.unwrap();
+    let named = report
+        .findings
+        .iter()
+        .any(|f| f.fid == Some(2) && f.text.key() == "store.check-geometry");
+    assert!(named, "{:?}", report.findings);
 }

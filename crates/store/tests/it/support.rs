@@ -92,7 +92,7 @@ pub(crate) fn server() -> String {
         .expect("these tests need a PostgreSQL server: .ci/services cargo test …")
 }
 
-fn schema_of(store: &Store) -> String {
+pub(crate) fn schema_of(store: &Store) -> String {
     let place = store.place().to_string();
     place.split_once("schema=").unwrap().1.to_owned()
 }

@@ -16,10 +16,16 @@ mod exports;
 mod ids;
 #[path = "../it/imports.rs"]
 mod imports;
+#[allow(dead_code, reason = "the server's tests do more with it")]
+#[path = "../../../server/tests/postgres/proxy.rs"]
+mod proxy;
 mod published;
 #[path = "../it/reads.rs"]
 mod reads;
+mod refusals;
+mod replica;
 mod shared;
+mod strangers;
 #[path = "../it/support.rs"]
 mod support;
 #[path = "../it/times.rs"]

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use model::{GeometryType, PropertyType, Value};
-use store::{CollectionSettings, Draft, Error, Followed, ItemsQuery, PublishJob, Published};
+use store::{CollectionSettings, Draft, Error, Followed, ItemsQuery, Place, PublishJob, Published};
 
+use crate::strangers::until;
 use crate::support::{Fixture, key};
 
 fn job(table: &str, collection: &str) -> PublishJob {
@@ -259,7 +260,7 @@ async fn views_are_compared_with_what_they_were() {
     assert!(fixture.store.check(true).await.unwrap().is_clean());
     fixture
         .store
-        .withdraw(&model::CollectionId::new("good").unwrap())
+        .withdraw(&model::CollectionId::new("good").unwrap(), "test")
         .await
         .unwrap();
     assert!(fixture.store.live().get("good").is_none());
@@ -298,8 +299,10 @@ async fn what_can_not_be_published_is_told_with_the_remedy() {
         ("own_crs", "store.srid-unknown"),
         ("good", "store.no-key"),
         ("twice", "store.no-key"),
+        ("hromada_changes", "store.table-own"),
     ] {
-        let full = if table.contains('.') || table.is_empty() {
+        let is_whole = table.contains('.') || table.is_empty() || table.starts_with("hromada_");
+        let full = if is_whole {
             table.to_owned()
         } else {
             format!("{schema}.{table}")
@@ -324,4 +327,310 @@ async fn what_can_not_be_published_is_told_with_the_remedy() {
         .await
         .unwrap_err();
     assert_eq!(key(&again), "store.collection-exists");
+}
+
+/// `ogr2ogr -overwrite` drops a table and makes it anew, and QGIS adds and drops columns.
+#[tokio::test]
+async fn a_table_that_is_made_anew_is_taken_as_it_is_then() {
+    let (fixture, schema) = foreign().await;
+    let labelled = PublishJob {
+        settings: CollectionSettings {
+            label_property: Some("Назва".to_owned()),
+            ..CollectionSettings::default()
+        },
+        is_editable: true,
+        ..job(&format!("{schema}.pipes"), "pipes")
+    };
+    publish(&fixture, labelled).await.unwrap();
+    fixture.store.follow();
+    let live = || fixture.store.live().get("pipes").unwrap().clone();
+    fixture.sql(&format!(
+        "ALTER TABLE {schema}.pipes ADD COLUMN owner text DEFAULT 'водоканал'"
+    ));
+    until("the new column is there", || {
+        live().collection.schema.get("owner").is_some()
+    })
+    .await;
+    assert_eq!(live().collection.title.uk, "Водогін");
+    let item = fixture.store.item(&live(), "1").await.unwrap().unwrap();
+    let version = item.version;
+    assert_eq!(item.feature.properties[11], Value::Text("водоканал".into()));
+
+    fixture.sql(&format!(
+        "DROP TABLE {schema}.pipes CASCADE;
+         CREATE TABLE {schema}.pipes (gid serial PRIMARY KEY, the_geom geometry(LineString, 6382), material text);
+         INSERT INTO {schema}.pipes (gid, the_geom, material)
+           SELECT i, ST_SetSRID(ST_MakeLine(ST_MakePoint(300000, 5420000), ST_MakePoint(300010, 5420010 + i)), 6382), 'сталь'
+           FROM generate_series(4, 9) AS i"
+    ));
+    until("the new table is there", || {
+        live().collection.schema.get("material").is_some()
+    })
+    .await;
+    assert_eq!(live().index.len(), 6);
+    assert_eq!(
+        live().collection.label_property,
+        None,
+        "there is no such column any more"
+    );
+    let logged = fixture.sql(&format!(
+        "SELECT string_agg(operation || fid, ' ' ORDER BY fid) FROM hromada_changes WHERE seq > {} AND actor = 'unknown'",
+        version.0
+    ));
+    assert_eq!(
+        logged.trim(),
+        "delete1 delete2 delete3 replace4 replace5 create6 create7 create8 create9"
+    );
+    // From here on its triggers tell again, and it takes writes.
+    fixture.sql(&format!("DELETE FROM {schema}.pipes WHERE gid = 9"));
+    fixture.store.catch_up().await.unwrap();
+    assert_eq!(live().index.len(), 5);
+    fixture.store.delete("pipes", "8", None, "t").await.unwrap();
+    assert_eq!(live().index.len(), 4);
+    let report = fixture.store.check(true).await.unwrap();
+    assert!(report.is_clean(), "{:?}", report.findings);
+    fixture.store.close().await;
+}
+
+#[tokio::test]
+async fn a_table_that_is_published_twice_is_followed_twice() {
+    let (fixture, schema) = foreign().await;
+    let other = Fixture::new().await;
+    let table = format!("{schema}.pipes");
+    publish(&fixture, job(&table, "one")).await.unwrap();
+    publish(&fixture, job(&table, "two")).await.unwrap();
+    publish(&other, job(&table, "one")).await.unwrap();
+    fixture.sql(&format!("DELETE FROM {table} WHERE gid = 1"));
+    let id = |id: &str| model::CollectionId::new(id).unwrap();
+    let len = |fixture: &Fixture, id: &str| fixture.store.live().get(id).unwrap().index.len();
+    for fixture in [&fixture, &other] {
+        fixture.store.catch_up().await.unwrap();
+    }
+    assert_eq!(
+        [
+            len(&fixture, "one"),
+            len(&fixture, "two"),
+            len(&other, "one")
+        ],
+        [4, 4, 4]
+    );
+    fixture.store.withdraw(&id("one"), "t").await.unwrap();
+    fixture.sql(&format!("DELETE FROM {table} WHERE gid = 2"));
+    for fixture in [&fixture, &other] {
+        fixture.store.catch_up().await.unwrap();
+    }
+    assert_eq!([len(&fixture, "two"), len(&other, "one")], [3, 3]);
+}
+
+/// A trigger of a partition is not told what is written by way of its parent, and the other way round.
+#[tokio::test]
+async fn partitions_and_heirs_are_compared() {
+    let (fixture, schema) = foreign().await;
+    fixture.sql(&format!(
+        "CREATE TABLE {schema}.calls (id bigint PRIMARY KEY, geom geometry(Point, 4326)) PARTITION BY RANGE (id);
+         CREATE TABLE {schema}.calls_a PARTITION OF {schema}.calls FOR VALUES FROM (0) TO (100);
+         CREATE TABLE {schema}.base (id bigint PRIMARY KEY, geom geometry(Point, 4326));
+         CREATE TABLE {schema}.heir () INHERITS ({schema}.base)"
+    ));
+    for table in ["calls", "calls_a", "base"] {
+        let published = publish(&fixture, job(&format!("{schema}.{table}"), table))
+            .await
+            .unwrap();
+        assert_eq!(published.followed, Followed::ByPolling, "{table}");
+    }
+    fixture.sql(&format!(
+        "INSERT INTO {schema}.calls VALUES (1, ST_Point(24, 48, 4326)); INSERT INTO {schema}.calls_a VALUES (2, ST_Point(24, 48, 4326));
+         INSERT INTO {schema}.heir VALUES (3, ST_Point(24, 48, 4326))"
+    ));
+    fixture.store.follow();
+    for (id, wanted) in [("calls", 2), ("calls_a", 2), ("base", 1)] {
+        until(id, || {
+            fixture.store.live().get(id).unwrap().index.len() == wanted
+        })
+        .await;
+    }
+    fixture.store.close().await;
+}
+
+/// Where no trigger tells of changes, whoever writes is still held to the version that there is.
+#[tokio::test]
+async fn an_edit_of_a_compared_table_is_logged_and_does_not_undo_another_s() {
+    let (fixture, schema) = foreign().await;
+    let polled = PublishJob {
+        poll: true,
+        is_editable: true,
+        ..job(&format!("{schema}.pipes"), "pipes")
+    };
+    publish(&fixture, polled).await.unwrap();
+    let store = &fixture.store;
+    let live = || store.live().get("pipes").unwrap().clone();
+    let first = store.item(&live(), "2").await.unwrap().unwrap();
+    let mut properties = first.feature.properties.clone();
+    properties[0] = Value::Text("наша".into());
+    let draft = |properties: &Vec<Value>| Draft {
+        geometry: first.feature.geometry.clone(),
+        properties: properties.clone(),
+    };
+    let second = store
+        .replace(
+            "pipes",
+            "2",
+            draft(&properties),
+            Some(first.version),
+            "clerk",
+        )
+        .await
+        .unwrap();
+    assert!(second.version > first.version);
+    assert_eq!(
+        store.item(&live(), "2").await.unwrap().unwrap().version,
+        second.version
+    );
+    let made = store
+        .create("pipes", draft(&properties), "clerk")
+        .await
+        .unwrap();
+    store
+        .delete(
+            "pipes",
+            &made.feature.fid.to_string(),
+            Some(made.version),
+            "clerk",
+        )
+        .await
+        .unwrap();
+    let logged = fixture.sql("SELECT string_agg(operation || fid, ' ' ORDER BY seq) FROM hromada_changes WHERE actor = 'clerk'");
+    assert_eq!(logged.trim(), "replace2 create6 delete6");
+    // Another program writes, and nobody has looked yet.
+    fixture.sql(&format!(
+        "UPDATE {schema}.pipes SET rings = 99 WHERE gid = 2"
+    ));
+    let refused = store
+        .replace(
+            "pipes",
+            "2",
+            draft(&properties),
+            Some(second.version),
+            "clerk",
+        )
+        .await
+        .unwrap_err();
+    assert_eq!(key(&refused), "store.version-changed");
+    let third = store.item(&live(), "2").await.unwrap().unwrap();
+    assert!(
+        third.version > second.version,
+        "the next look has the version that there is"
+    );
+    assert_eq!(third.feature.properties[7], Value::Integer(99));
+    store
+        .replace(
+            "pipes",
+            "2",
+            draft(&properties),
+            Some(third.version),
+            "clerk",
+        )
+        .await
+        .unwrap();
+    assert!(store.check(false).await.unwrap().is_clean());
+}
+
+#[tokio::test]
+async fn columns_of_any_type_can_be_asked_for_by_their_text() {
+    let (fixture, schema) = foreign().await;
+    publish(&fixture, job(&format!("{schema}.pipes"), "pipes"))
+        .await
+        .unwrap();
+    let live = fixture.store.live().get("pipes").unwrap().clone();
+    let item = fixture.store.item(&live, "3").await.unwrap().unwrap();
+    for (position, property) in live.collection.schema.properties.iter().enumerate() {
+        let value = item.feature.properties[position].clone();
+        let query = ItemsQuery {
+            equals: vec![(position, value)],
+            limit: 10,
+            ..ItemsQuery::default()
+        };
+        let page = fixture.store.items(&live, &query).await.unwrap();
+        let found = page.features.iter().any(|f| f.fid == 3);
+        assert!(found, "{}", property.name);
+    }
+}
+
+#[tokio::test]
+async fn a_view_whose_keys_are_not_unique_any_more_keeps_nobody_from_starting() {
+    let (fixture, schema) = foreign().await;
+    fixture.sql(&format!(
+        "CREATE VIEW {schema}.v AS SELECT rings::int AS id, the_geom FROM {schema}.pipes"
+    ));
+    let view = PublishJob {
+        key: Some("id".to_owned()),
+        ..job(&format!("{schema}.v"), "v")
+    };
+    publish(&fixture, view).await.unwrap();
+    publish(&fixture, job(&format!("{schema}.pipes"), "pipes"))
+        .await
+        .unwrap();
+    fixture.sql(&format!("UPDATE {schema}.pipes SET rings = 1 WHERE gid = 2; UPDATE {schema}.pipes SET rings = NULL WHERE gid = 3"));
+    let fixture = fixture.reopened().await;
+    assert!(fixture.store.live().get("pipes").is_some());
+    let report = fixture.store.check(false).await.unwrap();
+    let named = report
+        .findings
+        .iter()
+        .filter(|f| f.text.key() == "store.check-key")
+        .count();
+    assert_eq!(named, 2, "{:?}", report.findings);
+}
+
+#[tokio::test]
+async fn geometries_that_no_map_draws_are_refused_and_curves_become_lines() {
+    let (fixture, schema) = foreign().await;
+    fixture.sql(&format!(
+        "CREATE TABLE {schema}.solids (id int PRIMARY KEY, geom geometry(PolyhedralSurfaceZ, 4326));
+         CREATE TABLE {schema}.\"Дахи.нові\" (id int PRIMARY KEY, geom geometry(MultiSurface, 4326));
+         INSERT INTO {schema}.\"Дахи.нові\" VALUES (1, 'SRID=4326;MULTISURFACE(CURVEPOLYGON(CIRCULARSTRING(24 48, 24.1 48.1, 24.2 48, 24.1 47.9, 24 48)))')"
+    ));
+    let refused = publish(&fixture, job(&format!("{schema}.solids"), "solids"))
+        .await
+        .unwrap_err();
+    assert_eq!(key(&refused), "store.geometry-kind");
+    publish(&fixture, job(&format!("{schema}.\"Дахи.нові\""), "roofs"))
+        .await
+        .unwrap();
+    let live = fixture.store.live().get("roofs").unwrap().clone();
+    let item = fixture.store.item(&live, "1").await.unwrap().unwrap();
+    let geometry = formats::wkb::check(&item.feature.geometry.unwrap()).unwrap();
+    assert_eq!(geometry.geometry_type, GeometryType::MultiPolygon);
+    assert!(live.index.get(1).unwrap().envelope().is_some());
+}
+
+/// A copy is a store of its own: what was published elsewhere is a collection like any other there.
+#[tokio::test]
+async fn a_copy_holds_what_was_published() {
+    let (fixture, schema) = foreign().await;
+    publish(&fixture, job(&format!("{schema}.pipes"), "pipes"))
+        .await
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let beside = crate::support::place(folder.path());
+    for place in [beside, Place::Folder(folder.path().to_owned())] {
+        let report = store::copy(&fixture.store, place.clone(), &mut |_| {})
+            .await
+            .unwrap();
+        assert!(report.proof.is_same(), "{report:?}");
+        let copy = crate::support::open(place).await;
+        assert!(copy.check(true).await.unwrap().is_clean());
+        let made = copy
+            .create(
+                "pipes",
+                Draft {
+                    geometry: None,
+                    properties: vec![Value::Null; 11],
+                },
+                "t",
+            )
+            .await
+            .unwrap();
+        assert_eq!(made.feature.fid, 6, "it takes writes, and keys go on");
+    }
 }
