@@ -274,7 +274,7 @@ async fn a_connection_is_encrypted_and_the_server_s_certificate_is_held_against_
     psql("public", "DROP SCHEMA tls CASCADE");
 }
 
-/// PgBouncer before the test server, stopped at the end.
+/// A pooler before the test server, stopped at the end.
 struct Pooler {
     folder: tempfile::TempDir,
     port: u16,
