@@ -529,7 +529,15 @@ impl Change<'_> {
         expected: Option<ChangeSeq>,
     ) -> Result<Item, Error> {
         let collection = &self.live.collection.id;
-        self.hold(session, id).await?;
+        let fid = self.hold(session, id).await?;
+        // Before the version is read: what another program has written has to be part of it.
+        let unseen = match fid {
+            Some(fid) if self.live.table.mark.is_some() => {
+                let (n, table) = (self.live.n, &self.live.table);
+                postgres::publish::notice(session, n, table, fid, None).await?
+            }
+            _ => 0,
+        };
         let item = items::stored(session, self.live, id)
             .await?
             .ok_or_else(|| {
@@ -539,12 +547,6 @@ impl Change<'_> {
                         .with("collection", collection),
                 )
             })?;
-        let (n, table, fid) = (self.live.n, &self.live.table, item.feature.fid);
-        // Between the last look and the hold on the row.
-        let unseen = match table.mark {
-            Some(_) => postgres::publish::notice(session, n, table, fid, None).await?,
-            None => 0,
-        };
         if expected.is_some_and(|version| version != item.version || unseen > 0) {
             return Err(Error::PreconditionFailed(
                 Message::new("store.version-changed")
@@ -557,17 +559,20 @@ impl Change<'_> {
 
     /// Keeps others from the feature until the end: they write at the same time where the database is shared, and the version
     /// that is read after this is the one that stays.
-    async fn hold(&self, session: &mut Session<'_>, id: &str) -> Result<(), Error> {
+    async fn hold(&self, session: &mut Session<'_>, id: &str) -> Result<Option<i64>, Error> {
         if session.dialect() == Dialect::Sqlite {
-            return Ok(());
+            return Ok(None);
         }
         let Some((column, id)) = items::identified(self.live, id) else {
-            return Ok(());
+            return Ok(None);
         };
-        let name = &self.live.table.name;
-        let sql = format!("SELECT 1 FROM {name} WHERE {column} = ? FOR UPDATE");
-        session.fetch_optional(statement(sql).bind(id)).await?;
-        Ok(())
+        let table = &self.live.table;
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {column} = ? FOR UPDATE",
+            table.key_out, table.name
+        );
+        let held = session.fetch_optional(statement(sql).bind(id)).await?;
+        held.map(|row| row.integer(0)).transpose()
     }
 
     /// Adds to the change log, with the state before as SQL reads it; PostgreSQL does that by triggers.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures_util::TryStreamExt;
 use model::world::{self, WorldBuf};
@@ -23,7 +22,7 @@ use crate::{Error, Store, registry, row};
 pub struct Live {
     /// False until [`crate::Store::load`] has run.
     pub loaded: bool,
-    /// False while a collection is left out because somebody holds its table.
+    /// False while a collection is left out because its table can't be read.
     pub(crate) is_whole: bool,
     pub collections: BTreeMap<Box<str>, LiveCollection>,
 }
@@ -73,10 +72,8 @@ pub(crate) async fn load(store: &Store) -> Result<Live, Error> {
         .await?;
     let mut tasks = tokio::task::JoinSet::new();
     let turns = Arc::new(Semaphore::new(AT_ONCE));
-    let is_held = Arc::new(AtomicBool::new(false));
     for registered in registered {
         let (store, turns) = (store.clone(), Arc::clone(&turns));
-        let is_held = Arc::clone(&is_held);
         tasks.spawn(async move {
             let _turn = turns.acquire().await;
             let mut transaction = store.inner.backend.read().await?;
@@ -93,7 +90,6 @@ pub(crate) async fn load(store: &Store) -> Result<Live, Error> {
                 // Others may have changed the table, taken the right to read it, or hold it; the rest is served.
                 Err(error) if session.dialect() == Dialect::Postgres && !error.is_away() => {
                     tracing::error!(collection = %id, %error, "a collection can't be read and is left out");
-                    is_held.fetch_or(matches!(error, Error::Busy(_)), Ordering::Relaxed);
                     Ok(None)
                 }
                 Err(error) => Err::<_, Error>(error),
@@ -102,16 +98,17 @@ pub(crate) async fn load(store: &Store) -> Result<Live, Error> {
     }
     let mut live = Live {
         loaded: true,
+        is_whole: true,
         ..Live::default()
     };
     while let Some(done) = tasks.join_next().await {
         let Some(collection) = done.map_err(|e| Error::Io(std::io::Error::other(e)))?? else {
+            live.is_whole = false;
             continue;
         };
         live.collections
             .insert(collection.collection.id.as_str().into(), collection);
     }
-    live.is_whole = !is_held.load(Ordering::Relaxed);
     Ok(live)
 }
 

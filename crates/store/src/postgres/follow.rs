@@ -26,6 +26,9 @@ const HEAD_PATIENCE: Duration = Duration::from_secs(3);
 /// Published tables without triggers are compared this often: 200,000 rows take some 200 ms.
 const TABLES_POLL: Duration = Duration::from_secs(10);
 
+/// Collections that could not be read are tried again after this long.
+const TRY_AGAIN: Duration = Duration::from_secs(5);
+
 /// Between attempts to reach a database that gives no answer.
 const RETRY: Duration = Duration::from_millis(300);
 
@@ -46,6 +49,8 @@ struct State {
     seq: ChangeSeq,
     /// The counter of definitions.
     registry: i64,
+    /// When collections that were left out were last tried again.
+    tried: Option<Instant>,
 }
 
 /// How far an index is behind the database.
@@ -234,6 +239,7 @@ impl Following {
         *state = State {
             seq: found.seq,
             registry: found.registry,
+            tried: Some(Instant::now()),
         };
         self.reached.send_replace(found.seq);
         self.is_current(Instant::now());
@@ -295,13 +301,17 @@ impl Following {
             return Ok(Step::Anew);
         }
         let mut after = Live::clone(&store.live());
-        let was_whole = after.is_whole;
-        if head.seq == state.seq && head.registry == state.registry && was_whole {
+        // What somebody has changed or holds may be as it was, without anybody telling.
+        let tries_again = !after.is_whole && state.tried.is_none_or(|at| at.elapsed() >= TRY_AGAIN);
+        if tries_again {
+            state.tried = Some(Instant::now());
+        }
+        if head.seq == state.seq && head.registry == state.registry && !tries_again {
             transaction.commit().await?;
             return Ok(Step::Current);
         }
         let brought = async {
-            if head.registry != state.registry || !was_whole {
+            if head.registry != state.registry || tries_again {
                 // They are loaded as they are now, with all changes up to here.
                 definitions(&mut session, &mut after).await?;
             }
@@ -320,19 +330,14 @@ impl Following {
                 return Ok(Step::Anew);
             }
         }
-        let is_whole = after.is_whole;
         store.inner.live.store(Arc::new(after));
         *state = State {
             seq: head.seq,
             registry: head.registry,
+            tried: state.tried,
         };
         self.reached.send_replace(head.seq);
-        // A table that somebody holds is for the next time.
-        Ok(if is_whole {
-            Step::Applied
-        } else {
-            Step::Current
-        })
+        Ok(Step::Applied)
     }
 
     /// A read transaction and the index that belongs to it.
@@ -384,11 +389,7 @@ async fn look_at_tables(database: &Database) -> Result<(), Error> {
     }
     // Contact is for the following to tell: while there is none, nobody can look.
     database.following.require_contact()?;
-    let pool = database.follower.load_full();
-    let mut transaction = Transaction::Postgres(pool.begin().await?);
-    super::publish::look(&mut transaction.session(), database).await?;
-    transaction.commit().await?;
-    Ok(())
+    super::publish::look(database).await
 }
 
 enum Step {
@@ -448,6 +449,7 @@ async fn definitions(session: &mut Session<'_>, live: &mut Live) -> Result<(), E
             }
             Ok(None) => {
                 live.collections.remove(&id);
+                live.is_whole = false;
             }
             // Next time; what is known of it is served until then.
             Err(error) if !error.is_away() => live.is_whole = false,
@@ -533,7 +535,10 @@ async fn changes(
             session.run(super::WITHOUT_LIMIT).await?;
             match loaded(session, registered).await? {
                 Some(loaded) => live.collections.insert(id, loaded),
-                None => live.collections.remove(&id),
+                None => {
+                    live.is_whole = false;
+                    live.collections.remove(&id)
+                }
             };
         } else if let Some(changes) = touched.get(&known.n) {
             let followed = followed(session, &known, changes).await?;

@@ -9,6 +9,8 @@ use crate::session::{Session, quoted, statement};
 use crate::table::Table;
 
 const TRIGGER: &str = include_str!("trigger.sql");
+/// The statements of its function.
+const TRIGGER_LOG: &str = include_str!("trigger_log.sql");
 
 /// Longest name of PostgreSQL, in bytes (`NAMEDATALEN - 1`).
 const MAX_NAME: usize = 63;
@@ -133,16 +135,32 @@ pub(super) fn trigger_sql(
         let name = format!("hromada_{}_{n}_{operation}", database.place.schema);
         quoted(&column_name(&name))
     };
+    let number = n.to_string();
+    let log = |geometry: &str, properties: &str| {
+        fill(
+            TRIGGER_LOG,
+            &[
+                ("n", &number),
+                ("counter", &counter),
+                ("properties", properties),
+                ("geometry", geometry),
+                ("key", &table.key),
+                ("table", &table.name),
+            ],
+        )
+    };
     fill(
         TRIGGER,
         &[
             ("path", &database.path),
-            ("n", &n.to_string()),
-            ("counter", &counter),
-            ("properties", &properties_json(table, schema)),
-            ("geometry", &table.geometry_read),
-            ("key", &table.key),
+            ("n", &number),
+            (
+                "log",
+                &log(&table.geometry_read, &properties_json(table, schema)),
+            ),
+            ("log_of_keys", &log("NULL", "NULL")),
             ("table", &table.name),
+            ("table_text", &literal(&table.name)),
             ("trigger_insert", &name("insert")),
             ("trigger_update", &name("update")),
             ("trigger_delete", &name("delete")),

@@ -2,33 +2,22 @@
 CREATE OR REPLACE FUNCTION hromada_log_{n}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = {path}, pg_temp AS $hromada$
 DECLARE
   who text := hromada_actor();
-  written bigint;
+  written bigint := 0;
 BEGIN
-  IF TG_OP = 'INSERT' THEN
-    INSERT INTO hromada_changes (at, actor, collection, fid, operation)
-      SELECT clock_timestamp(), who, {n}, {key}, 'create' FROM hromada_new ORDER BY {key};
-    GET DIAGNOSTICS written = ROW_COUNT;
-    {counter}
-  ELSIF TG_OP = 'UPDATE' THEN
-    -- A row whose key is another now is another feature.
-    INSERT INTO hromada_changes (at, actor, collection, fid, operation, before_geometry, before_properties)
-      SELECT clock_timestamp(), who, {n}, {key},
-        CASE WHEN {key} IN (SELECT {key} FROM hromada_new) THEN 'replace' ELSE 'delete' END,
-        {geometry}, {properties}
-      FROM hromada_old ORDER BY {key};
-    GET DIAGNOSTICS written = ROW_COUNT;
-    INSERT INTO hromada_changes (at, actor, collection, fid, operation)
-      SELECT clock_timestamp(), who, {n}, {key}, 'create' FROM hromada_new
-      WHERE {key} NOT IN (SELECT {key} FROM hromada_old) ORDER BY {key};
-  ELSIF TG_OP = 'DELETE' THEN
-    INSERT INTO hromada_changes (at, actor, collection, fid, operation, before_geometry, before_properties)
-      SELECT clock_timestamp(), who, {n}, {key}, 'delete', {geometry}, {properties} FROM hromada_old ORDER BY {key};
-    GET DIAGNOSTICS written = ROW_COUNT;
-  ELSE
-    INSERT INTO hromada_changes (at, actor, collection, fid, operation, before_geometry, before_properties)
-      SELECT clock_timestamp(), who, {n}, {key}, 'delete', {geometry}, {properties} FROM {table} ORDER BY {key};
-    GET DIAGNOSTICS written = ROW_COUNT;
+  IF TG_RELID <> to_regclass({table_text}) THEN
+    -- The table was put aside, and another has its name.
+    RETURN NULL;
   END IF;
+  BEGIN
+    {log}
+  EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR datatype_mismatch OR internal_error THEN
+    -- Somebody has changed the columns: that must not make their writes fail, so the state before is left out.
+    BEGIN
+      {log_of_keys}
+    EXCEPTION WHEN undefined_column OR undefined_table OR undefined_function OR datatype_mismatch THEN
+      RAISE WARNING 'hromada: a change of % is not logged: %', TG_RELID::regclass, SQLERRM;
+    END;
+  END;
   IF written > 0 THEN
     INSERT INTO hromada_unnumbered VALUES (pg_current_xact_id()) ON CONFLICT DO NOTHING;
   END IF;

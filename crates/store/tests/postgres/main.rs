@@ -16,6 +16,7 @@ mod exports;
 mod ids;
 #[path = "../it/imports.rs"]
 mod imports;
+mod moving;
 #[allow(dead_code, reason = "the server's tests do more with it")]
 #[path = "../../../server/tests/postgres/proxy.rs"]
 mod proxy;

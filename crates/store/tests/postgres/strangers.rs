@@ -415,3 +415,32 @@ async fn nobody_else_may_call_what_writes_the_log() {
     assert_eq!(callable.trim(), "");
     fixture.sql(&format!("DROP OWNED BY {role}; DROP ROLE {role}"));
 }
+
+/// Whoever alters a table writes to it too, and must not be hindered by our log.
+#[tokio::test]
+async fn a_write_goes_well_whatever_was_done_to_the_columns_before_it() {
+    let fixture = Fixture::with_parcels().await;
+    fixture.store.follow();
+    fixture.sql(
+        "BEGIN; ALTER TABLE parcels RENAME COLUMN area TO size; UPDATE parcels SET size = 1 WHERE fid = 1;
+         DELETE FROM parcels WHERE fid = 2; COMMIT; INSERT INTO parcels (name) VALUES ('more')",
+    );
+    let logged = fixture.sql("SELECT string_agg(operation || fid, ' ' ORDER BY seq) FROM hromada_changes WHERE actor = 'hromada'");
+    assert_eq!(logged.trim(), "replace1 delete2 create4");
+    // Left out while the column is away, and back with it, though nobody tells.
+    until("it is left out", || {
+        fixture.store.live().get("parcels").is_none()
+    })
+    .await;
+    fixture.sql("ALTER TABLE parcels RENAME COLUMN size TO area");
+    until("it is back", || {
+        fixture.store.live().get("parcels").is_some()
+    })
+    .await;
+    assert_eq!(fixture.store.live().get("parcels").unwrap().index.len(), 3);
+    let report = fixture.store.check(false).await.unwrap();
+    assert!(report.is_clean(), "{:?}", report.findings);
+    // Even when the log can't name the features any more.
+    fixture.sql("BEGIN; ALTER TABLE parcels RENAME COLUMN fid TO id; UPDATE parcels SET name = 'x'; COMMIT; ALTER TABLE parcels RENAME COLUMN id TO fid");
+    fixture.store.close().await;
+}

@@ -10,7 +10,7 @@ use crate::import::CollectionSettings;
 use crate::postgres::Database;
 use crate::postgres::sql::{TRIGGERS, trigger_sql, triggers};
 use crate::registry::{self, Registered};
-use crate::session::{Dialect, Session, quoted, statement};
+use crate::session::{Dialect, Session, Transaction, quoted, statement};
 use crate::table::Table;
 
 /// Who wrote what polling finds: nobody can tell.
@@ -38,52 +38,71 @@ pub(super) fn mark(
 }
 
 /// Looks at published tables: one that another program has made anew or given other columns is taken as it is now, and one
-/// without triggers is compared with what it was. One server at a time does it for all.
-pub(crate) async fn look(session: &mut Session<'_>, database: &Database) -> Result<(), Error> {
-    look_at_own(session, database).await?;
+/// without triggers is compared with what it was. Tables of the store's own get the triggers that somebody has taken.
+///
+/// Each in a transaction of its own: writers must not wait for the end of all.
+pub(crate) async fn look(database: &Database) -> Result<(), Error> {
     let sql = format!(
-        "SELECT n, id, definition, source FROM hromada_collections
-         WHERE source IS NOT NULL AND pg_try_advisory_xact_lock({})",
-        lock_key("n")
+        "SELECT n FROM hromada_collections WHERE source IS NOT NULL
+         OR (SELECT count(*) FROM pg_trigger WHERE tgfoid = to_regproc('hromada_log_' || n)::oid) < {TRIGGERS} ORDER BY n"
     );
-    for row in session.fetch_all(statement(sql)).await? {
-        let registered = registry::registered(Dialect::Postgres, &row)?;
-        let source: Json = serde_json::from_str(&row.text(3)?).unwrap_or_default();
-        let mut part = session.begin().await?;
-        let looked = look_at(&mut part.session(), database, &registered, &source).await;
-        match looked {
-            Ok(()) => part.commit().await?,
+    let pool = database.follower.load_full();
+    let mut connection = pool.acquire().await?;
+    let rows = Session::Postgres(&mut connection)
+        .fetch_all(statement(sql))
+        .await?;
+    drop(connection);
+    for row in rows {
+        let n = row.integer(0)?;
+        let mut transaction = Transaction::Postgres(pool.begin().await?);
+        match look_at(&mut transaction.session(), database, n).await {
+            Ok(()) => transaction.commit().await?,
             Err(error) if error.is_away() => return Err(error),
             // One table that is gone must not keep the others from being followed.
             Err(error) => {
-                tracing::error!(table = %registered.table.name, %error, "a published table can't be followed");
-                part.rollback().await?;
+                tracing::error!(collection = n, %error, "a table can't be followed");
+                transaction.rollback().await?;
             }
         }
     }
     Ok(())
 }
 
-async fn look_at(
-    session: &mut Session<'_>,
-    database: &Database,
-    registered: &Registered,
-    source: &Json,
-) -> Result<(), Error> {
-    let table = &registered.table;
-    let shape = discover::shape(session, &table.name).await?;
-    let is_followed = match &table.mark {
-        Some(_) => true,
-        // They are lost with a table, and do not come back with a backup: the table is not the store's.
-        None => triggers(session, registered).await?.there == TRIGGERS,
+/// One server at a time looks at a table for all.
+async fn look_at(session: &mut Session<'_>, database: &Database, n: i64) -> Result<(), Error> {
+    let lock = format!("SELECT pg_try_advisory_xact_lock({})", lock_key(n));
+    if !session.fetch_one(statement(lock)).await?.boolean(0)? {
+        return Ok(());
+    }
+    // Read under the lock: another server may just have looked.
+    let sql = "SELECT n, id, definition, source FROM hromada_collections WHERE n = ?";
+    let found = session.fetch_optional(statement(sql).bind(n)).await?;
+    let Some(row) = found else {
+        return Ok(());
     };
+    let registered = registry::registered(Dialect::Postgres, &row)?;
+    let table = &registered.table;
+    let has_triggers = triggers(session, &registered).await?.there == TRIGGERS;
+    if table.is_own {
+        if has_triggers {
+            return Ok(());
+        }
+        tracing::warn!(collection = %registered.collection.id, "the table lacks the triggers of the change log and gets them again");
+        let sql = trigger_sql(database, n, table, &registered.collection.schema, true);
+        session.run(sql).await?;
+        return log_unseen(session, n, table).await;
+    }
+    let source: Json = serde_json::from_str(&row.text(3)?).unwrap_or_default();
+    let shape = discover::shape(session, &table.name).await?;
+    // Triggers are lost with a table, and do not come back with a backup: the table is not the store's.
+    let is_followed = table.mark.is_some() || has_triggers;
     if shape.as_deref() != source["shape"].as_str() || !is_followed {
-        return anew(session, database, registered, source).await;
+        return anew(session, database, &registered, &source).await;
     }
     let Some(mark) = &table.mark else {
         return Ok(());
     };
-    if compare(session, registered.n, table, mark, None, SOMEBODY).await? > 0 {
+    if compare(session, n, table, mark, None, SOMEBODY).await? > 0 {
         crate::postgres::number(session).await?;
     }
     Ok(())
@@ -139,22 +158,16 @@ async fn anew(
         .bind(found.source(&job).to_string())
         .bind(n);
     session.execute(update).await?;
-    let is_polled = found.table.mark.is_some();
     if let (Some(mark), true) = (&found.table.mark, registered.table.mark.is_some()) {
         if compare(session, n, &found.table, mark, None, SOMEBODY).await? > 0 {
             crate::postgres::number(session).await?;
         }
         return Ok(());
     }
-    // What triggers there are tells whether anything went by unseen.
-    let was_followed = !is_polled && triggers(session, registered).await?.there == TRIGGERS;
     let forget = format!("DELETE FROM hromada_seen WHERE collection = {n}");
     session.run(forget).await?;
     found.follow(session, database, n).await?;
-    if !was_followed {
-        log_unseen(session, n, &found.table).await?;
-    }
-    Ok(())
+    log_unseen(session, n, &found.table).await
 }
 
 /// Logs what a table holds now against what the log knows, after changes went by unseen: what the rows were before is gone, so
@@ -173,37 +186,6 @@ async fn log_unseen(session: &mut Session<'_>, n: i64, table: &Table) -> Result<
     );
     if session.execute(statement(sql).bind(SOMEBODY)).await? > 0 {
         crate::postgres::number(session).await?;
-    }
-    Ok(())
-}
-
-/// Gives tables of the store's own the triggers that somebody has taken from them.
-async fn look_at_own(session: &mut Session<'_>, database: &Database) -> Result<(), Error> {
-    let sql = format!(
-        "SELECT n, id, definition, source FROM hromada_collections WHERE source IS NULL
-         AND (SELECT count(*) FROM pg_trigger WHERE tgfoid = to_regproc('hromada_log_' || n)::oid) < {TRIGGERS}
-         AND pg_try_advisory_xact_lock({})",
-        lock_key("n")
-    );
-    for row in session.fetch_all(statement(sql)).await? {
-        let registered = registry::registered(Dialect::Postgres, &row)?;
-        let (n, table) = (registered.n, &registered.table);
-        tracing::warn!(collection = %registered.collection.id, "the table lacks the triggers of the change log and gets them again");
-        let sql = trigger_sql(database, n, table, &registered.collection.schema, true);
-        let mut part = session.begin().await?;
-        let mut within = part.session();
-        let given = async {
-            within.run(sql).await?;
-            log_unseen(&mut within, n, table).await
-        };
-        match given.await {
-            Ok(()) => part.commit().await?,
-            Err(error) if error.is_away() => return Err(error),
-            Err(error) => {
-                tracing::error!(table = %table.name, %error, "a table can't be given its triggers");
-                part.rollback().await?;
-            }
-        }
     }
     Ok(())
 }
