@@ -45,6 +45,14 @@ impl Backend {
         })
     }
 
+    /// As [`Backend::read`], where the index comes from: a replica may be behind what is followed.
+    pub(crate) async fn read_primary(&self) -> Result<Transaction<'static>, Error> {
+        match self {
+            Self::Sqlite(_) => self.read().await,
+            Self::Postgres(database) => Ok(Transaction::Postgres(database.read_primary().await?)),
+        }
+    }
+
     /// Whether this store may be written to.
     ///
     /// # Errors

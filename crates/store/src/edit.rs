@@ -620,8 +620,21 @@ impl Change<'_> {
             return Ok(seq);
         }
         let (n, table) = (self.live.n, &self.live.table);
-        postgres::publish::notice(session, n, table, fid, Some(self.actor)).await?;
-        postgres::number(session).await
+        let logged = postgres::publish::notice(session, n, table, fid, Some(self.actor)).await?;
+        if logged == 0 && table.mark.is_some() {
+            // By what rows are compared, the row is as it was.
+            let sql = "INSERT INTO hromada_changes (at, actor, collection, fid, operation)
+               VALUES (clock_timestamp(), ?, ?, ?, 'replace')";
+            let log = statement(sql).bind(self.actor).bind(n).bind(fid);
+            session.execute(log).await?;
+        }
+        let version = postgres::number(session).await?;
+        if version == ChangeSeq(0) {
+            // Nobody has logged it: the table has lost its triggers.
+            let message = Message::new("store.check-triggers").with("table", &table.name);
+            return Err(Error::Refused(message));
+        }
+        Ok(version)
     }
 
     /// Those values of a draft that are written, by their positions.

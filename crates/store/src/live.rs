@@ -1,6 +1,6 @@
 //! The live index of every collection: loaded at start, kept by writes, taken whole by readers.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
@@ -24,6 +24,8 @@ pub struct Live {
     pub loaded: bool,
     /// False while a collection is left out because its table can't be read.
     pub(crate) is_whole: bool,
+    /// Numbers of collections whose changes wait, because somebody holds the table.
+    pub(crate) held: BTreeSet<i64>,
     pub collections: BTreeMap<Box<str>, LiveCollection>,
 }
 
@@ -63,20 +65,20 @@ impl LiveCollection {
 }
 
 /// Collections that are loaded at the same time: fewer than there are connections, which nobody gets after some seconds.
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 6;
 
 /// Every collection that can be read.
 pub(crate) async fn load(store: &Store) -> Result<Live, Error> {
-    let registered = store
-        .reading(|session| Box::pin(registry::all(session)))
-        .await?;
+    let mut transaction = store.inner.backend.read_primary().await?;
+    let registered = registry::all(&mut transaction.session()).await?;
+    transaction.commit().await?;
     let mut tasks = tokio::task::JoinSet::new();
     let turns = Arc::new(Semaphore::new(AT_ONCE));
     for registered in registered {
         let (store, turns) = (store.clone(), Arc::clone(&turns));
         tasks.spawn(async move {
             let _turn = turns.acquire().await;
-            let mut transaction = store.inner.backend.read().await?;
+            let mut transaction = store.inner.backend.read_primary().await?;
             let mut session = transaction.session();
             if session.dialect() == Dialect::Postgres {
                 session.run(WITHOUT_LIMIT).await?;

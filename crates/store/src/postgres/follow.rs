@@ -231,7 +231,9 @@ impl Following {
     /// Builds the whole index.
     pub(crate) async fn load(&self, store: &Store) -> Result<(), Error> {
         let mut state = self.state.lock().await;
-        let found = store.reading(|session| Box::pin(head(session))).await?;
+        let mut transaction = store.inner.backend.read_primary().await?;
+        let found = head(&mut transaction.session()).await?;
+        transaction.commit().await?;
         // Changes that come while collections are loaded are followed once more; that changes nothing.
         let live = live::load(store).await?;
         store.inner.epoch.store(Arc::new(found.epoch));
@@ -322,6 +324,17 @@ impl Following {
         };
         match brought.await {
             Ok(()) => transaction.commit().await?,
+            Err(Error::Busy(_)) if after.held.len() > store.live().held.len() => {
+                // The others are followed without it.
+                tracing::warn!("somebody holds a table; its changes are followed later");
+                transaction.rollback().await?;
+                store.inner.live.store(Arc::new(Live {
+                    is_whole: false,
+                    held: after.held,
+                    ..Live::clone(&store.live())
+                }));
+                return Ok(Step::Applied);
+            }
             Err(error @ Error::Busy(_)) => return Err(error),
             Err(error) => {
                 // Loading leaves out the table that somebody has changed, and the others are followed.
@@ -350,7 +363,7 @@ impl Following {
             self.catch_up(store, database).await?;
             // Nobody brings the index further while this is held.
             let state = self.state.lock().await;
-            let mut transaction = Transaction::Postgres(database.read().await?);
+            let mut transaction = Transaction::Postgres(database.read_primary().await?);
             let head = head(&mut transaction.session()).await?;
             let live = store.live();
             if !live.loaded {
@@ -439,15 +452,18 @@ async fn definitions(session: &mut Session<'_>, live: &mut Live) -> Result<(), E
         .retain(|id, _| all.iter().any(|r| r.collection.id.as_str() == &**id));
     for registered in all {
         let known = live.get(registered.collection.id.as_str());
-        if known.is_some_and(|known| is_same(known, &registered)) {
+        let n = registered.n;
+        if known.is_some_and(|known| is_same(known, &registered)) && !live.held.contains(&n) {
             continue;
         }
         let id: Box<str> = registered.collection.id.as_str().into();
         match loaded(session, registered).await {
             Ok(Some(loaded)) => {
+                live.held.remove(&n);
                 live.collections.insert(id, loaded);
             }
             Ok(None) => {
+                live.held.remove(&n);
                 live.collections.remove(&id);
                 live.is_whole = false;
             }
@@ -525,6 +541,9 @@ async fn changes(
     }
     let all: Vec<LiveCollection> = live.collections.values().cloned().collect();
     for known in all {
+        if live.held.contains(&known.n) {
+            continue;
+        }
         let id: Box<str> = known.collection.id.as_str().into();
         if many.contains(&known.n) {
             let registered = Registered {
@@ -533,16 +552,30 @@ async fn changes(
                 table: (*known.table).clone(),
             };
             session.run(super::WITHOUT_LIMIT).await?;
-            match loaded(session, registered).await? {
-                Some(loaded) => live.collections.insert(id, loaded),
-                None => {
+            match loaded(session, registered).await {
+                Ok(Some(loaded)) => {
+                    live.collections.insert(id, loaded);
+                }
+                Ok(None) => {
                     live.is_whole = false;
-                    live.collections.remove(&id)
+                    live.collections.remove(&id);
+                }
+                Err(error) if !error.is_away() => {
+                    live.is_whole = false;
+                    live.held.insert(known.n);
+                }
+                Err(error) => return Err(error),
+            }
+        } else if let Some(changes) = touched.get(&known.n) {
+            match followed(session, &known, changes).await {
+                Ok(followed) => live.collections.insert(id, followed),
+                Err(error) => {
+                    if matches!(error, Error::Busy(_)) && !error.is_away() {
+                        live.held.insert(known.n);
+                    }
+                    return Err(error);
                 }
             };
-        } else if let Some(changes) = touched.get(&known.n) {
-            let followed = followed(session, &known, changes).await?;
-            live.collections.insert(id, followed);
         }
     }
     Ok(())

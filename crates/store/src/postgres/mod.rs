@@ -69,6 +69,12 @@ impl Database {
         Ok(begun)
     }
 
+    /// As [`Database::read`], of the server that is written to.
+    pub(crate) async fn read_primary(&self) -> Result<sqlx::Transaction<'static, Postgres>, Error> {
+        self.following.require_contact()?;
+        Ok(self.pool.load().begin_with(pool::READ).await?)
+    }
+
     /// Begins to write for somebody, whom the change log names.
     ///
     /// # Errors

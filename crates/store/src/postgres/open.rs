@@ -62,14 +62,14 @@ pub(crate) async fn open(
         settle(place, &mut connection).await?;
     }
     let epoch: String = meta(place, &mut connection, "epoch").await?;
-    let own_cluster = cluster(&mut connection).await?;
+    let own = identity(place, &mut connection).await?;
     close(connection).await;
     if let Some(read) = &place.read {
         // Asked now, so that a mistake in the address is told at once.
         let mut connection = connect(read).await?;
         require_versions(read, &mut connection).await?;
         let is_same = recognised(read, &mut connection).await? == version
-            && cluster(&mut connection).await? == own_cluster;
+            && identity(read, &mut connection).await? == own;
         close(connection).await;
         if !is_same {
             let message = Message::new("store.replica-of-another").with("database", &read.shown);
@@ -370,10 +370,12 @@ async fn meta(
     value.ok_or_else(|| refused(place, "store.foreign-schema").into())
 }
 
-/// What a primary and its replicas have in common.
-async fn cluster(connection: &mut PgConnection) -> Result<i64, Error> {
-    let sql = "SELECT system_identifier FROM pg_control_system()";
-    Ok(sqlx::query_scalar(sql).fetch_one(connection).await?)
+/// What a primary and its replicas have in common: the cluster, the database, the schema.
+async fn identity(place: &PostgresPlace, connection: &mut PgConnection) -> Result<String, Error> {
+    let sql = "SELECT concat_ws('/', system_identifier, pg_database.oid, to_regnamespace($1)::oid)
+       FROM pg_control_system(), pg_database WHERE datname = current_database()";
+    let asked = sqlx::query_scalar(sql).bind(quoted(&place.schema));
+    Ok(asked.fetch_one(connection).await?)
 }
 
 /// What tells this very database from a copy of it: the cluster, its timeline (another one after a fail-over or a recovery to

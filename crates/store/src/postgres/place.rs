@@ -68,7 +68,11 @@ impl PostgresPlace {
     /// # Errors
     /// As [`PostgresPlace::parse`].
     pub fn reading_from(mut self, url: &str) -> Result<Self, Error> {
-        self.read = Some(Box::new(Self::parse(url)?));
+        let mut read = Self::parse(url)?;
+        if take_parameter(url, "schema").1.is_none() {
+            read.schema.clone_from(&self.schema);
+        }
+        self.read = Some(Box::new(read));
         Ok(self)
     }
 }

@@ -316,6 +316,26 @@ async fn what_can_not_be_published_is_told_with_the_remedy() {
     };
     assert_eq!(
         key(&publish(&fixture, twice).await.unwrap_err()),
+        "store.key-not-declared"
+    );
+    // Unique today.
+    let nullable = PublishJob {
+        key: Some("rings".to_owned()),
+        ..job(&format!("{schema}.pipes"), "x")
+    };
+    assert_eq!(
+        key(&publish(&fixture, nullable).await.unwrap_err()),
+        "store.key-not-declared"
+    );
+    fixture.sql(&format!(
+        "CREATE VIEW {schema}.doubled AS SELECT 1 AS id, the_geom FROM {schema}.pipes"
+    ));
+    let doubled = PublishJob {
+        key: Some("id".to_owned()),
+        ..job(&format!("{schema}.doubled"), "x")
+    };
+    assert_eq!(
+        key(&publish(&fixture, doubled).await.unwrap_err()),
         "store.key-not-unique"
     );
     let two = PublishJob {
@@ -515,6 +535,17 @@ async fn an_edit_of_a_compared_table_is_logged_and_does_not_undo_another_s() {
         .unwrap();
     let logged = fixture.sql("SELECT string_agg(operation || fid, ' ' ORDER BY seq) FROM hromada_changes WHERE actor = 'clerk'");
     assert_eq!(logged.trim(), "replace2 create6 delete6");
+    // A write that leaves the row as it was is a change too.
+    let same = store.item(&live(), "2").await.unwrap().unwrap();
+    let given = Draft {
+        geometry: same.feature.geometry.clone(),
+        properties: same.feature.properties.clone(),
+    };
+    let second = store
+        .replace("pipes", "2", given, Some(same.version), "idle")
+        .await
+        .unwrap();
+    assert!(second.version > same.version);
     // Another program writes, and nobody has looked yet.
     fixture.sql(&format!(
         "UPDATE {schema}.pipes SET rings = 99 WHERE gid = 2"

@@ -116,6 +116,22 @@ async fn a_mistake_in_the_address_of_the_replica_names_the_replica() {
         text.contains("/elsewhere") && !text.contains("secret"),
         "{text}"
     );
+    // Another database of the same server, with a store of that name too.
+    let other = Scratch::new("no_replica", "");
+    let elsewhere = address("hromada", "", &other.0, "schema=replica_refused");
+    Store::open(elsewhere.clone(), Access::Write)
+        .await
+        .unwrap()
+        .close()
+        .await;
+    let Place::Postgres(place) = address("hromada", "", "test", "schema=replica_refused") else {
+        panic!("it is a database");
+    };
+    let place = place.reading_from(&elsewhere.to_string()).unwrap();
+    assert_eq!(
+        key(&refused(Place::Postgres(place)).await),
+        "store.replica-of-another"
+    );
     psql("public", "DROP SCHEMA replica_refused CASCADE");
 }
 

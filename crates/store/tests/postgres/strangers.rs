@@ -346,6 +346,59 @@ async fn a_table_that_somebody_locks_keeps_only_its_own_readers_waiting() {
     fixture.store.close().await;
 }
 
+/// A change that waits behind a lock keeps no other collection waiting, and the server stays ready.
+#[tokio::test]
+async fn a_change_of_a_table_that_somebody_holds_is_followed_later() {
+    let fixture = Fixture::with_parcels().await;
+    fixture
+        .import(&parcels(), |job| {
+            job.collection = model::CollectionId::new("more").unwrap()
+        })
+        .await
+        .unwrap();
+    let other = open(fixture.store.place().clone()).await;
+    let schema = schema_of(&fixture.store);
+    // The lock is asked for while the change is not committed yet, and given with its commit.
+    let (held, changed) = (schema.clone(), schema);
+    let change = std::thread::spawn(move || {
+        psql(
+            &changed,
+            "BEGIN; UPDATE more SET name = 'changed'; INSERT INTO more (name) VALUES ('made'); SELECT pg_sleep(1); COMMIT",
+        )
+    });
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    let holder = std::thread::spawn(move || {
+        psql(&held, "BEGIN; LOCK TABLE more; SELECT pg_sleep(14); COMMIT")
+    });
+    change.join().unwrap();
+    other.follow();
+    fixture.store.follow();
+    let mut made = 0;
+    while !holder.is_finished() {
+        let at = fixture
+            .store
+            .create("parcels", draft(24.8, "x"), "t")
+            .await
+            .unwrap()
+            .version;
+        made += 1;
+        assert!(other.reached(at, Duration::from_secs(5)).await);
+        assert_eq!(other.live().get("parcels").unwrap().index.len(), 3 + made);
+        assert!(other.lag().unwrap().since_current < Duration::from_secs(5));
+        assert!(other.live().get("more").is_some());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    for store in [&fixture.store, &other] {
+        until("the change is followed", || {
+            store.live().get("more").unwrap().index.len() == 4
+        })
+        .await;
+        assert!(store.check(false).await.unwrap().is_clean());
+    }
+    other.close().await;
+    fixture.store.close().await;
+}
+
 #[tokio::test]
 async fn a_schema_that_was_renamed_is_refused_with_the_way_back() {
     let fixture = Fixture::with_parcels().await;

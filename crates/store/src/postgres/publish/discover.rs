@@ -16,6 +16,7 @@ pub(super) struct Relation {
     pub(super) takes_triggers: bool,
     /// Each row has a version of PostgreSQL's own.
     pub(super) has_xmin: bool,
+    pub(super) is_table: bool,
 }
 
 pub(super) async fn relation(session: &mut Session<'_>, given: &str) -> Result<Relation, Error> {
@@ -53,6 +54,7 @@ pub(super) async fn relation(session: &mut Session<'_>, given: &str) -> Result<R
         // A trigger of a partition, or of a table with heirs, is not told what is written by way of the other.
         takes_triggers: kind == "r" && row.boolean(4)? && !row.boolean(6)?,
         has_xmin: kind == "r",
+        is_table: ["r", "p"].contains(&kind.as_str()),
     })
 }
 
@@ -151,6 +153,12 @@ pub(super) async fn key(
             .with("column", &name);
         return Err(Error::Refused(message));
     }
+    if relation.is_table && !is_unique(session, relation, &name).await? {
+        let message = Message::new("store.key-not-declared")
+            .with("table", table)
+            .with("column", &name);
+        return Err(Error::Refused(message));
+    }
     let key = quoted(&name);
     let sql = format!(
         "SELECT count(*), count({key}), count(DISTINCT {key}), coalesce(min({key}), 0)::bigint, coalesce(max({key}), 0)::bigint FROM {}",
@@ -171,6 +179,20 @@ pub(super) async fn key(
         }
     }
     Ok(name)
+}
+
+/// Whether a table holds the values of a column to be there and unique: what is so today need not be so tomorrow.
+async fn is_unique(
+    session: &mut Session<'_>,
+    relation: &Relation,
+    column: &str,
+) -> Result<bool, Error> {
+    let sql = "SELECT EXISTS (SELECT FROM pg_index AS i
+       JOIN pg_attribute AS a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0]
+       WHERE i.indrelid = to_regclass(?) AND a.attname = ? AND a.attnotnull AND i.indisunique AND i.indisvalid
+         AND i.indnkeyatts = 1 AND i.indpred IS NULL AND i.indexprs IS NULL)";
+    let asked = statement(sql).bind(relation.name.as_str()).bind(column);
+    session.fetch_one(asked).await?.boolean(0)
 }
 
 pub(super) struct Geometry {
