@@ -577,6 +577,27 @@ async fn an_edit_of_a_compared_table_is_logged_and_does_not_undo_another_s() {
         )
         .await
         .unwrap();
+    // By what these rows are compared, the row is as it was.
+    let by_column = PublishJob {
+        poll: true,
+        is_editable: true,
+        version: Some("rings".to_owned()),
+        ..job(&format!("{schema}.pipes"), "by-column")
+    };
+    publish(&fixture, by_column).await.unwrap();
+    let known = store.live().get("by-column").unwrap().clone();
+    let before = store.item(&known, "3").await.unwrap().unwrap();
+    let mut properties = before.feature.properties.clone();
+    properties[0] = Value::Text("інша".into());
+    let given = Draft {
+        geometry: before.feature.geometry.clone(),
+        properties,
+    };
+    let after = store
+        .replace("by-column", "3", given, Some(before.version), "t")
+        .await
+        .unwrap();
+    assert!(after.version > before.version);
     assert!(store.check(false).await.unwrap().is_clean());
 }
 
