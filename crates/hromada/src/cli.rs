@@ -160,26 +160,26 @@ fn copy(lang: Lang) -> Command {
 
 fn backup(lang: Lang) -> Command {
     let t = |key: &'static str| Message::new(key).text(lang);
-    Command::new("backup").about(t("cli.backup")).arg(
-        Arg::new("to")
-            .long("to")
-            .value_name("FILE|DIR")
-            .required(true)
-            .value_parser(value_parser!(std::path::PathBuf))
-            .help(t("cli.backup-to")),
-    )
+    Command::new("backup")
+        .about(t("cli.backup"))
+        .arg(path("to", "FILE|DIR", t("cli.backup-to")))
 }
 
 fn restore(lang: Lang) -> Command {
     let t = |key: &'static str| Message::new(key).text(lang);
-    Command::new("restore").about(t("cli.restore")).arg(
-        Arg::new("from")
-            .long("from")
-            .value_name("FILE")
-            .required(true)
-            .value_parser(value_parser!(std::path::PathBuf))
-            .help(t("cli.restore-from")),
-    )
+    Command::new("restore")
+        .about(t("cli.restore"))
+        .arg(path("from", "FILE", t("cli.restore-from")))
+}
+
+/// A file or folder that has to be named.
+fn path(name: &'static str, value: &'static str, help: String) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .value_name(value)
+        .required(true)
+        .value_parser(value_parser!(std::path::PathBuf))
+        .help(help)
 }
 
 fn serve(lang: Lang) -> Command {

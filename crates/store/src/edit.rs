@@ -149,12 +149,13 @@ impl Store {
     /// Logs what another program has done to a feature of a table that no trigger watches: whoever writes it now is held to
     /// the version that it has, not to the one last seen.
     async fn notice(&self, collection: &str, id: &str) -> Result<(), Error> {
+        self.inner.backend.require_write()?;
         let Backend::Postgres(database) = &self.inner.backend else {
             return Ok(());
         };
         let live = self.live();
         let known = known(&live, collection)?;
-        if known.table.mark.is_none() {
+        if known.table.mark.is_none() || !known.table.is_editable {
             return Ok(());
         }
         let noticed = postgres::within_patience(async {

@@ -343,13 +343,17 @@ impl Following {
                 return Ok(Step::Anew);
             }
         }
+        let is_promised = after.held.is_empty();
         store.inner.live.store(Arc::new(after));
         *state = State {
             seq: head.seq,
             registry: head.registry,
             tried: state.tried,
         };
-        self.reached.send_replace(head.seq);
+        if is_promised {
+            // Whoever waits for a change must not be shown a collection without it.
+            self.reached.send_replace(head.seq);
+        }
         Ok(Step::Applied)
     }
 
@@ -370,6 +374,13 @@ impl Following {
                 return Ok((transaction, Arc::default()));
             }
             if head.seq == state.seq && head.registry == state.registry {
+                let mut live = live;
+                if !live.held.is_empty() {
+                    // The index of these is older than the transaction.
+                    let current = Arc::make_mut(&mut live);
+                    let held = &current.held;
+                    current.collections.retain(|_, c| !held.contains(&c.n));
+                }
                 return Ok((transaction, live));
             }
         }
@@ -450,6 +461,7 @@ async fn definitions(session: &mut Session<'_>, live: &mut Live) -> Result<(), E
     live.is_whole = true;
     live.collections
         .retain(|id, _| all.iter().any(|r| r.collection.id.as_str() == &**id));
+    live.held.retain(|n| all.iter().any(|r| r.n == *n));
     for registered in all {
         let known = live.get(registered.collection.id.as_str());
         let n = registered.n;
@@ -541,11 +553,10 @@ async fn changes(
     }
     let all: Vec<LiveCollection> = live.collections.values().cloned().collect();
     for known in all {
-        if live.held.contains(&known.n) {
-            continue;
-        }
+        // One that has new changes is free again, or was.
+        let is_held = live.held.contains(&known.n);
         let id: Box<str> = known.collection.id.as_str().into();
-        if many.contains(&known.n) {
+        if many.contains(&known.n) || is_held && touched.contains_key(&known.n) {
             let registered = Registered {
                 n: known.n,
                 collection: (*known.collection).clone(),
@@ -554,9 +565,11 @@ async fn changes(
             session.run(super::WITHOUT_LIMIT).await?;
             match loaded(session, registered).await {
                 Ok(Some(loaded)) => {
+                    live.held.remove(&known.n);
                     live.collections.insert(id, loaded);
                 }
                 Ok(None) => {
+                    live.held.remove(&known.n);
                     live.is_whole = false;
                     live.collections.remove(&id);
                 }

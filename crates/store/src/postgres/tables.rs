@@ -168,10 +168,9 @@ pub(crate) async fn settle(
             // From here on others wait for the table.
             let old = &existing.table;
             lock_whole(session, &old.name).await?;
-            lock(session).await?;
             let properties = properties_json(old, &existing.collection.schema);
             let before = format!("{}, {properties}", old.geometry);
-            log(session, existing.n, "delete", old, &before).await?;
+            log_all(session, existing.n, "delete", old, &before).await?;
             let grants = grants(session, old, filled).await?;
             session.run(grants).await?;
             session.run(format!("DROP TABLE {}", old.name)).await?;
@@ -185,8 +184,7 @@ pub(crate) async fn settle(
     };
     put_in_place(session, database, filled, &registered).await?;
     registry::update(session, &registered).await?;
-    lock(session).await?;
-    log(
+    log_all(
         session,
         registered.n,
         "create",
@@ -316,13 +314,7 @@ async fn rename_key(session: &mut Session<'_>, name: &str) -> Result<(), Error> 
         .await
 }
 
-/// Takes the lock of the change log: rows that are logged after it get numbers in the order of commits.
-async fn lock(session: &mut Session<'_>) -> Result<(), Error> {
-    session.execute(statement("SELECT hromada_lock()")).await?;
-    Ok(())
-}
-
-/// Takes the lock of the change log, and logs all rows of a table.
+/// Logs all rows of a table, under the lock of the change log, so that each has its number at once.
 pub(crate) async fn log_all(
     session: &mut Session<'_>,
     n: i64,
@@ -330,18 +322,7 @@ pub(crate) async fn log_all(
     table: &Table,
     before: &str,
 ) -> Result<u64, Error> {
-    lock(session).await?;
-    log(session, n, operation, table, before).await
-}
-
-/// Logs all rows of a table. Called with the lock of the change log, so each row gets its number at once.
-async fn log(
-    session: &mut Session<'_>,
-    n: i64,
-    operation: &str,
-    table: &Table,
-    before: &str,
-) -> Result<u64, Error> {
+    session.execute(statement("SELECT hromada_lock()")).await?;
     let sql = format!(
         "INSERT INTO hromada_changes (seq, at, actor, collection, fid, operation, before_geometry, before_properties)
          SELECT nextval('hromada_seq'), clock_timestamp(), (SELECT hromada_actor()), ?, {key_out}, '{operation}', {before}

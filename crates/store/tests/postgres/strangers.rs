@@ -14,6 +14,18 @@ fn all() -> ItemsQuery {
     }
 }
 
+/// A fixture with a second collection, `more`.
+async fn with_more() -> Fixture {
+    let fixture = Fixture::with_parcels().await;
+    fixture
+        .import(&parcels(), |job| {
+            job.collection = model::CollectionId::new("more").unwrap()
+        })
+        .await
+        .unwrap();
+    fixture
+}
+
 /// Waits for what a running store does by itself.
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let begun = std::time::Instant::now();
@@ -25,13 +37,7 @@ pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
 
 #[tokio::test]
 async fn a_column_that_is_gone_keeps_nobody_from_following_the_other_collections() {
-    let fixture = Fixture::with_parcels().await;
-    fixture
-        .import(&parcels(), |job| {
-            job.collection = model::CollectionId::new("more").unwrap()
-        })
-        .await
-        .unwrap();
+    let fixture = with_more().await;
     let other = open(fixture.store.place().clone()).await;
     other.follow();
     fixture.sql("ALTER TABLE parcels DROP COLUMN area");
@@ -314,13 +320,7 @@ async fn many_who_wait_for_one_row_do_not_make_the_database_look_away() {
 
 #[tokio::test]
 async fn a_table_that_somebody_locks_keeps_only_its_own_readers_waiting() {
-    let fixture = Fixture::with_parcels().await;
-    fixture
-        .import(&parcels(), |job| {
-            job.collection = model::CollectionId::new("more").unwrap()
-        })
-        .await
-        .unwrap();
+    let fixture = with_more().await;
     fixture.store.follow();
     let schema = schema_of(&fixture.store);
     let holder = std::thread::spawn(move || {
@@ -349,13 +349,7 @@ async fn a_table_that_somebody_locks_keeps_only_its_own_readers_waiting() {
 /// A change that waits behind a lock keeps no other collection waiting, and the server stays ready.
 #[tokio::test]
 async fn a_change_of_a_table_that_somebody_holds_is_followed_later() {
-    let fixture = Fixture::with_parcels().await;
-    fixture
-        .import(&parcels(), |job| {
-            job.collection = model::CollectionId::new("more").unwrap()
-        })
-        .await
-        .unwrap();
+    let fixture = with_more().await;
     let other = open(fixture.store.place().clone()).await;
     let schema = schema_of(&fixture.store);
     // The lock is asked for while the change is not committed yet, and given with its commit.
@@ -382,12 +376,26 @@ async fn a_change_of_a_table_that_somebody_holds_is_followed_later() {
             .unwrap()
             .version;
         made += 1;
-        assert!(other.reached(at, Duration::from_secs(5)).await);
+        other.catch_up().await.unwrap();
+        // Nobody is told that a collection has what it has not.
+        assert!(!other.reached(at, Duration::from_millis(10)).await);
         assert_eq!(other.live().get("parcels").unwrap().index.len(), 3 + made);
         assert!(other.lag().unwrap().since_current < Duration::from_secs(5));
         assert!(other.live().get("more").is_some());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    // A new change of it is not waited for until the next attempt.
+    fixture.sql("UPDATE more SET name = 'free' WHERE fid = 1");
+    let last = fixture.sql("SELECT max(seq) FROM hromada_changes");
+    other.catch_up().await.unwrap();
+    assert!(
+        other
+            .reached(
+                model::ChangeSeq(last.trim().parse().unwrap()),
+                Duration::from_secs(1)
+            )
+            .await
+    );
     for store in [&fixture.store, &other] {
         until("the change is followed", || {
             store.live().get("more").unwrap().index.len() == 4
@@ -421,13 +429,7 @@ async fn a_schema_that_was_renamed_is_refused_with_the_way_back() {
 
 #[tokio::test]
 async fn a_table_that_is_locked_when_a_server_starts_comes_when_it_is_free() {
-    let fixture = Fixture::with_parcels().await;
-    fixture
-        .import(&parcels(), |job| {
-            job.collection = model::CollectionId::new("more").unwrap()
-        })
-        .await
-        .unwrap();
+    let fixture = with_more().await;
     let schema = schema_of(&fixture.store);
     let holder = std::thread::spawn(move || {
         psql(

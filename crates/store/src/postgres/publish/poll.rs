@@ -7,8 +7,8 @@ use super::discover::{self, Column, Relation};
 use super::{Found, PublishJob};
 use crate::Error;
 use crate::import::CollectionSettings;
-use crate::postgres::Database;
 use crate::postgres::sql::{TRIGGERS, trigger_sql, triggers};
+use crate::postgres::{Database, WITHOUT_LIMIT};
 use crate::registry::{self, Registered};
 use crate::session::{Dialect, Session, Transaction, quoted, statement};
 use crate::table::Table;
@@ -88,6 +88,7 @@ async fn look_at(session: &mut Session<'_>, database: &Database, n: i64) -> Resu
             return Ok(());
         }
         tracing::warn!(collection = %registered.collection.id, "the table lacks the triggers of the change log and gets them again");
+        session.run(WITHOUT_LIMIT).await?;
         let sql = trigger_sql(database, n, table, &registered.collection.schema, true);
         session.run(sql).await?;
         return log_unseen(session, n, table).await;
@@ -145,7 +146,8 @@ async fn anew(
     registered: &Registered,
     source: &Json,
 ) -> Result<(), Error> {
-    // The other program may be at it still; then there is a next time.
+    // A large table takes its time; but the other program may be at it still, and then there is a next time.
+    session.run(WITHOUT_LIMIT).await?;
     session.run("SET LOCAL lock_timeout = '500ms'").await?;
     let columns = registry::table_columns(session, &registered.table).await?;
     let job = job(registered, source, &columns);
