@@ -2,6 +2,7 @@
 //!
 //! Pure: no I/O, no async, no wire formats.
 
+pub mod access;
 mod bbox;
 mod change;
 mod collection;

@@ -120,7 +120,8 @@ impl fmt::Display for Message {
 }
 
 /// The sources of the catalogue; of `web.json` only the units are read here.
-const SOURCES: [&str; 5] = [
+const SOURCES: [&str; 6] = [
+    include_str!("../messages/access.json"),
     include_str!("../messages/cli.json"),
     include_str!("../messages/formats.json"),
     include_str!("../messages/server.json"),

@@ -1,0 +1,22 @@
+//! Who may see and do what: people, roles, access rules, and the one place where they are decided upon.
+//!
+//! A [`Principal`] is whoever makes a request, with what their roles give them. [`Access`] says who may see a collection,
+//! and in what form. [`decide`] holds the one against the other.
+
+mod area;
+mod directory;
+mod permission;
+mod person;
+mod policy;
+mod principal;
+mod role;
+mod rule;
+
+pub use area::Area;
+pub use directory::Directory;
+pub use permission::Permission;
+pub use person::{Assignment, Deputy, MAX_NAME_LENGTH, Person, PersonKind, Unit, is_name};
+pub use policy::{Decision, Reach, View, decide};
+pub use principal::{Grant, Principal, Scope, Who};
+pub use role::{BUILT_IN, Role, RoleId};
+pub use rule::{Access, Class, PropertyRule, RowRule, Shown, Twin};
