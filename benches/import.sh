@@ -27,7 +27,7 @@ row() {
 
 for _ in $(seq "$rounds"); do # in turn, so that a drifting machine meets both
   measure ogr2ogr ogr2ogr -f GPKG "$work/out.gpkg" "$file" "$layer" -gt 65536
-  measure hromada "$binary" --data "$work/out" import "$file" --layer "$layer" --collection bench --quiet
+  measure hromada "$binary" --data "$work/out" import "$file" --layer "$layer" --collection bench --access public --quiet
 done
 echo "import of $layer from $(basename "$file"), median of $rounds"
 row ogr2ogr

@@ -52,7 +52,7 @@ class Client:
         if self.connection is None:
             self.connection = http.client.HTTPConnection(self.address, timeout=self.timeout)
         try:
-            given = dict(headers)
+            given = {"Authorization": f"Bearer {os.environ['HROMADA_BENCH_TOKEN']}", **dict(headers)}
             if body is not None:
                 given["Content-Type"] = "application/geo+json"
             self.connection.request(method, path, body and json.dumps(body), given)
@@ -71,7 +71,7 @@ class Node:
     def __init__(self, number, binary, folder, address="127.0.0.1", prefix=(), database=STORE):
         self.number, self.folder, self.prefix = number, folder, list(prefix)
         self.address = f"{address}:{free_port()}"
-        self.command = [binary, "serve", "--database", database, "--listen", self.address, "--allow-edits",
+        self.command = [binary, "serve", "--database", database, "--listen", self.address,
                         "--base-url", f"http://{self.address}"]
         self.process = None
 
@@ -582,7 +582,14 @@ def main():
     source = os.path.join(folder, "points.geojson")
     with open(source, "w") as file:
         json.dump({"type": "FeatureCollection", "features": [point(f"i-{i}", 1, *spot(random_)) for i in range(POINTS)]}, file)
-    subprocess.run([binary, "import", source, "--collection", "points", "--database", STORE, "--quiet"], check=True)
+    subprocess.run([binary, "import", source, "--collection", "points", "--access", "public", "--database", STORE, "--quiet"], check=True)
+    # The administrator may read figures, which the nodes are asked for.
+    subprocess.run([binary, "user", "add", "bench", "--machine", "--name", "Bench", "--role", "gis-editor", "--role", "administrator",
+                    "--database", STORE, "--quiet"], check=True)
+    made = subprocess.run([binary, "token", "new", "bench", "--scope", "read", "--scope", "write", "--scope", "manage", "--database", STORE,
+                           "--quiet"], check=True, capture_output=True, text=True)
+    # In the environment, so that the writers' processes have it too.
+    os.environ["HROMADA_BENCH_TOKEN"] = made.stdout.strip()
     ids = {key: fid for fid, key in psql("SELECT fid, key FROM nodes.points ORDER BY fid")}
     cuts = os.geteuid() == 0 and bool(os.environ.get("HROMADA_SERVICES_LISTEN"))
     nodes = [Node(1, binary, folder), Node(2, binary, folder)]

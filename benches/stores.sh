@@ -31,9 +31,9 @@ for _ in $(seq "$runs"); do
         -lco FID=fid -lco GEOMETRY_NAME=geom -lco SPATIAL_INDEX=GIST -gt 65536 --config PG_USE_COPY YES
     sql 'DROP SCHEMA IF EXISTS stores CASCADE'
     sql CHECKPOINT
-    measure postgis "$binary" --database "$database" import "$file" --layer "$layer" --collection bench --quiet
+    measure postgis "$binary" --database "$database" import "$file" --layer "$layer" --collection bench --access public --quiet
     rm -rf "$work/store"
-    measure folder "$binary" --data "$work/store" import "$file" --layer "$layer" --collection bench --quiet
+    measure folder "$binary" --data "$work/store" import "$file" --layer "$layer" --collection bench --access public --quiet
 done
 rows=$(sql 'SELECT count(*) FROM ogr.bench')
 [[ $(sql 'SELECT count(*) FROM stores.bench') == "$rows" ]] || { echo "the imports differ" >&2 && exit 1; }
@@ -47,7 +47,7 @@ done
 sql 'VACUUM ANALYZE'
 
 serve() { # place… : starts a server on the port $port
-    "$binary" "$@" serve --listen "127.0.0.1:$port" --allow-edits --tile-cache 0 >>"$work/server.log" 2>&1 &
+    "$binary" "$@" serve --listen "127.0.0.1:$port" --tile-cache 0 >>"$work/server.log" 2>&1 &
     server=$!
     until curl -sf -o /dev/null "http://127.0.0.1:$port/health/ready"; do
         kill -0 "$server" || { tail "$work/server.log" >&2 && exit 1; }
@@ -73,21 +73,29 @@ for name in postgis folder; do
 done
 echo "  ratio postgis / folder: $(ratio "$(median start-postgis 1)" "$(median start-folder 1)")"
 
+# A program's account that may write; its token.
+token() { # place…
+    "$binary" "$@" user add bench --machine --name Bench --role gis-editor --quiet
+    "$binary" "$@" token new bench --scope write --quiet
+}
+postgis_token=$(token --database "$database") folder_token=$(token --data "$work/store")
 serve --database "$database"
 one=$port
 port=$((port + 1))
 serve --data "$work/store"
-python3 - "$one" "$port" <<'PYTHON'
+python3 - "$one" "$port" "$postgis_token" "$folder_token" <<'PYTHON'
 import http.client, json, math, random, sys, time
 
 N = 300
 connections = [http.client.HTTPConnection("127.0.0.1", int(port), timeout=60) for port in sys.argv[1:3]]
+tokens = dict(zip(connections, sys.argv[3:5]))
 ITEMS = "/collections/bench/items"
 
 
 def ask(connection, method, path, body=None):
     begun = time.perf_counter()
-    connection.request(method, path, body, {"Content-Type": "application/geo+json"} if body else {})
+    headers = {"Content-Type": "application/geo+json", "Authorization": f"Bearer {tokens[connection]}"}
+    connection.request(method, path, body, headers if body else {})
     answer = connection.getresponse()
     data = answer.read()
     took = (time.perf_counter() - begun) * 1000

@@ -1,10 +1,13 @@
 //! The arguments, with their help in the user's language.
 
+mod people;
+
 use std::ffi::{OsStr, OsString};
 
 use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
+use model::access::Class;
 use model::{Lang, Message, Theme};
 use store::{Place, PostgresPlace};
 
@@ -93,6 +96,7 @@ pub fn command(lang: Lang) -> Command {
         .subcommand(copy(lang))
         .subcommand(backup(lang))
         .subcommand(restore(lang))
+        .subcommands(people::all(lang))
         .subcommand(
             Command::new("sample-town")
                 .about(t("cli.sample-town"))
@@ -195,10 +199,16 @@ fn serve(lang: Lang) -> Command {
                 .help(t("cli.listen")),
         )
         .arg(
-            Arg::new("allow-edits")
-                .long("allow-edits")
+            Arg::new("plain-sign-in")
+                .long("plain-sign-in")
                 .action(ArgAction::SetTrue)
-                .help(t("cli.allow-edits")),
+                .help(t("cli.plain-sign-in")),
+        )
+        .arg(
+            Arg::new("require-second-factor")
+                .long("require-second-factor")
+                .action(ArgAction::SetTrue)
+                .help(t("cli.require-second-factor")),
         )
         .arg(
             Arg::new("base-url")
@@ -215,6 +225,45 @@ fn serve(lang: Lang) -> Command {
                 .help(t("cli.tile-cache")),
         )
         .arg(
+            Arg::new("tls-certificate")
+                .long("tls-certificate")
+                .value_name("FILE")
+                .requires("tls-key")
+                .value_parser(value_parser!(std::path::PathBuf))
+                .help(t("cli.tls-certificate")),
+        )
+        .arg(
+            Arg::new("tls-key")
+                .long("tls-key")
+                .value_name("FILE")
+                .requires("tls-certificate")
+                .value_parser(value_parser!(std::path::PathBuf))
+                .help(t("cli.tls-key")),
+        )
+        .arg(
+            Arg::new("trusted-proxy")
+                .long("trusted-proxy")
+                .value_name("CIDR")
+                .action(ArgAction::Append)
+                .help(t("cli.trusted-proxy")),
+        )
+        .arg(
+            Arg::new("requests-per-second")
+                .long("requests-per-second")
+                .value_name("N")
+                .default_value("100")
+                .value_parser(value_parser!(u32).range(0..=1_000_000))
+                .help(t("cli.requests-per-second")),
+        )
+        .arg(
+            Arg::new("cors-origin")
+                .long("cors-origin")
+                .value_name("ORIGIN")
+                .action(ArgAction::Append)
+                .help(t("cli.cors-origin")),
+        )
+        .args(single_sign_on(lang))
+        .arg(
             Arg::new("read-database")
                 .long("read-database")
                 .value_name("URL")
@@ -225,8 +274,39 @@ fn serve(lang: Lang) -> Command {
         )
 }
 
+/// The secret is not among them: what stands on a command line is seen by every user of the machine.
+fn single_sign_on(lang: Lang) -> [Arg; 7] {
+    let option = |name: &'static str, value: &'static str, key: &'static str| {
+        Arg::new(name)
+            .long(name)
+            .value_name(value)
+            .help(Message::new(key).text(lang))
+    };
+    let more = |name, value, key| option(name, value, key).requires("oidc-issuer");
+    [
+        option("oidc-issuer", "URL", "cli.oidc-issuer").requires("oidc-client"),
+        more("oidc-client", "ID", "cli.oidc-client"),
+        more("oidc-secret-file", "FILE", "cli.oidc-secret-file")
+            .value_parser(value_parser!(std::path::PathBuf)),
+        more("oidc-name", "TEXT", "cli.oidc-name"),
+        more("oidc-scope", "SCOPE", "cli.oidc-scope").action(ArgAction::Append),
+        more("oidc-groups", "CLAIM", "cli.oidc-groups"),
+        more("oidc-role", "GROUP=ROLE", "cli.oidc-role").action(ArgAction::Append),
+    ]
+}
+
+/// Who may see a collection that is made.
+fn access(lang: Lang) -> Arg {
+    let classes: Vec<&'static str> = Class::ALL.iter().map(|class| class.name()).collect();
+    Arg::new("access")
+        .long("access")
+        .value_name("CLASS")
+        .value_parser(PossibleValuesParser::new(classes))
+        .help(Message::new("cli.import-access").text(lang))
+}
+
 /// What a manifest says for each of its collections; beside it these flags would have no effect.
-const TOLD_BY_MANIFEST: [&str; 12] = [
+const TOLD_BY_MANIFEST: [&str; 13] = [
     "files",
     "collection",
     "layer",
@@ -239,6 +319,7 @@ const TOLD_BY_MANIFEST: [&str; 12] = [
     "search",
     "licence",
     "attribution",
+    "access",
 ];
 
 fn publish(lang: Lang) -> Command {
@@ -280,6 +361,7 @@ fn publish(lang: Lang) -> Command {
         .arg(text("search", "PROPERTIES", "cli.import-search"))
         .arg(text("licence", "TEXT", "cli.import-licence"))
         .arg(text("attribution", "TEXT", "cli.import-attribution"))
+        .arg(access(lang))
         .group(
             ArgGroup::new("what")
                 .args(["table", "withdraw"])
@@ -333,6 +415,7 @@ fn import(lang: Lang) -> Command {
         .arg(text("search", "PROPERTIES", "cli.import-search"))
         .arg(text("licence", "TEXT", "cli.import-licence"))
         .arg(text("attribution", "TEXT", "cli.import-attribution"))
+        .arg(access(lang))
         .arg(text("lon", "COLUMN", "cli.import-lon"))
         .arg(text("lat", "COLUMN", "cli.import-lat"))
         .arg(text("x", "COLUMN", "cli.import-x"))
@@ -422,10 +505,15 @@ mod tests {
             let mut command = command(lang);
             let help = command.render_long_help().to_string();
             assert!(!help.contains("cli."), "a text is missing: {help}");
-            for sub in command.get_subcommands_mut() {
-                let help = sub.render_long_help().to_string();
-                assert!(!help.contains("cli."), "a text is missing: {help}");
-            }
+            all_have_texts(&mut command);
+        }
+    }
+
+    fn all_have_texts(command: &mut Command) {
+        for sub in command.get_subcommands_mut() {
+            let help = sub.render_long_help().to_string();
+            assert!(!help.contains("cli."), "a text is missing: {help}");
+            all_have_texts(sub);
         }
     }
 

@@ -2,8 +2,10 @@
 
 pub mod cli;
 mod commands;
+mod console;
 mod manifest;
 mod output;
+mod role_bounds;
 pub mod sample_town;
 
 use std::ffi::OsString;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use model::access::Class;
 use model::{CollectionId, Enumerated, Message, Property, PropertyType, Text, Theme};
 use serde_json::Value as Json;
 use store::CollectionSettings;
@@ -59,6 +60,10 @@ fn entry(folder: &Path, item: &Json) -> Result<Entry, String> {
         Some(name) => Some(Theme::from_name(name).ok_or("theme")?),
         None => None,
     };
+    let access = match item["access"].as_str() {
+        Some(name) => Some(Class::from_name(name).ok_or("access")?),
+        None => None,
+    };
     let collection = string("collection").ok_or("collection")?;
     Ok(Entry {
         file: folder.join(string("file").ok_or("file")?),
@@ -76,6 +81,7 @@ fn entry(folder: &Path, item: &Json) -> Result<Entry, String> {
             searchable: item["searchable"].is_array().then(|| names("searchable")),
             properties: properties(item),
             tiles: None,
+            access,
         },
     })
 }

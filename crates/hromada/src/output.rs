@@ -36,6 +36,11 @@ impl Output {
         }
     }
 
+    /// Whether a person reads what [`Output::say`] says.
+    pub(crate) fn is_on_terminal(&self) -> bool {
+        !self.json && !self.quiet && std::io::stdout().is_terminal()
+    }
+
     /// A line on standard output, whatever the flags.
     pub(crate) fn line(&self, text: &str) {
         // A reader that went away (`| head`) is no error.

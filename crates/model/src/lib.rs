@@ -9,6 +9,7 @@ mod collection;
 mod crs;
 mod datetime;
 mod feature;
+mod filter;
 mod message;
 mod schema;
 mod value;
@@ -25,9 +26,10 @@ pub use datetime::{
     microseconds_of_date_time, normalise_date_time,
 };
 pub use feature::{Feature, FeatureId, SourceFeature, SourceId};
+pub use filter::{Comparison, Filter, Literal, MAX_FILTER_LENGTH, Operand, Pattern, Subject};
 pub use message::{Lang, Message, unit_name};
 pub use schema::{Enumerated, Property, Schema, Text};
-pub use value::{PropertyType, Value};
+pub use value::{PropertyType, Value, ValueRef};
 
 /// A value that breaks a rule of the model.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -120,10 +120,11 @@ impl fmt::Display for Message {
 }
 
 /// The sources of the catalogue; of `web.json` only the units are read here.
-const SOURCES: [&str; 6] = [
+const SOURCES: [&str; 7] = [
     include_str!("../messages/access.json"),
     include_str!("../messages/cli.json"),
     include_str!("../messages/formats.json"),
+    include_str!("../messages/model.json"),
     include_str!("../messages/server.json"),
     include_str!("../messages/spatial.json"),
     include_str!("../messages/store.json"),

@@ -14,6 +14,40 @@ pub enum Value {
     Text(Box<str>),
 }
 
+/// A borrowed property value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum ValueRef<'a> {
+    Null,
+    Boolean(bool),
+    Integer(i64),
+    Real(f64),
+    Text(&'a str),
+}
+
+impl ValueRef<'_> {
+    pub fn to_value(self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Boolean(b) => Value::Boolean(b),
+            Self::Integer(i) => Value::Integer(i),
+            Self::Real(x) => Value::Real(x),
+            Self::Text(t) => Value::Text(t.into()),
+        }
+    }
+}
+
+impl<'a> From<&'a Value> for ValueRef<'a> {
+    fn from(value: &'a Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Boolean(b) => Self::Boolean(*b),
+            Value::Integer(i) => Self::Integer(*i),
+            Value::Real(x) => Self::Real(*x),
+            Value::Text(t) => Self::Text(t),
+        }
+    }
+}
+
 /// The type of a property, fixed for a whole collection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PropertyType {

@@ -2,15 +2,23 @@
 
 use std::sync::Arc;
 
-use store::{Live, LiveCollection, Store};
+use model::access::Permission;
+use store::Store;
 use tokio::sync::Semaphore;
 
 use crate::Options;
+use crate::account::{Passwords, Provider};
+use crate::attempts::Attempts;
 use crate::cache::TileCache;
-use crate::limits::{BODY_ROOM, MAX_REQUESTS};
+use crate::context::Context;
+use crate::edge;
+use crate::identity::{COOKIE_PLAIN, COOKIE_SECURE, Known};
+use crate::limits::{BODY_ROOM, MAX_NETWORKS, MAX_REQUESTS};
 use crate::metrics::Metrics;
 use crate::openapi::Definition;
+use crate::policy::{Decisions, Lenses};
 use crate::problem::Problem;
+use crate::rate::Buckets;
 
 /// The state of the server. Cheap to clone.
 #[derive(Clone)]
@@ -24,6 +32,15 @@ pub(crate) struct Inner {
     pub(crate) tiles: Arc<TileCache>,
     pub(crate) metrics: Metrics,
     pub(crate) definition: Definition,
+    pub(crate) lenses: Lenses,
+    pub(crate) decisions: Decisions,
+    pub(crate) known: Known,
+    pub(crate) attempts: Attempts,
+    /// Requests of each person from elsewhere, whatever networks they come from; `None` without a limit.
+    pub(crate) requests_by: Option<Buckets<String>>,
+    pub(crate) passwords: Passwords,
+    /// Of single sign-on.
+    pub(crate) provider: Option<Provider>,
     /// Requests in progress, until their answers have left.
     pub(crate) requests: Arc<Semaphore>,
     /// Request bodies in memory, in kibibytes.
@@ -49,6 +66,14 @@ impl App {
             options: options.clone(),
             metrics: Metrics::new(),
             definition: Definition::default(),
+            lenses: Lenses::default(),
+            decisions: Decisions::default(),
+            known: Known::default(),
+            attempts: Attempts::new(),
+            requests_by: edge::rate(options.requests_per_second)
+                .map(|rate| Buckets::new(rate, MAX_NETWORKS)),
+            passwords: Passwords::new(),
+            provider: options.single_sign_on.clone().map(Provider::new),
             requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
             bodies: Arc::new(Semaphore::new(BODY_ROOM)),
             workers: Arc::new(Semaphore::new(cores)),
@@ -59,28 +84,33 @@ impl App {
         }
     }
 
-    /// All collections at this moment.
-    ///
-    /// # Errors
-    /// 503 while the index is still being loaded.
-    pub(crate) fn live(&self) -> Result<Arc<Live>, Problem> {
-        let live = self.store.live();
-        if live.loaded {
-            Ok(live)
-        } else {
-            Err(Problem::loading())
-        }
+    /// Whether browsers reach the server by TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        let url = self.options.base_url.as_deref();
+        self.options.tls.is_some() || url.is_some_and(|url| url.starts_with("https://"))
     }
 
-    /// A collection at this moment.
-    ///
-    /// # Errors
-    /// 404, and 503 while the index is still being loaded.
-    pub(crate) fn collection(&self, id: &str) -> Result<LiveCollection, Problem> {
-        let live = self.live()?;
-        live.get(id)
-            .cloned()
-            .ok_or_else(|| Problem::no_collection(id))
+    /// The name of the provider of single sign-on.
+    pub(crate) fn provider_name(&self) -> Option<String> {
+        let options = self.options.single_sign_on.as_ref()?;
+        Some(options.name.clone())
+    }
+
+    /// Whether somebody has business with the pages of administration.
+    pub(crate) fn manages(&self, context: &Context) -> bool {
+        let principal = &context.principal;
+        let of_the_whole = [Permission::ManagePeople, Permission::ReadAudit];
+        principal.may_somewhere(Permission::Publish)
+            || of_the_whole.into_iter().any(|p| principal.may(p))
+    }
+
+    /// The name of the session's cookie.
+    pub(crate) fn cookie(&self) -> &'static str {
+        if self.is_secure() {
+            COOKIE_SECURE
+        } else {
+            COOKIE_PLAIN
+        }
     }
 
     /// Runs CPU work on a blocking thread, at most one a core.

@@ -32,6 +32,8 @@ const TYPICAL: u64 = 8 * 1024;
 pub(crate) struct Key {
     /// Collection ids with commas, in the order of the layers.
     pub(crate) collections: Arc<str>,
+    /// The lens that each is seen through: what a reader may not see is in no tile that they get.
+    pub(crate) lenses: Box<[u64]>,
     pub(crate) coord: TileCoord,
     pub(crate) encoding: Encoding,
 }

@@ -48,6 +48,7 @@ impl Place {
         let layers = vec![self.store.live().get("points").unwrap().clone()];
         let key = Key {
             collections: "points".into(),
+            lenses: Box::new([0]),
             coord,
             encoding: Encoding::Identity,
         };

@@ -22,26 +22,16 @@ pub(crate) const CRS84: &str = "http://www.opengis.net/def/crs/OGC/1.3/CRS84";
 pub(crate) async fn list(State(app): State<App>, context: Context) -> Result<Response, Problem> {
     context.params.only(&[])?;
     let format = context.wanted.json_or_html(JSON)?;
-    let live = app.live()?;
-    let tag = answer::tag(
-        &app,
-        &context,
-        format,
-        answer::state(live.collections.values()),
-    );
-    if let Some(unchanged) = answer::unchanged(&context, &tag) {
-        return Ok(unchanged);
-    }
+    let seen = app.sight(&context)?.all();
     if format == Format::Html {
-        return answer::page(&context, &html::Collections::new(&context, &live), &tag);
+        return answer::page(&context, &html::Collections::new(&context, &seen));
     }
-    let collections: Vec<Json> = live
-        .collections
-        .values()
+    let collections: Vec<Json> = seen
+        .iter()
         .map(|c| collection_json(&context, c, false))
         .collect();
     let body = json!({ "links": self_links(&context, JSON, format), "collections": collections });
-    Ok(answer::json(&context, JSON, &body, &tag))
+    Ok(answer::json(&context, JSON, &body))
 }
 
 /// `GET /collections/{id}`
@@ -52,18 +42,13 @@ pub(crate) async fn one(
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
     let format = context.wanted.json_or_html(JSON)?;
-    let live = app.collection(&id)?;
-    let tag = answer::tag(&app, &context, format, answer::state([&live]));
-    if let Some(unchanged) = answer::unchanged(&context, &tag) {
-        return Ok(unchanged);
-    }
+    let live = app.collection(&context, &id)?;
     match format {
-        Format::Html => answer::page(&context, &html::CollectionPage::new(&context, &live), &tag),
+        Format::Html => answer::page(&context, &html::CollectionPage::new(&context, &live)),
         Format::Json => Ok(answer::json(
             &context,
             JSON,
             &collection_json(&context, &live, true),
-            &tag,
         )),
     }
 }
@@ -110,7 +95,6 @@ fn collection_json(context: &Context, live: &LiveCollection, is_document: bool) 
         "tiles",
         json!({ "minzoom": collection.tiles.min_zoom, "maxzoom": collection.tiles.max_zoom }),
     );
-    set("changeSeq", live.seq.0.into());
     set("links", links(context, collection, is_document).into());
     Json::Object(out)
 }

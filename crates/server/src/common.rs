@@ -41,39 +41,25 @@ const CLASSES: [&str; 24] = [
     "http://www.opengis.net/spec/tms/2.0/conf/json-tilematrixset",
 ];
 
-/// Classes of a server that takes edits.
+/// Classes of what those may do who have the right.
 const EDIT_CLASSES: [&str; 3] = [
     "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/create-replace-delete",
     "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/features",
     "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/optimistic-locking-etags",
 ];
 
-pub(crate) fn classes(app: &App) -> Vec<&'static str> {
-    let edits = if app.options.allow_edits {
-        EDIT_CLASSES.as_slice()
-    } else {
-        &[]
-    };
-    CLASSES.iter().chain(edits).copied().collect()
+pub(crate) fn classes() -> Vec<&'static str> {
+    CLASSES.iter().chain(&EDIT_CLASSES).copied().collect()
 }
 
 /// `GET /`
 pub(crate) async fn landing(State(app): State<App>, context: Context) -> Result<Response, Problem> {
     context.params.only(&[])?;
     let format = context.wanted.json_or_html(JSON)?;
-    let live = app.live()?;
-    let tag = answer::tag(
-        &app,
-        &context,
-        format,
-        answer::state(live.collections.values()),
-    );
-    if let Some(unchanged) = answer::unchanged(&context, &tag) {
-        return Ok(unchanged);
-    }
+    let seen = app.sight(&context)?.all();
     match format {
-        Format::Html => answer::page(&context, &html::Landing::new(&context, &live), &tag),
-        Format::Json => Ok(answer::json(&context, JSON, &landing_json(&context), &tag)),
+        Format::Html => answer::page(&context, &html::Landing::new(&context, &seen)),
+        Format::Json => Ok(answer::json(&context, JSON, &landing_json(&context))),
     }
 }
 
@@ -97,26 +83,18 @@ fn landing_json(context: &Context) -> Json {
 }
 
 /// `GET /conformance`
-pub(crate) async fn conformance(
-    State(app): State<App>,
-    context: Context,
-) -> Result<Response, Problem> {
+pub(crate) async fn conformance(context: Context) -> Result<Response, Problem> {
     context.params.only(&[])?;
     let format = context.wanted.json_or_html(JSON)?;
-    let tag = answer::tag(&app, &context, format, ());
-    if let Some(unchanged) = answer::unchanged(&context, &tag) {
-        return Ok(unchanged);
-    }
-    let classes = classes(&app);
+    let classes = classes();
     match format {
-        Format::Html => answer::page(&context, &html::Conformance::new(&context, &classes), &tag),
+        Format::Html => answer::page(&context, &html::Conformance::new(&context, &classes)),
         Format::Json => {
             let links = self_links(&context, JSON, format);
             Ok(answer::json(
                 &context,
                 JSON,
                 &json!({ "conformsTo": classes, "links": links }),
-                &tag,
             ))
         }
     }

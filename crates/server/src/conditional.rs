@@ -1,22 +1,18 @@
 //! Validators and conditional requests (RFC 9110 §8.8 and §13).
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
-
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{
     CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH,
 };
-use model::{ChangeSeq, Epoch};
 
 /// Answers about data may be kept, but are asked for again before each use.
 pub(crate) const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 
-/// Which build made an answer: another one may write the same data in another way.
+/// Which build made an answer: links to what a page is made with carry it.
 pub(crate) const BUILD: &str = env!("HROMADA_BUILD");
 
-/// An entity tag. The store's epoch is in each one, so that a tag of before a restore never matches.
+/// An entity tag, made from what is answered: it matches exactly as long as that stays the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Tag {
     weak: bool,
@@ -24,25 +20,12 @@ pub(crate) struct Tag {
 }
 
 impl Tag {
-    /// Of an answer that is the same in meaning while its parts are: address, state of the data, language.
-    pub(crate) fn weak(epoch: &Epoch, parts: impl Hash) -> Self {
-        let mut hasher = DefaultHasher::new();
-        (BUILD, parts).hash(&mut hasher);
-        Self {
-            weak: true,
-            opaque: format!("{}-{:016x}", epoch.0, hasher.finish()),
-        }
+    /// Of an answer whose bytes may be coded in several ways.
+    pub(crate) fn weak(opaque: String) -> Self {
+        Self { weak: true, opaque }
     }
 
-    /// Of a feature in one version; `If-Match` takes it.
-    pub(crate) fn version(epoch: &Epoch, version: ChangeSeq) -> Self {
-        Self {
-            weak: false,
-            opaque: format!("{}-{}", epoch.0, version.0),
-        }
-    }
-
-    /// Of bytes in a content coding.
+    /// Of a state or of bytes; `If-Match` takes it.
     pub(crate) fn strong(opaque: String) -> Self {
         Self {
             weak: false,
@@ -144,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_weak_tag_never_allows_a_write() {
-        let tag = Tag::version(&Epoch("e1".into()), ChangeSeq(7));
+        let tag = Tag::strong("e1-7".into());
         let check = |value: &str, expect: bool| {
             assert_eq!(
                 tag.allows_write(&request(IF_MATCH, value)),
@@ -171,7 +154,7 @@ mod tests {
 
     #[test]
     fn not_modified_repeats_the_tag_that_the_client_has() {
-        let tag = Tag::version(&Epoch("e1".into()), ChangeSeq(7));
+        let tag = Tag::strong("e1-7".into());
         let answer = tag
             .not_modified(&request(IF_NONE_MATCH, "\"a\", W/\"e1-7-br\""))
             .unwrap();

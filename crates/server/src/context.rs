@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use axum::body::HttpBody;
@@ -9,21 +10,27 @@ use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use hyper::StatusCode;
-use hyper::header::{HOST, HeaderMap};
+use hyper::header::{ALLOW, HOST, HeaderMap, HeaderValue};
+use hyper::{Method, StatusCode};
+use model::access::Principal;
 use model::{Lang, Message};
 
 use crate::app::App;
-use crate::finish::{finish, rendered};
+use crate::client::{Client, Peer};
+use crate::edge::{self, Refused};
+use crate::finish::{finish, keep_apart, rendered};
 use crate::held;
+use crate::identity::{self, By, Identity};
 use crate::limits::MAX_URL;
 use crate::link;
 use crate::negotiate::{self, Wanted};
 use crate::nodes;
 use crate::origin;
 use crate::params::Params;
+use crate::policy;
 use crate::problem::{Problem, shown};
 use crate::request_id::request_id;
+use crate::routes::{self, Guard};
 
 /// A request as handlers see it.
 #[derive(Clone)]
@@ -40,10 +47,18 @@ pub(crate) struct Inner {
     /// The path of `base`; all links of pages begin with it.
     pub(crate) root: String,
     pub(crate) path: String,
-    pub(crate) query: String,
     pub(crate) params: Params,
     pub(crate) wanted: Wanted,
     pub(crate) headers: HeaderMap,
+    /// Whether the request only reads.
+    pub(crate) is_read: bool,
+    pub(crate) principal: Arc<Principal>,
+    pub(crate) by: By,
+    pub(crate) client: Client,
+    /// Whether the policy was asked for this request.
+    asked: AtomicBool,
+    /// Whether the answer is about people.
+    personal: AtomicBool,
 }
 
 impl std::ops::Deref for Context {
@@ -57,6 +72,47 @@ impl Context {
     /// A text of the catalogue in the language of the answer.
     pub(crate) fn text(&self, key: &'static str) -> String {
         Message::new(key).text(self.lang)
+    }
+
+    /// Notes that the policy is asked.
+    pub(crate) fn ask(&self) {
+        self.asked.store(true, Ordering::Relaxed);
+    }
+
+    /// Notes that the answer is about people.
+    pub(crate) fn note_personal(&self) {
+        self.personal.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_personal(&self) -> bool {
+        self.personal.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn was_asked(&self) -> bool {
+        self.asked.load(Ordering::Relaxed)
+    }
+
+    /// The same request as one for another page, without parameters: a page that it makes links to that one.
+    pub(crate) fn at(&self, path: &str) -> Self {
+        let here = &self.inner;
+        Self {
+            inner: Arc::new(Inner {
+                lang: here.lang,
+                lang_in_url: here.lang_in_url,
+                base: here.base.clone(),
+                root: here.root.clone(),
+                path: path.to_owned(),
+                params: Params::default(),
+                wanted: here.wanted.clone(),
+                headers: here.headers.clone(),
+                is_read: here.is_read,
+                principal: Arc::clone(&here.principal),
+                by: here.by.clone(),
+                client: here.client,
+                asked: AtomicBool::new(self.was_asked()),
+                personal: AtomicBool::new(self.is_personal()),
+            }),
+        }
     }
 
     /// An absolute URL of this server.
@@ -111,7 +167,12 @@ pub(crate) async fn layer(
     let id = request_id(request.headers());
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    let (context, refused) = match context(&app, &request) {
+    // Who is refused already is not asked for.
+    let identity = match request.extensions().get::<Refused>() {
+        Some(_) => Ok(Identity::anonymous()),
+        None => identity::of(&app, request.headers()).await,
+    };
+    let (context, refused) = match context(&app, &request, identity) {
         Ok(context) => (context, None),
         Err(problem) => (fallback(&app, &request), Some(problem)),
     };
@@ -130,7 +191,7 @@ pub(crate) async fn layer(
         )
         .retry_later()
         .into_response()
-    } else if let Err(problem) = nodes::wait_for_change(&app, request.headers()).await {
+    } else if let Err(problem) = nodes::wait_for_change(&app, &context).await {
         problem.into_response()
     } else {
         request.extensions_mut().insert(context.clone());
@@ -141,6 +202,12 @@ pub(crate) async fn layer(
         .get::<MatchedPath>()
         .map_or_else(|| "none".to_owned(), |m| m.as_str().to_owned());
     let mut response = rendered(response, &context, &method, &id);
+    if method == Method::OPTIONS {
+        name_methods(&app, &context, &route, response.headers_mut());
+    }
+    if routes::guard(&route) != Some(Guard::Open) {
+        keep_apart(response.headers_mut(), &context);
+    }
     finish(response.headers_mut(), &id);
     if !is_probe {
         nodes::tell_age(&app, response.headers_mut());
@@ -161,20 +228,58 @@ pub(crate) async fn layer(
     Ok(held::until_sent(response, permit))
 }
 
-/// Tells the outer layer which route it was.
+/// The methods that whoever asks may use on features, in the place of all that there are: QGIS offers editing by them.
+fn name_methods(app: &App, context: &Context, route: &str, headers: &mut HeaderMap) {
+    let place = match route {
+        "/collections/{collection}/items" => 0,
+        "/collections/{collection}/items/{feature}" => 1,
+        _ => return,
+    };
+    let id = context.path.split('/').nth(2).unwrap_or_default();
+    let known = app.methods(context, id);
+    let mut methods = known.map_or_else(|| vec!["GET", "HEAD"], |methods| methods[place].clone());
+    methods.push("OPTIONS");
+    if let Ok(allow) = HeaderValue::try_from(methods.join(", ")) {
+        headers.insert(ALLOW, allow);
+    }
+}
+
+/// Tells the outer layer which route it was, and holds back what nobody has decided upon.
 pub(crate) async fn name_route(
     matched: Option<MatchedPath>,
     request: Request,
     next: Next,
 ) -> Response {
+    let context = request.extensions().get::<Context>().cloned();
     let mut response = next.run(request).await;
+    let guard = matched.as_ref().and_then(|m| routes::guard(m.as_str()));
+    let is_decided = match guard {
+        Some(Guard::Open) => true,
+        Some(Guard::Permission(permission)) => {
+            context.is_some_and(|context| context.was_asked() && policy::may(&context, permission))
+        }
+        Some(_) => context.is_some_and(|context| context.was_asked()),
+        None => false,
+    };
+    let status = response.status();
+    let tells = status.is_success() || status.is_redirection();
+    if matched.is_some() && tells && !is_decided {
+        response = Problem::internal("an answer that nobody has decided upon").into_response();
+    }
     if let Some(matched) = matched {
         response.extensions_mut().insert(matched);
     }
     response
 }
 
-fn context(app: &App, request: &Request) -> Result<Context, Problem> {
+fn context(
+    app: &App,
+    request: &Request,
+    identity: Result<Identity, Problem>,
+) -> Result<Context, Problem> {
+    if let Some(Refused(problem)) = request.extensions().get() {
+        return Err(problem.clone());
+    }
     let uri = request.uri();
     let query = uri.query().unwrap_or_default();
     if uri.path().len() + query.len() > MAX_URL {
@@ -183,32 +288,59 @@ fn context(app: &App, request: &Request) -> Result<Context, Problem> {
             Message::new("server.url-too-long").with("max", MAX_URL),
         ));
     }
-    origin::check(app, request)?;
     let params = Params::parse(query)?;
     let lang = negotiate::language(params.get("lang"), request.headers())?;
-    make(app, request, params, lang)
+    let identity = identity?;
+    let client = client(request);
+    let is_private = client.is_secure || client.is_local || app.options.plain_sign_in;
+    let signs_in = !request.method().is_safe() && uri.path().starts_with("/account");
+    if !is_private && (identity.by != By::Nothing || signs_in) {
+        // Whoever listens has it already; whoever goes on would only give them more.
+        let detail = Message::new("server.plain-sign-in");
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    }
+    let limit = app.requests_by.as_ref();
+    if let Some(limit) = limit.filter(|_| !client.is_local && identity.by != By::Nothing) {
+        let actor = identity.principal.actor().to_owned();
+        limit
+            .take(actor, 1, Instant::now())
+            .map_err(edge::too_often)?;
+    }
+    origin::check(app, request, &identity)?;
+    make(app, request, params, lang, identity)
 }
 
 /// A context for the answer to a request that could not be read.
 fn fallback(app: &App, request: &Request) -> Context {
     let lang = negotiate::accepted_language(request.headers());
-    let made = make(app, request, Params::default(), lang);
+    let made = make(app, request, Params::default(), lang, Identity::anonymous());
     made.unwrap_or_else(|_| Context {
         inner: Arc::new(Inner {
             lang,
             lang_in_url: false,
-            base: format!("http://{}", app.options.listen),
+            base: format!("{}://{}", scheme(request), app.options.listen),
             root: String::new(),
             path: String::new(),
-            query: String::new(),
             params: Params::default(),
             wanted: Wanted::new(None, request.headers()),
             headers: HeaderMap::new(),
+            is_read: true,
+            principal: Arc::new(Principal::anonymous()),
+            by: By::Nothing,
+            client: client(request),
+            asked: AtomicBool::new(false),
+            personal: AtomicBool::new(false),
         }),
     })
 }
 
-fn make(app: &App, request: &Request, params: Params, lang: Lang) -> Result<Context, Problem> {
+fn make(
+    app: &App,
+    request: &Request,
+    params: Params,
+    lang: Lang,
+    identity: Identity,
+) -> Result<Context, Problem> {
     let given = app
         .options
         .base_url
@@ -216,7 +348,7 @@ fn make(app: &App, request: &Request, params: Params, lang: Lang) -> Result<Cont
         .and_then(|url| link::base_url(url).ok());
     let base = match given {
         Some(base) => base,
-        None => format!("http://{}", host(app, request)?),
+        None => format!("{}://{}", scheme(request), host(app, request)?),
     };
     let authority = base.find("://").map_or(0, |at| at + 3);
     let root = base[authority..]
@@ -230,14 +362,27 @@ fn make(app: &App, request: &Request, params: Params, lang: Lang) -> Result<Cont
         base,
         root,
         path: uri.path().to_owned(),
-        query: uri.query().unwrap_or_default().to_owned(),
         wanted: Wanted::new(params.get("f"), request.headers()),
         params,
         headers: request.headers().clone(),
+        is_read: request.method().is_safe(),
+        principal: identity.principal,
+        by: identity.by,
+        client: client(request),
+        asked: AtomicBool::new(false),
+        personal: AtomicBool::new(false),
     };
     Ok(Context {
         inner: Arc::new(inner),
     })
+}
+
+fn scheme(request: &Request) -> &'static str {
+    if client(request).is_secure {
+        "https"
+    } else {
+        "http"
+    }
 }
 
 fn host(app: &App, request: &Request) -> Result<String, Problem> {
@@ -247,4 +392,10 @@ fn host(app: &App, request: &Request) -> Result<String, Problem> {
     let host = host.to_str().ok().filter(|h| link::is_host(h));
     host.map(str::to_owned)
         .ok_or_else(|| Problem::bad_request(Message::new("server.host-invalid")))
+}
+
+/// Who the request is from; without the edge it is this program itself.
+fn client(request: &Request) -> Client {
+    let known = request.extensions().get().copied();
+    known.unwrap_or_else(|| Client::new(Peer::default(), request.headers(), &[]))
 }

@@ -5,8 +5,8 @@ use axum::response::{IntoResponse, Response};
 use hyper::header::{
     ACCEPT_ENCODING, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ALLOW,
-    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderValue,
-    REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderMap, HeaderName,
+    HeaderValue, REFERRER_POLICY, VARY, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{Method, StatusCode};
 
@@ -15,15 +15,34 @@ use crate::problem::{self, Problem};
 use crate::request_id::{REQUEST_ID, instance};
 use crate::{conditional, html};
 
-/// For pages: everything from this server, nothing from elsewhere.
+/// For pages, and for scripts, since a worker has the policy of its script: everything from this server, nothing from
+/// elsewhere, nothing inline.
 const POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; \
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
      img-src 'self' data: blob:; font-src 'self'; worker-src 'self'; manifest-src 'self'; frame-ancestors 'self'; \
      base-uri 'none'; form-action 'self'",
 );
 
-/// Methods that a page of another origin may use: there is no sign-in yet, so a page elsewhere must not be able to
-/// write through the browser of someone who can reach the server.
+/// For all other answers: if a browser takes one for a document, it does nothing and is in no frame (ASVS 5.0 §3.2.1,
+/// §3.4.3, §3.4.6).
+const DATA_POLICY: HeaderValue =
+    HeaderValue::from_static("default-src 'none'; base-uri 'none'; frame-ancestors 'none'");
+
+/// Maps elsewhere may load tiles, fonts and features also where their page isolates itself.
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+
+/// A page and those that it opens or is opened by can not reach each other unless they are ours (ASVS 5.0 §3.4.8).
+const CROSS_ORIGIN_OPENER_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-opener-policy");
+
+/// What pages ask of the browser: where the user is, for the map.
+const PERMISSIONS_POLICY: HeaderName = HeaderName::from_static("permissions-policy");
+const PERMISSIONS: HeaderValue = HeaderValue::from_static(
+    "geolocation=(self), camera=(), microphone=(), payment=(), usb=(), display-capture=()",
+);
+
+/// Methods that a page of another origin may use: none that could write through the browser of somebody who is signed in.
 const CROSS_ORIGIN_METHODS: HeaderValue = HeaderValue::from_static("GET, HEAD, OPTIONS");
 
 /// Gives a problem its text, a preflight its headers, and an answer of the router its form.
@@ -41,12 +60,11 @@ pub(crate) fn rendered(
     if given.is_none() && !(status.is_client_error() || status.is_server_error()) {
         return response;
     }
-    if given.is_none()
-        && response
-            .headers()
-            .get(CONTENT_TYPE)
-            .is_some_and(|t| t == problem::MEDIA_TYPE)
-    {
+    // Only we write problems and pages: one that says what was wrong with a form stays as it is.
+    let is_ours = |media_type: &HeaderValue| {
+        media_type == problem::MEDIA_TYPE || media_type.as_bytes().starts_with(b"text/html")
+    };
+    if given.is_none() && response.headers().get(CONTENT_TYPE).is_some_and(is_ours) {
         return response;
     }
     let problem = given.unwrap_or_else(|| Problem::of(&response));
@@ -69,12 +87,67 @@ pub(crate) fn rendered(
     });
     *out.status_mut() = problem.status;
     out.headers_mut().extend(problem.headers);
+    if problem.status == StatusCode::UNAUTHORIZED {
+        challenge(out.headers_mut(), context);
+    }
     out.headers_mut().remove(CONTENT_LENGTH);
     out.headers_mut().insert(CONTENT_TYPE, media_type);
     out.headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     out
 }
+
+/// How somebody may say who they are (RFC 9110 §11.6.1). A page that gets `Basic` makes the browser ask for a password in a
+/// window of its own, which no page of ours wants: browsers name where a request comes from, programs do not.
+fn challenge(headers: &mut HeaderMap, context: &Context) {
+    const SITE: &str = "sec-fetch-site";
+    headers.append(
+        WWW_AUTHENTICATE,
+        HeaderValue::from_static("Bearer realm=\"hromada\""),
+    );
+    if !context.headers.contains_key(SITE) {
+        headers.append(
+            WWW_AUTHENTICATE,
+            HeaderValue::from_static("Basic realm=\"hromada\", charset=\"UTF-8\""),
+        );
+    }
+}
+
+/// What depends on who asks is kept by nobody else, and what somebody signed in got by their browser alone
+/// (RFC 9111 §5.2.2.7).
+pub(crate) fn keep_apart(headers: &mut HeaderMap, context: &Context) {
+    let named = |value: &HeaderValue| {
+        value
+            .to_str()
+            .is_ok_and(|v| v.to_ascii_lowercase().contains("authorization"))
+    };
+    if !headers.get_all(VARY).iter().any(named) {
+        let own = headers.get(VARY).and_then(|v| v.to_str().ok());
+        let all = format!(
+            "{}, Authorization, Cookie",
+            own.unwrap_or("Accept-Encoding")
+        );
+        headers.insert(
+            VARY,
+            HeaderValue::try_from(all).unwrap_or(HeaderValue::from_static("*")),
+        );
+    }
+    if context.is_personal() {
+        headers.insert(CACHE_CONTROL, NO_STORE);
+    }
+    if !context.principal.is_anonymous() {
+        headers.insert(
+            CROSS_ORIGIN_RESOURCE_POLICY,
+            HeaderValue::from_static("same-origin"),
+        );
+    }
+    let is_kept = headers.get(CACHE_CONTROL) != Some(&NO_STORE);
+    if is_kept && !context.principal.is_anonymous() {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+    }
+}
+
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
 /// The answer to OPTIONS: the methods that the router has for the path.
 fn options(refused: &Response) -> Response {
@@ -118,12 +191,7 @@ pub(crate) fn finish(headers: &mut HeaderMap, id: &str) {
             "Age, ETag, Link, Location, Content-Crs, Allow, X-Request-Id, Retry-After, Hromada-Change",
         ),
     );
-    let is_page = headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|t| t.as_bytes().starts_with(b"text/html"));
-    if is_page {
-        headers.insert(CONTENT_SECURITY_POLICY, POLICY);
-    }
+    guard(headers);
     conditional::mark_coding(headers);
     let named = |value: &HeaderValue| {
         value
@@ -135,10 +203,34 @@ pub(crate) fn finish(headers: &mut HeaderMap, id: &str) {
     }
 }
 
+/// Tells the browser what the answer may do.
+fn guard(headers: &mut HeaderMap) {
+    // Without content there is nothing to guard, and what a 304 says would take the place of what the browser has.
+    let Some(media_type) = headers.get(CONTENT_TYPE) else {
+        return;
+    };
+    let is = |name: &[u8]| media_type.as_bytes().starts_with(name);
+    let (policy, shared_with) = if is(b"text/html") {
+        let same_origin = HeaderValue::from_static("same-origin");
+        headers.insert(CROSS_ORIGIN_OPENER_POLICY, same_origin);
+        headers.insert(PERMISSIONS_POLICY, PERMISSIONS);
+        (POLICY, "same-origin")
+    } else if is(b"text/javascript") {
+        (POLICY, "cross-origin")
+    } else {
+        (DATA_POLICY, "cross-origin")
+    };
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
+    // An answer that is not for everybody says so itself.
+    headers
+        .entry(CROSS_ORIGIN_RESOURCE_POLICY)
+        .or_insert(HeaderValue::from_static(shared_with));
+}
+
 /// The headers of an answer that depends on what the client accepts.
 pub(crate) fn vary(response: &mut Response) {
     response.headers_mut().insert(
         VARY,
-        HeaderValue::from_static("Accept, Accept-Encoding, Accept-Language"),
+        HeaderValue::from_static("Accept, Accept-Encoding, Accept-Language, Authorization, Cookie"),
     );
 }

@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE};
 use model::Message;
+use model::access::Permission;
 use serde_json::json;
 
 use crate::app::App;
@@ -27,7 +28,7 @@ pub(crate) async fn live() -> Response {
 /// `GET /health/ready`: the store is loaded, takes writes, and is not behind the database that it shares; otherwise 503 with
 /// the reason.
 pub(crate) async fn ready(State(app): State<App>, context: Context) -> Result<Response, Problem> {
-    let live = app.live()?;
+    let seen = app.sight(&context)?.all();
     if let Some(reason) = app.store.stopped() {
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, reason));
     }
@@ -38,14 +39,17 @@ pub(crate) async fn ready(State(app): State<App>, context: Context) -> Result<Re
             .with("changes", lag.changes);
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_later());
     }
-    let features: usize = live.collections.values().map(|c| c.index.len()).sum();
+    let features: usize = seen.iter().map(|c| c.index.len()).sum();
     let text = Message::new("server.ready")
-        .count(live.collections.len() as u64)
+        .count(seen.len() as u64)
         .text(context.lang);
-    let mut body = json!({ "status": "ready", "detail": text, "collections": live.collections.len(), "features": features });
+    let mut body = json!({ "status": "ready", "detail": text, "collections": seen.len(), "features": features });
     if let Some(lag) = lag {
-        body["behind"] =
-            json!({ "seconds": lag.since_current.as_secs_f64(), "changes": lag.changes });
+        body["behind"] = json!({ "seconds": lag.since_current.as_secs_f64() });
+        // A count of changes to collections that others may not see.
+        if context.principal.may(Permission::Operate) {
+            body["behind"]["changes"] = lag.changes.into();
+        }
     }
     Ok((
         [(CONTENT_TYPE, JSON), (CACHE_CONTROL, NEVER)],
@@ -55,7 +59,8 @@ pub(crate) async fn ready(State(app): State<App>, context: Context) -> Result<Re
 }
 
 /// `GET /metrics`
-pub(crate) async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
+pub(crate) async fn metrics(State(app): State<App>, context: Context) -> Result<Response, Problem> {
+    app.require(&context, Permission::Operate)?;
     let text = app.metrics.text(&app).map_err(Problem::internal)?;
     Ok((
         [

@@ -17,6 +17,15 @@ pub(crate) const MAX_HEADERS: usize = 100;
 /// Bytes of a feature that a client sends: the largest multipolygons of a national register stay below 20 MiB.
 pub(crate) const MAX_BODY: usize = 32 * 1024 * 1024;
 
+/// For the whole of a form, which is short.
+pub(crate) const FORM_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Fields of a form: four for each property of the widest collection.
+pub(crate) const MAX_FIELDS: usize = 4_096;
+
+/// Bytes of a form: the rules of a collection are the longest thing in one.
+pub(crate) const MAX_FORM: usize = 64 * 1024;
+
 /// Kibibytes of bodies that are held in memory at once: eight of [`MAX_BODY`], or many small ones.
 pub(crate) const BODY_ROOM: usize = 8 * (MAX_BODY >> 10);
 
@@ -56,17 +65,53 @@ pub(crate) const MAX_SEARCH: usize = 200;
 /// Requests that are worked on at once; above it the answer is 503, so that a burst costs a refusal and not memory.
 pub(crate) const MAX_REQUESTS: usize = 512;
 
+/// Bytes of cookies in a request: ours are a tenth of it, and browsers add those of other programs under the same name.
+pub(crate) const MAX_COOKIES: usize = 8 * 1024;
+
 /// Open connections; above it new ones wait in the kernel's queue.
 pub(crate) const MAX_CONNECTIONS: usize = 4_096;
 
-/// For the head of a request, and for a kept connection without one.
+/// Connections that the kernel holds until there is a place. With the usual 128 a burst of new ones is dropped, and each
+/// tries again only after a second.
+pub(crate) const BACKLOG: u32 = 1_024;
+
+/// Open connections of one network: the browsers of forty people behind one address, who open six each.
+pub(crate) const MAX_NETWORK_CONNECTIONS: u32 = 256;
+
+/// Seconds of the rate of requests that may come at once: a map that opens asks for a hundred tiles for each of some
+/// people behind one address.
+pub(crate) const BURST_SECONDS: u32 = 6;
+
+/// Networks whose requests are counted, some 40 bytes each.
+pub(crate) const MAX_NETWORKS: usize = 65_536;
+
+/// For the head of a request, for a kept connection without one, and for the handshake of TLS before it.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The same for connections that come while fewer than [`SCARCE_CONNECTIONS`] places are free, so that slow ones make
+/// room for others soon.
+pub(crate) const HURRIED_HEAD_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// A quarter of all places.
+pub(crate) const SCARCE_CONNECTIONS: usize = MAX_CONNECTIONS / 4;
 
 /// For the whole body of a request: 32 MiB at half a megabyte a second.
 pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// Without a byte taken by a reader, its connection is closed.
 pub(crate) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Between two looks at the files of the certificate; they are renewed weeks ahead.
+pub(crate) const CERTIFICATE_CHECK: Duration = Duration::from_secs(60);
+
+/// Bytes of a PEM file: a chain of ten certificates has some twenty kilobytes.
+pub(crate) const MAX_PEM: u64 = 1024 * 1024;
+
+/// For one answer of the provider of single sign-on, with the connection to it.
+pub(crate) const PROVIDER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Bytes of one: tokens and keys have some kilobytes, with very many groups some tens.
+pub(crate) const MAX_PROVIDER_ANSWER: usize = 1024 * 1024;
 
 /// For answers in progress when the server stops.
 pub(crate) const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);

@@ -6,9 +6,11 @@ use axum::response::Response;
 use hyper::HeaderMap;
 use hyper::StatusCode;
 use hyper::header::{AGE, HeaderName, HeaderValue};
+use model::access::Permission;
 use model::{ChangeSeq, Epoch, Message};
 
 use crate::app::App;
+use crate::context::Context;
 use crate::problem::{Problem, shown};
 
 /// In the answer to a write: the change that it was, `{epoch}.{number}`.
@@ -33,14 +35,19 @@ pub(crate) fn name_change(response: &mut Response, epoch: &Epoch, seq: ChangeSeq
     }
 }
 
-/// Waits until this server holds the change that a request names.
+/// Waits until this server holds the change that a request names. Of others than those who write the header is not read:
+/// nobody gave them a number, and by trying some they would count the changes of collections that they do not see.
 ///
 /// # Errors
 /// 400 for a name that is none, 409 for one of another life of the store, 503 when the change does not come in time.
-pub(crate) async fn wait_for_change(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
-    let Some(value) = headers.get(AFTER) else {
+pub(crate) async fn wait_for_change(app: &App, context: &Context) -> Result<(), Problem> {
+    const WRITES: [Permission; 3] = [Permission::Create, Permission::Change, Permission::Delete];
+    let Some(value) = context.headers.get(AFTER) else {
         return Ok(());
     };
+    if !WRITES.iter().any(|write| context.principal.may(*write)) {
+        return Ok(());
+    }
     let text = value.to_str().unwrap_or_default();
     let named = text.rsplit_once('.');
     let seq = named.and_then(|(_, seq)| seq.parse().ok());

@@ -12,9 +12,8 @@ use std::sync::{Mutex, PoisonError};
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
-use model::Collection;
 use serde_json::{Map, Value as Json, json};
-use store::Live;
+use store::LiveCollection;
 
 use crate::app::App;
 use crate::collections::title;
@@ -37,16 +36,22 @@ pub(crate) struct Definition {
 pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Response, Problem> {
     context.params.only(&[])?;
     let format = context.wanted.json_or_html(OPENAPI)?;
-    let live = app.live()?;
-    let state = answer::definitions(&live);
-    let tag = answer::tag(&app, &context, format, &state);
-    if let Some(unchanged) = answer::unchanged(&context, &tag) {
-        return Ok(unchanged);
-    }
+    let seen = described(&app, &context)?;
     if format == Format::Html {
-        let document = document(&app, &context, &live);
-        return answer::page(&context, &html::Api::new(&context, &document, &live), &tag);
+        let document = document(&context, &seen);
+        let first = seen.first().map(|(live, _)| live);
+        return answer::page(&context, &html::Api::new(&context, &document, first));
     }
+    let state: Vec<(&str, u64, Vec<bool>, &Methods)> = seen
+        .iter()
+        .map(|(live, methods)| {
+            // A property that is seen in part may be defined as one that is seen whole, and is no filter.
+            let positions = 0..live.collection.schema.properties.len();
+            let filters = positions.map(|p| live.is_queryable(p)).collect();
+            let id = live.collection.id.as_str();
+            (id, live.definition, filters, methods)
+        })
+        .collect();
     let mut hasher = DefaultHasher::new();
     (&state, &context.base, context.lang.tag()).hash(&mut hasher);
     let key = hasher.finish();
@@ -60,7 +65,7 @@ pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Resp
     let body = match last(&app) {
         Some((known, body)) if known == key => body,
         _ => {
-            let body = Bytes::from(document(&app, &context, &live).to_string());
+            let body = Bytes::from(document(&context, &seen).to_string());
             *app.definition
                 .last
                 .lock()
@@ -68,14 +73,27 @@ pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Resp
             body
         }
     };
-    Ok(answer::bytes(&context, OPENAPI, body, &tag))
+    Ok(answer::bytes(&context, OPENAPI, body))
 }
 
-fn document(app: &App, context: &Context, live: &Live) -> Json {
+/// Methods for the features of a collection, and for one feature.
+type Methods = [Vec<&'static str>; 2];
+
+/// The collections that whoever asks sees, with what they may do there.
+fn described(app: &App, context: &Context) -> Result<Vec<(LiveCollection, Methods)>, Problem> {
+    let seen = app.sight(context)?.all().into_iter();
+    let with_methods = |live: LiveCollection| {
+        let methods = app.methods(context, live.collection.id.as_str())?;
+        Some((live, methods))
+    };
+    Ok(seen.filter_map(with_methods).collect())
+}
+
+fn document(context: &Context, seen: &[(LiveCollection, Methods)]) -> Json {
     let mut paths = Map::new();
     fixed_paths(context, &mut paths);
-    for collection in live.collections.values() {
-        collection_paths(app, context, &collection.collection, &mut paths);
+    for (live, methods) in seen {
+        collection_paths(context, live, methods, &mut paths);
     }
     json!({
         "openapi": "3.0.3",
@@ -209,11 +227,12 @@ fn fixed_paths(context: &Context, paths: &mut Map<String, Json>) {
 }
 
 fn collection_paths(
-    app: &App,
     context: &Context,
-    collection: &Collection,
+    live: &LiveCollection,
+    [of_all, of_one]: &Methods,
     paths: &mut Map<String, Json>,
 ) {
+    let collection = &live.collection;
     let id = collection.id.as_str();
     let name = title(context, collection);
     let titled = |key: &'static str| format!("{name}: {}", context.text(key));
@@ -236,7 +255,7 @@ fn collection_paths(
     );
 
     let mut parameters = reference(&["limit", "bbox", "datetime", "cursor", "f", "lang"]);
-    parameters.extend(filters(context, collection));
+    parameters.extend(filters(context, live));
     let mut items = json!({ "get": get("getFeatures", "features", "server.op-items", &[GEOJSON, HTML], parameters.into()) });
     let one = get(
         "getFeature",
@@ -246,25 +265,25 @@ fn collection_paths(
         shared(&["featureId", "f", "lang"]),
     );
     let mut item = json!({ "get": one });
-    if app.options.allow_edits {
-        let body = json!({ "required": true, "content": { (GEOJSON): { "schema": { "$ref": "#/components/schemas/feature" } } } });
-        let write = |method: &str, key, status: &str, parameters: Json, body: Option<&Json>| {
-            let mut out = json!({
-                "operationId": format!("{id}.{method}"),
-                "tags": ["features"],
-                "summary": titled(key),
-                "parameters": parameters,
-                "responses": {
-                    (status): { "description": context.text("server.answer-done") },
-                    "default": { "$ref": "#/components/responses/problem" },
-                },
-            });
-            if let Some(body) = body {
-                out["requestBody"] = body.clone();
-            }
-            out
-        };
-        let of_one = || shared(&["featureId", "ifMatch"]);
+    let body = json!({ "required": true, "content": { (GEOJSON): { "schema": { "$ref": "#/components/schemas/feature" } } } });
+    let write = |method: &str, key, status: &str, parameters: Json, body: Option<&Json>| {
+        let mut out = json!({
+            "operationId": format!("{id}.{method}"),
+            "tags": ["features"],
+            "summary": titled(key),
+            "parameters": parameters,
+            "responses": {
+                (status): { "description": context.text("server.answer-done") },
+                "default": { "$ref": "#/components/responses/problem" },
+            },
+        });
+        if let Some(body) = body {
+            out["requestBody"] = body.clone();
+        }
+        out
+    };
+    let parameters = || shared(&["featureId", "ifMatch"]);
+    if of_all.contains(&"POST") {
         items["post"] = write(
             "createFeature",
             "server.op-create",
@@ -272,15 +291,26 @@ fn collection_paths(
             json!([]),
             Some(&body),
         );
+    }
+    if of_one.contains(&"PUT") {
         item["put"] = write(
             "replaceFeature",
             "server.op-replace",
             "200",
-            of_one(),
+            parameters(),
             Some(&body),
         );
-        item["delete"] = write("deleteFeature", "server.op-delete", "204", of_one(), None);
     }
+    if of_one.contains(&"DELETE") {
+        item["delete"] = write(
+            "deleteFeature",
+            "server.op-delete",
+            "204",
+            parameters(),
+            None,
+        );
+    }
+
     paths.insert(format!("{at}/items"), items);
     paths.insert(format!("{at}/items/{{featureId}}"), item);
 
@@ -310,12 +340,11 @@ fn collection_paths(
 }
 
 /// Equality filters, one parameter a property; style and explode are written out, since QGIS asks for them.
-fn filters(context: &Context, collection: &Collection) -> Vec<Json> {
-    let free = collection
-        .schema
-        .properties
-        .iter()
-        .filter(|p| !RESERVED.contains(&p.name.as_str()));
+fn filters(context: &Context, live: &LiveCollection) -> Vec<Json> {
+    let properties = live.collection.schema.properties.iter().enumerate();
+    let free = properties
+        .filter(|(i, p)| live.is_queryable(*i) && !RESERVED.contains(&p.name.as_str()))
+        .map(|(_, property)| property);
     free.map(|property| {
         let (kind, format) = json_type(property.kind);
         let title = property

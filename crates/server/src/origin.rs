@@ -1,6 +1,6 @@
 //! Which pages may write through the browser of someone who can reach the server.
 //!
-//! There is no sign-in yet, so the network is the border. A page elsewhere could cross it in two ways: by a request
+//! A browser sends the cookie of a session by itself. A page elsewhere could make use of it in two ways: by a request
 //! to our address, which the browser marks with its origin, and by a name of its own that it points at our address
 //! (DNS rebinding), which the browser takes for its own origin.
 
@@ -12,19 +12,28 @@ use hyper::{Method, StatusCode};
 use model::Message;
 
 use crate::app::App;
+use crate::cors;
+use crate::identity::{By, Identity};
 use crate::problem::{Problem, shown};
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
+/// Pages of origins that the operator named write when they authenticate by themselves (`cors`).
+///
 /// # Errors
 /// 403 for a write through a name that is not ours, or from a page of another origin.
-pub(crate) fn check(app: &App, request: &Request) -> Result<(), Problem> {
+pub(crate) fn check(app: &App, request: &Request, identity: &Identity) -> Result<(), Problem> {
     let reads = [Method::GET, Method::HEAD, Method::OPTIONS].contains(request.method());
-    // Without edits there is nothing to write, and the router says so.
-    if reads || !app.options.allow_edits {
+    let headers = request.headers();
+    // No program but a browser says where a page is from, and whoever has a token means what they send.
+    let is_browser = headers.contains_key(ORIGIN) || headers.contains_key(SEC_FETCH_SITE);
+    let is_program = matches!(identity.by, By::Token(_)) && !is_browser;
+    // Who is nobody can do nothing but sign in.
+    let signs_in = request.uri().path().starts_with("/account");
+    let is_nobody = identity.by == By::Nothing && !signs_in;
+    if reads || is_program || is_nobody {
         return Ok(());
     }
-    let headers = request.headers();
     let public = app.options.base_url.as_deref().map(authority);
     let host = text(headers, &HOST);
     // No browser leaves it out.
@@ -32,6 +41,9 @@ pub(crate) fn check(app: &App, request: &Request) -> Result<(), Problem> {
         return Err(refused(
             Message::new("server.write-host").with("host", shown(host)),
         ));
+    }
+    if cors::may_write(&app.options.cors_origins, headers) {
+        return Ok(());
     }
     let is_foreign = |origin: &str| {
         let origin = authority(origin);

@@ -18,10 +18,15 @@ impl Params {
     /// # Errors
     /// 400 for more than [`MAX_PARAMETERS`], a broken escape and bytes that are not UTF-8.
     pub(crate) fn parse(query: &str) -> Result<Self, Problem> {
+        Self::parse_at_most(query, MAX_PARAMETERS)
+    }
+
+    /// As [`Params::parse`], with another number of pairs at most.
+    pub(crate) fn parse_at_most(query: &str, max: usize) -> Result<Self, Problem> {
         let mut pairs = Vec::new();
         for part in query.split('&').filter(|p| !p.is_empty()) {
-            if pairs.len() == MAX_PARAMETERS {
-                let detail = Message::new("server.too-many-parameters").with("max", MAX_PARAMETERS);
+            if pairs.len() == max {
+                let detail = Message::new("server.too-many-parameters").with("max", max);
                 return Err(Problem::bad_request(detail));
             }
             let (name, value) = part.split_once('=').unwrap_or((part, ""));

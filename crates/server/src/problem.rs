@@ -42,6 +42,11 @@ impl Problem {
         Self::not_found(Message::new("server.no-collection").with("id", shown(id)))
     }
 
+    /// Somebody has to say who they are. What is asked of them is added where the answer leaves.
+    pub(crate) fn sign_in(detail: Message) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, detail)
+    }
+
     /// The store has not been read into memory yet.
     pub(crate) fn loading() -> Self {
         Self::new(
@@ -101,6 +106,7 @@ impl Problem {
     pub(crate) fn title(&self, lang: Lang) -> String {
         let key = match self.status.as_u16() {
             400 => "server.status-400",
+            401 => "server.status-401",
             403 => "server.status-403",
             404 => "server.status-404",
             405 => "server.status-405",
@@ -112,9 +118,11 @@ impl Problem {
             414 => "server.status-414",
             415 => "server.status-415",
             422 => "server.status-422",
+            429 => "server.status-429",
+            431 => "server.status-431",
             503 => "server.status-503",
             507 => "server.status-507",
-            401..=499 => "server.status-400",
+            other if (401..500).contains(&other) => "server.status-400",
             _ => "server.status-500",
         };
         Message::new(key).text(lang)

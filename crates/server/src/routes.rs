@@ -1,7 +1,8 @@
-//! All routes.
+//! All routes, and what decides over each.
 
 use axum::Router;
-use axum::routing::get;
+use axum::routing::{get, post};
+use model::access::Permission;
 use store::Store;
 use tower::ServiceBuilder;
 use tower_http::CompressionLevel;
@@ -9,22 +10,114 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 
 use crate::app::App;
+use crate::edge::{self, Edge};
 use crate::features::{edit, item, items};
 use crate::problem::Problem;
 use crate::{
-    Options, assets, collections, common, context, health, openapi, schema, search, tilesets,
-    vector,
+    Options, account, admin, assets, collections, common, context, health, openapi, schema, search,
+    tilesets, vector,
 };
+
+/// What decides over who gets an answer from a route.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
+    /// Nothing: the answer has nothing of the town in it.
+    Open,
+    /// The policy, collection by collection: what is not seen is not in the answer.
+    Seen,
+    /// A permission.
+    Permission(Permission),
+    /// Whoever it is has to be somebody, and gets what is theirs.
+    Own,
+}
+
+/// Every route with its guard. A route that is not here has no answers, nor has one whose handler does not ask the policy
+/// though the table says that it does: a forgotten check is a failure and not a leak.
+pub(crate) const GUARDS: &[(&str, Guard)] = &[
+    ("/", Guard::Seen),
+    ("/conformance", Guard::Open),
+    ("/api", Guard::Seen),
+    ("/collections", Guard::Seen),
+    ("/collections/{collection}", Guard::Seen),
+    ("/collections/{collection}/schema", Guard::Seen),
+    ("/collections/{collection}/schema/feature", Guard::Seen),
+    ("/collections/{collection}/items", Guard::Seen),
+    ("/collections/{collection}/items/{feature}", Guard::Seen),
+    ("/collections/{collection}/tiles", Guard::Seen),
+    (
+        "/collections/{collection}/tiles/WebMercatorQuad",
+        Guard::Seen,
+    ),
+    (
+        "/collections/{collection}/tiles/WebMercatorQuad/{matrix}/{row}/{col}",
+        Guard::Seen,
+    ),
+    ("/tiles", Guard::Seen),
+    ("/tiles/WebMercatorQuad", Guard::Seen),
+    ("/tiles/WebMercatorQuad/{matrix}/{row}/{col}", Guard::Seen),
+    ("/tiles/{collections}", Guard::Seen),
+    ("/tiles/{collections}/{z}/{x}/{y}", Guard::Seen),
+    ("/tileMatrixSets", Guard::Open),
+    ("/tileMatrixSets/WebMercatorQuad", Guard::Open),
+    ("/search", Guard::Seen),
+    ("/account", Guard::Own),
+    ("/account/me", Guard::Own),
+    ("/account/sign-in", Guard::Own),
+    ("/account/second-step", Guard::Own),
+    ("/account/sign-out", Guard::Own),
+    ("/account/link", Guard::Own),
+    ("/account/single", Guard::Own),
+    ("/account/single/callback", Guard::Own),
+    ("/account/password", Guard::Own),
+    ("/account/second-factor", Guard::Own),
+    ("/account/second-factor/confirm", Guard::Own),
+    ("/account/second-factor/remove", Guard::Own),
+    ("/account/sessions/end", Guard::Own),
+    ("/account/tokens", Guard::Own),
+    ("/account/tokens/revoke", Guard::Own),
+    ("/admin", Guard::Own),
+    ("/admin/people", Guard::Permission(Permission::ManagePeople)),
+    (
+        "/admin/people/{person}",
+        Guard::Permission(Permission::ManagePeople),
+    ),
+    ("/admin/roles", Guard::Own),
+    ("/admin/units", Guard::Permission(Permission::ManagePeople)),
+    ("/admin/access", Guard::Permission(Permission::Publish)),
+    (
+        "/admin/access/{collection}",
+        Guard::Permission(Permission::Publish),
+    ),
+    ("/admin/audit", Guard::Permission(Permission::ReadAudit)),
+    ("/health/live", Guard::Open),
+    ("/health/ready", Guard::Seen),
+    ("/metrics", Guard::Permission(Permission::Operate)),
+    ("/app", Guard::Open),
+    ("/app/", Guard::Open),
+    ("/app/{*path}", Guard::Open),
+    ("/fonts/{stack}/{file}", Guard::Open),
+    ("/sprites/{file}", Guard::Open),
+    ("/styles/{file}", Guard::Open),
+    ("/pages.css", Guard::Open),
+];
+
+/// Every route with its guard, for the tests that ask each of them as everybody.
+#[doc(hidden)]
+pub fn guards() -> &'static [(&'static str, Guard)] {
+    GUARDS
+}
+
+/// The guard of a route by its path.
+pub(crate) fn guard(path: &str) -> Option<Guard> {
+    GUARDS
+        .iter()
+        .find(|(known, _)| *known == path)
+        .map(|(_, guard)| *guard)
+}
 
 /// The whole server as a service; [`crate::serve()`] puts it on a port.
 pub fn router(store: Store, options: &Options) -> Router {
     let app = App::new(store, options);
-    let mut items_methods = get(items::get);
-    let mut item_methods = get(item::get);
-    if options.allow_edits {
-        items_methods = items_methods.post(edit::create);
-        item_methods = item_methods.put(edit::replace).delete(edit::delete);
-    }
     let documents = Router::new()
         .route("/", get(common::landing))
         .route("/conformance", get(common::conformance))
@@ -36,8 +129,14 @@ pub fn router(store: Store, options: &Options) -> Router {
             "/collections/{collection}/schema/feature",
             get(schema::feature),
         )
-        .route("/collections/{collection}/items", items_methods)
-        .route("/collections/{collection}/items/{feature}", item_methods)
+        .route(
+            "/collections/{collection}/items",
+            get(items::get).post(edit::create),
+        )
+        .route(
+            "/collections/{collection}/items/{feature}",
+            get(item::get).put(edit::replace).delete(edit::delete),
+        )
         .route(
             "/collections/{collection}/tiles",
             get(tilesets::of_collection),
@@ -52,6 +151,44 @@ pub fn router(store: Store, options: &Options) -> Router {
         .route("/tileMatrixSets", get(tilesets::matrix_sets))
         .route("/tileMatrixSets/WebMercatorQuad", get(tilesets::matrix_set))
         .route("/search", get(search::get))
+        .route("/account", get(account::overview))
+        .route("/account/me", get(account::me))
+        .route("/account/sign-in", post(account::sign_in))
+        .route("/account/second-step", post(account::second_step))
+        .route("/account/sign-out", post(account::sign_out))
+        .route(
+            "/account/link",
+            get(account::show_link).post(account::enter_link),
+        )
+        .route("/account/single", get(account::begin_single))
+        .route("/account/single/callback", get(account::end_single))
+        .route("/account/password", post(account::change_password))
+        .route("/account/second-factor", post(account::begin_second))
+        .route(
+            "/account/second-factor/confirm",
+            post(account::confirm_second),
+        )
+        .route(
+            "/account/second-factor/remove",
+            post(account::remove_second),
+        )
+        .route("/account/sessions/end", post(account::end_sessions))
+        .route("/account/tokens", post(account::create_token))
+        .route("/account/tokens/revoke", post(account::revoke_token))
+        .route("/admin", get(admin::overview))
+        .route("/admin/people", get(admin::people).post(admin::add_person))
+        .route(
+            "/admin/people/{person}",
+            get(admin::person).post(admin::act),
+        )
+        .route("/admin/roles", get(admin::roles))
+        .route("/admin/units", get(admin::units).post(admin::change_units))
+        .route("/admin/access", get(admin::access))
+        .route(
+            "/admin/access/{collection}",
+            get(admin::access_of).post(admin::change_access),
+        )
+        .route("/admin/audit", get(admin::audit))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
@@ -84,8 +221,10 @@ fn dressed(routes: Router<App>, app: App) -> Router {
         .layer(CatchPanicLayer::custom(panicked))
         .layer(axum::middleware::from_fn(context::name_route))
         .with_state(app.clone());
+    let edge = Edge::new(&app.options);
     // Around the router and not within, because the router itself writes `Allow` as the last thing.
     let all = ServiceBuilder::new()
+        .layer(axum::middleware::from_fn_with_state(edge, edge::layer))
         .layer(axum::middleware::from_fn_with_state(app, context::layer))
         .service(routes);
     Router::new().fallback_service(all)
@@ -153,6 +292,48 @@ mod tests {
             "{text}"
         );
         assert_eq!(app.requests.available_permits(), MAX_REQUESTS);
+    }
+
+    async fn silent() -> &'static str {
+        "a secret"
+    }
+
+    async fn asking(
+        axum::extract::State(app): axum::extract::State<App>,
+        context: context::Context,
+    ) -> Result<&'static str, Problem> {
+        app.sight(&context)?;
+        Ok("what is seen")
+    }
+
+    #[tokio::test]
+    async fn what_nobody_has_decided_upon_is_not_answered() {
+        let (app, _folder) = empty().await;
+        let routes = Router::new()
+            .route("/not-in-the-table", get(silent))
+            .route("/not-in-the-table/asking", get(asking))
+            .route("/collections", get(silent))
+            .route("/metrics", get(silent))
+            .route("/tiles", get(asking))
+            .route("/conformance", get(silent));
+        let router = dressed(routes, app);
+        for (path, status) in [
+            // A route that the table does not have, whether or not its handler asks.
+            ("/not-in-the-table", 500),
+            ("/not-in-the-table/asking", 500),
+            // Routes of the table whose handlers do not ask.
+            ("/collections", 500),
+            ("/metrics", 500),
+            ("/tiles", 200),
+            ("/conformance", 200),
+        ] {
+            let answer = get_from(&router, path).await;
+            assert_eq!(answer.status(), status, "{path}");
+            let body = axum::body::to_bytes(answer.into_body(), 10_000).await;
+            let text = String::from_utf8(body.unwrap().to_vec()).unwrap();
+            let is_told = text.contains("a secret");
+            assert_eq!(is_told, path == "/conformance", "{path}: {text}");
+        }
     }
 
     #[tokio::test]

@@ -10,7 +10,6 @@ use crate::app::App;
 use crate::collections::title;
 use crate::context::Context;
 use crate::link::SCHEMA_JSON;
-use crate::negotiate::Format;
 use crate::problem::Problem;
 use crate::segments::Segments;
 
@@ -42,22 +41,11 @@ fn answer(
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
     context.wanted.json(SCHEMA_JSON)?;
-    let live = app.collection(&id)?;
-    // A schema does not follow the features, but a reload may bring another one.
-    let tag = answer::tag(
-        &app,
-        &context,
-        Format::Json,
-        format!("{:?}", live.collection),
-    );
-    if let Some(unchanged) = answer::unchanged(&context, &tag) {
-        return Ok(unchanged);
-    }
+    let live = app.collection(&context, &id)?;
     Ok(answer::json(
         &context,
         SCHEMA_JSON,
         &make(&context, &live.collection),
-        &tag,
     ))
 }
 

@@ -15,7 +15,6 @@ use crate::app::App;
 use crate::context::Context;
 use crate::limits::{DEFAULT_HITS, MAX_HITS, MAX_SEARCH, MAX_SEARCH_COLLECTIONS};
 use crate::link::JSON;
-use crate::negotiate::Format;
 use crate::problem::{Problem, shown};
 use crate::vector::selected;
 
@@ -37,15 +36,11 @@ pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Resp
         ));
     }
     let limit = limit(context.params.get("limit"))?;
-    let live = app.live()?;
+    let sight = app.sight(&context)?;
     let searched: Vec<LiveCollection> = match context.params.get("collections") {
-        Some(ids) => selected(&live, ids, MAX_SEARCH_COLLECTIONS)?,
-        None => live.collections.values().cloned().collect(),
+        Some(ids) => selected(&sight, ids, MAX_SEARCH_COLLECTIONS)?,
+        None => sight.all(),
     };
-    let tag = answer::tag(&app, &context, Format::Json, answer::state(&searched));
-    if let Some(unchanged) = answer::unchanged(&context, &tag) {
-        return Ok(unchanged);
-    }
     let query = text.clone();
     let (answers, understood) = app
         .work(move || {
@@ -57,7 +52,7 @@ pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Resp
     if let Some(understood) = understood {
         body["understood"] = json!({ "as": understood.text, "by": understood.by });
     }
-    Ok(answer::json(&context, JSON, &body, &tag))
+    Ok(answer::json(&context, JSON, &body))
 }
 
 fn limit(text: Option<&str>) -> Result<usize, Problem> {

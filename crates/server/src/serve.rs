@@ -1,24 +1,48 @@
-//! The server on a port. HTTP/1.1, as the official suites and proxies expect; TLS is the proxy's.
+//! The server on a port. HTTP/1.1, as the official suites and proxies expect; over TLS when it has a certificate.
 
 use std::future::Future;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use hyper_util::service::TowerToHyperService;
 use store::Store;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
 
+use crate::client::{Peer, contains, network_of};
 use crate::limits::{
-    DRAIN_TIMEOUT, HEAD_TIMEOUT, MAX_CONNECTIONS, MAX_HEAD, MAX_HEADERS, WRITE_TIMEOUT,
+    BACKLOG, DRAIN_TIMEOUT, HEAD_TIMEOUT, HURRIED_HEAD_TIMEOUT, MAX_CONNECTIONS, MAX_HEAD,
+    MAX_HEADERS, MAX_NETWORK_CONNECTIONS, SCARCE_CONNECTIONS, WRITE_TIMEOUT,
 };
+use crate::places::{Connections, Place};
 use crate::stream::Patient;
-use crate::{Options, link, router};
+use crate::{Options, Tls, link, router};
+
+/// Takes a port.
+///
+/// # Errors
+/// When somebody else has it, or it is not ours to take.
+pub fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    // A server that is started again need not wait for the connections of the one before to be forgotten.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves until `shutdown` ends, then lets answers in progress finish for ten seconds at most.
 ///
@@ -34,19 +58,28 @@ pub async fn serve(
         link::base_url(url)
             .map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message.to_string()))?;
     }
-    let router = router(store, &options);
-    let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let port = Port {
+        router: router(store.clone(), &options),
+        tls: options.tls.as_ref().map(Tls::acceptor),
+        networks: Connections::new(MAX_NETWORK_CONNECTIONS),
+        places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
+        graceful: GracefulShutdown::new(),
+        options,
+    };
     let mut shutdown = std::pin::pin!(shutdown);
+    let mut keeping = std::pin::pin!(keep_current(port.options.tls.as_ref()));
+    let mut looking = std::pin::pin!(look_again(&store));
     loop {
         tokio::select! {
             _ = &mut shutdown => break,
-            (stream, place) = accept(&listener, &places) => connect(stream, place, router.clone(), &graceful),
+            () = &mut keeping => {}
+            () = &mut looking => {}
+            (stream, address, place) = accept(&listener, &port.places) => port.connect(stream, address, place),
         }
     }
     // New connections are refused while the old ones end.
     drop(listener);
-    if tokio::time::timeout(DRAIN_TIMEOUT, graceful.shutdown())
+    if tokio::time::timeout(DRAIN_TIMEOUT, port.graceful.shutdown())
         .await
         .is_err()
     {
@@ -57,15 +90,34 @@ pub async fn serve(
     Ok(())
 }
 
+/// Takes over what another process has changed about people and rules: the command line, or another server.
+async fn look_again(store: &Store) {
+    /// So long is somebody known whose right was taken away elsewhere.
+    const EVERY: Duration = Duration::from_secs(1);
+    loop {
+        tokio::time::sleep(EVERY).await;
+        if let Err(error) = store.refresh_directory().await {
+            tracing::warn!(%error, "people and rules could not be read again");
+        }
+    }
+}
+
+async fn keep_current(tls: Option<&Tls>) {
+    match tls {
+        Some(tls) => tls.keep_current().await,
+        None => std::future::pending().await,
+    }
+}
+
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> (TcpStream, Option<OwnedSemaphorePermit>) {
+) -> (TcpStream, IpAddr, Option<OwnedSemaphorePermit>) {
     // The semaphore is never closed.
     let place = Arc::clone(places).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return (stream, place),
+            Ok((stream, peer)) => return (stream, peer.ip().to_canonical(), place),
             Err(error) => {
                 // Out of files, or the client is gone already: neither is a reason to stop. A pause keeps the
                 // first from taking a whole core.
@@ -77,28 +129,88 @@ async fn accept(
     }
 }
 
-fn connect(
-    stream: TcpStream,
-    place: Option<OwnedSemaphorePermit>,
+/// What all connections have in common.
+struct Port {
     router: Router,
-    graceful: &GracefulShutdown,
-) {
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "TCP_NODELAY could not be set");
+    options: Options,
+    tls: Option<TlsAcceptor>,
+    networks: Arc<Connections>,
+    places: Arc<Semaphore>,
+    graceful: GracefulShutdown,
+}
+
+impl Port {
+    /// Serves a connection in a task of its own, or closes it when its network has too many.
+    fn connect(&self, stream: TcpStream, address: IpAddr, place: Option<OwnedSemaphorePermit>) {
+        let Some(network_place) = self.network_place(address) else {
+            tracing::debug!(%address, "a connection was closed, since its network has too many");
+            return;
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY could not be set");
+        }
+        let http = Http {
+            router: self.router.clone(),
+            peer: Peer::new(address, self.tls.is_some()),
+            head_timeout: if self.places.available_permits() < SCARCE_CONNECTIONS {
+                HURRIED_HEAD_TIMEOUT
+            } else {
+                HEAD_TIMEOUT
+            },
+            watcher: self.graceful.watcher(),
+        };
+        let stream = Patient::new(stream, WRITE_TIMEOUT);
+        let tls = self.tls.clone();
+        tokio::spawn(async move {
+            match tls {
+                None => http.serve(stream).await,
+                Some(tls) => {
+                    match tokio::time::timeout(http.head_timeout, tls.accept(stream)).await {
+                        Ok(Ok(stream)) => http.serve(stream).await,
+                        Ok(Err(error)) => tracing::debug!(%error, "a handshake failed"),
+                        Err(_) => tracing::debug!("a handshake took too long"),
+                    }
+                }
+            }
+            drop((place, network_place));
+        });
     }
-    let io = TokioIo::new(Patient::new(stream, WRITE_TIMEOUT));
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        // Runs while a kept connection waits for its next request too.
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(MAX_HEAD)
-        .max_headers(MAX_HEADERS)
-        .serve_connection(io, TowerToHyperService::new(router));
-    let watched = graceful.watch(connection);
-    tokio::spawn(async move {
-        if let Err(error) = watched.await {
+
+    /// `Some(None)` for those who may take any number: programs of this machine, and proxies, which speak for many.
+    fn network_place(&self, address: IpAddr) -> Option<Option<Place>> {
+        if address.is_loopback() || contains(&self.options.trusted_proxies, address) {
+            return Some(None);
+        }
+        self.networks.enter(network_of(address)).map(Some)
+    }
+}
+
+/// What serves one connection.
+struct Http {
+    router: Router,
+    peer: Peer,
+    head_timeout: Duration,
+    watcher: Watcher,
+}
+
+impl Http {
+    async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let peer = self.peer;
+        let service = self
+            .router
+            .map_request(move |mut request: Request<Incoming>| {
+                request.extensions_mut().insert(peer);
+                request
+            });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            // Runs while a kept connection waits for its next request too.
+            .header_read_timeout(self.head_timeout)
+            .max_buf_size(MAX_HEAD)
+            .max_headers(MAX_HEADERS)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+        if let Err(error) = self.watcher.watch(connection).await {
             tracing::debug!(%error, "a connection ended early");
         }
-        drop(place);
-    });
+    }
 }

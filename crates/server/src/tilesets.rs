@@ -16,7 +16,6 @@ use crate::collections::{CRS84, bbox, title};
 use crate::context::Context;
 use crate::limits::MAX_TILE_COLLECTIONS;
 use crate::link::{JSON, MVT, REL_TILING_SCHEME, link};
-use crate::negotiate::Format;
 use crate::problem::Problem;
 use crate::segments::Segments;
 use crate::vector::selected;
@@ -29,17 +28,12 @@ pub(crate) async fn tilejson(
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
     context.wanted.json(JSON)?;
-    let live = app.live()?;
-    let layers = selected(&live, &ids, MAX_TILE_COLLECTIONS)?;
-    let tag = answer::tag(&app, &context, Format::Json, answer::state(&layers));
-    if let Some(unchanged) = answer::unchanged(&context, &tag) {
-        return Ok(unchanged);
-    }
+    let sight = app.sight(&context)?;
+    let layers = selected(&sight, &ids, MAX_TILE_COLLECTIONS)?;
     Ok(answer::json(
         &context,
         JSON,
         &tilejson_json(&context, &layers),
-        &tag,
     ))
 }
 
@@ -111,8 +105,8 @@ pub(crate) async fn of_dataset(
     context: Context,
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
-    let layers: Vec<LiveCollection> = app.live()?.collections.values().cloned().collect();
-    list(&app, &context, &layers, "/tiles", None)
+    let layers = app.sight(&context)?.all();
+    list(&context, &layers, "/tiles", None)
 }
 
 /// `GET /tiles/WebMercatorQuad?collections=a,b`
@@ -121,13 +115,13 @@ pub(crate) async fn dataset_tileset(
     context: Context,
 ) -> Result<Response, Problem> {
     context.params.only(&["collections"])?;
-    let live = app.live()?;
+    let sight = app.sight(&context)?;
     let chosen = context.params.get("collections");
     let layers = match chosen {
-        Some(ids) => selected(&live, ids, MAX_TILE_COLLECTIONS)?,
-        None => live.collections.values().cloned().collect(),
+        Some(ids) => selected(&sight, ids, MAX_TILE_COLLECTIONS)?,
+        None => sight.all(),
     };
-    one(&app, &context, &layers, "/tiles", chosen)
+    one(&context, &layers, "/tiles", chosen)
 }
 
 /// `GET /collections/{id}/tiles`
@@ -137,9 +131,9 @@ pub(crate) async fn of_collection(
     Segments(id): Segments<String>,
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
-    let live = app.collection(&id)?;
+    let live = app.collection(&context, &id)?;
     let at = format!("/collections/{id}/tiles");
-    list(&app, &context, std::slice::from_ref(&live), &at, None)
+    list(&context, std::slice::from_ref(&live), &at, None)
 }
 
 /// `GET /collections/{id}/tiles/WebMercatorQuad`
@@ -149,21 +143,20 @@ pub(crate) async fn collection_tileset(
     Segments(id): Segments<String>,
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
-    let live = app.collection(&id)?;
+    let live = app.collection(&context, &id)?;
     let at = format!("/collections/{id}/tiles");
-    one(&app, &context, std::slice::from_ref(&live), &at, None)
+    one(&context, std::slice::from_ref(&live), &at, None)
 }
 
 /// A list with the one tileset. The official suite reads limits and tile templates in the item itself, so the
 /// whole tileset stands there.
 fn list(
-    app: &App,
     context: &Context,
     layers: &[LiveCollection],
     at: &str,
     chosen: Option<&str>,
 ) -> Result<Response, Problem> {
-    answer(app, context, layers, || {
+    answer(context, || {
         let own = link(
             context.url(at),
             "self",
@@ -175,29 +168,17 @@ fn list(
 }
 
 fn one(
-    app: &App,
     context: &Context,
     layers: &[LiveCollection],
     at: &str,
     chosen: Option<&str>,
 ) -> Result<Response, Problem> {
-    answer(app, context, layers, || {
-        tileset(context, layers, at, chosen)
-    })
+    answer(context, || tileset(context, layers, at, chosen))
 }
 
-fn answer(
-    app: &App,
-    context: &Context,
-    layers: &[LiveCollection],
-    make: impl FnOnce() -> Json,
-) -> Result<Response, Problem> {
+fn answer(context: &Context, make: impl FnOnce() -> Json) -> Result<Response, Problem> {
     context.wanted.json(JSON)?;
-    let tag = answer::tag(app, context, Format::Json, answer::state(layers));
-    if let Some(unchanged) = answer::unchanged(context, &tag) {
-        return Ok(unchanged);
-    }
-    Ok(answer::json(context, JSON, &make(), &tag))
+    Ok(answer::json(context, JSON, &make()))
 }
 
 /// Tileset metadata (OGC 17-083r4 §9). `tileMatrixSetId` is not in the standard; the official suite reads it.
@@ -313,12 +294,9 @@ fn extent(layers: &[LiveCollection]) -> Option<Envelope> {
 }
 
 /// `GET /tileMatrixSets`
-pub(crate) async fn matrix_sets(
-    State(app): State<App>,
-    context: Context,
-) -> Result<Response, Problem> {
+pub(crate) async fn matrix_sets(context: Context) -> Result<Response, Problem> {
     context.params.only(&[])?;
-    answer(&app, &context, &[], || {
+    answer(&context, || {
         let own = link(
             context.url(format_args!("/tileMatrixSets/{}", matrix_set::ID)),
             "self",
@@ -338,12 +316,9 @@ pub(crate) async fn matrix_sets(
 }
 
 /// `GET /tileMatrixSets/WebMercatorQuad` (OGC 17-083r4 Annex D.1)
-pub(crate) async fn matrix_set(
-    State(app): State<App>,
-    context: Context,
-) -> Result<Response, Problem> {
+pub(crate) async fn matrix_set(context: Context) -> Result<Response, Problem> {
     context.params.only(&[])?;
-    answer(&app, &context, &[], || {
+    answer(&context, || {
         let matrices: Vec<Json> = matrix_set::matrices()
             .map(|m| {
                 json!({

@@ -9,7 +9,7 @@ use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue};
 use model::{MAX_ZOOM, Message};
 use spatial::index::{Hit, ValueRef};
-use store::{Live, LiveCollection};
+use store::LiveCollection;
 use tiles::{LayerBuilder, TileCoord, TileValue};
 
 use crate::app::App;
@@ -19,6 +19,7 @@ use crate::context::Context;
 use crate::limits::MAX_TILE_COLLECTIONS;
 use crate::link::MVT;
 use crate::negotiate::Encoding;
+use crate::policy::Sight;
 use crate::problem::{Problem, shown};
 use crate::schema::has_text_id;
 use crate::segments::Segments;
@@ -42,8 +43,7 @@ pub(crate) async fn short(
         .or_else(|| y.strip_suffix(".pbf"))
         .unwrap_or(&y);
     let coord = coord(&z, &x, y)?;
-    let live = app.live()?;
-    let layers = selected(&live, &ids, MAX_TILE_COLLECTIONS)?;
+    let layers = selected(&app.sight(&context)?, &ids, MAX_TILE_COLLECTIONS)?;
     answer(&app, &context, coord, layers).await
 }
 
@@ -54,7 +54,7 @@ pub(crate) async fn of_collection(
     Segments([id, matrix, row, col]): Segments<[String; 4]>,
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
-    let live = app.collection(&id)?;
+    let live = app.collection(&context, &id)?;
     let coord = coord(&matrix, &col, &row)?;
     within(&limits(std::slice::from_ref(&live)), coord)?;
     answer(&app, &context, coord, vec![live]).await
@@ -67,10 +67,10 @@ pub(crate) async fn of_dataset(
     Segments([matrix, row, col]): Segments<[String; 3]>,
 ) -> Result<Response, Problem> {
     context.params.only(&["collections"])?;
-    let live = app.live()?;
+    let sight = app.sight(&context)?;
     let layers = match context.params.get("collections") {
-        Some(ids) => selected(&live, ids, MAX_TILE_COLLECTIONS)?,
-        None => live.collections.values().cloned().collect(),
+        Some(ids) => selected(&sight, ids, MAX_TILE_COLLECTIONS)?,
+        None => sight.all(),
     };
     let coord = coord(&matrix, &col, &row)?;
     within(&limits(&layers), coord)?;
@@ -81,7 +81,11 @@ pub(crate) async fn of_dataset(
 ///
 /// # Errors
 /// 404 for an unknown one, 400 for more than `max`.
-pub(crate) fn selected(live: &Live, ids: &str, max: usize) -> Result<Vec<LiveCollection>, Problem> {
+pub(crate) fn selected(
+    sight: &Sight,
+    ids: &str,
+    max: usize,
+) -> Result<Vec<LiveCollection>, Problem> {
     let mut layers: Vec<LiveCollection> = Vec::new();
     for id in ids.split(',').map(str::trim) {
         if layers.iter().any(|l| l.collection.id.as_str() == id) {
@@ -91,11 +95,7 @@ pub(crate) fn selected(live: &Live, ids: &str, max: usize) -> Result<Vec<LiveCol
             let detail = Message::new("server.too-many-collections").with("max", max);
             return Err(Problem::bad_request(detail));
         }
-        layers.push(
-            live.get(id)
-                .cloned()
-                .ok_or_else(|| Problem::no_collection(id))?,
-        );
+        layers.push(sight.require(id)?);
     }
     Ok(layers)
 }
@@ -145,6 +145,7 @@ async fn answer(
     let encoding = Encoding::accepted(&context.headers);
     let key = Key {
         collections: ids.join(",").into(),
+        lenses: layers.iter().map(lens_of).collect(),
         coord,
         encoding,
     };
@@ -174,6 +175,11 @@ async fn answer(
             .insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
     }
     Ok(response)
+}
+
+/// The number of the lens that a layer is seen through; 0: as it is.
+fn lens_of(live: &LiveCollection) -> u64 {
+    live.lens.as_ref().map_or(0, |lens| lens.id())
 }
 
 /// Nothing shows: no body, not a compressed nothing.
@@ -209,7 +215,8 @@ fn layer(live: &LiveCollection, wanted: &Wanted) -> Option<Vec<u8>> {
         .collect();
     let names = columns
         .iter()
-        .map(|c| schema.properties[live.columns[*c]].name.as_str());
+        .filter_map(|c| live.columns[*c])
+        .map(|position| schema.properties[position].name.as_str());
     let keys: Vec<&str> = std::iter::once(ID_PROPERTY).chain(names).collect();
     let id_column = collection
         .id_property

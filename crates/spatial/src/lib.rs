@@ -2,11 +2,13 @@
 //!
 //! In memory and synchronous: no files (but for PROJ's own), no async. The one owner of `rstar`, `proj` and `geo`.
 
+mod area;
 pub mod crs;
 mod error;
 pub mod index;
 mod relation;
 pub mod validity;
 
+pub use area::{WorldArea, grid_center};
 pub use error::Error;
 pub use relation::{envelope, intersects};

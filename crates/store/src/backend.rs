@@ -59,7 +59,7 @@ impl Backend {
     /// [`Error::Refused`] when it was opened for reading.
     pub(crate) fn require_write(&self) -> Result<(), Error> {
         let can_write = match self {
-            Self::Sqlite(database) => database.writer.is_some(),
+            Self::Sqlite(database) => database.access == Access::Write,
             Self::Postgres(database) => database.can_write,
         };
         if can_write {

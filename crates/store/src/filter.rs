@@ -76,6 +76,13 @@ impl<'a> Filter<'a> {
         Ok(row.integer(0)?.unsigned_abs())
     }
 
+    /// Keys of all features that meet the conditions.
+    pub(crate) async fn keys(&self, session: &mut Session<'_>) -> Result<Vec<i64>, Error> {
+        let select = self.select(&self.table.key_out, &[]);
+        let rows = session.fetch_all(select).await?;
+        rows.iter().map(|row| row.integer(0)).collect()
+    }
+
     /// Those of some keys whose features meet the conditions.
     pub(crate) async fn among(
         &self,

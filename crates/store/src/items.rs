@@ -80,8 +80,10 @@ impl Store {
                         Some(bbox) => in_box(session, &live, &query, bbox).await?,
                         None => in_order(session, &live, &query).await?,
                     };
-                    let keys: Vec<i64> = found.chosen.iter().map(|size| size.fid).collect();
-                    let features = by_keys(session, &live.collection, &live.table, &keys).await?;
+                    let features = match is_coarse(&live) {
+                        true => coarse(session, &live, &found.chosen).await?,
+                        false => whole(session, &live, &found.chosen).await?,
+                    };
                     Ok((found, features))
                 })
             })
@@ -91,11 +93,12 @@ impl Store {
             Ok(read) => read,
             Err(error) => return Err(self.explained(error).await),
         };
-        let (collection, bbox) = (Arc::clone(&live.collection), query.bbox);
+        let (live, bbox) = (live.clone(), query.bbox);
         let features = off_the_reactor(bytes(&found.chosen), move || {
             let mut page = Vec::with_capacity(features.len());
-            for feature in features {
-                let feature = row::shown(&collection, feature);
+            let is_shown = is_coarse(&live);
+            let shown = |f| if is_shown { Some(f) } else { seen(&live, f) };
+            for feature in features.into_iter().filter_map(shown) {
                 if bbox.is_none_or(|bbox| is_near(&feature, &bbox)) {
                     page.push(feature);
                 }
@@ -127,15 +130,13 @@ impl Store {
             Ok(None) => return Ok(None),
             Err(error) => return Err(self.explained(error).await),
         };
-        let collection = Arc::clone(&live.collection);
+        let live = live.clone();
         let bytes = item.feature.geometry.as_ref().map_or(0, Vec::len);
-        let item = off_the_reactor(bytes, move || {
-            Ok(Item {
-                feature: row::shown(&collection, item.feature),
-                ..item
-            })
-        });
-        Ok(Some(item.await?))
+        let version = item.version;
+        off_the_reactor(bytes, move || {
+            Ok(seen(&live, item.feature).map(|feature| Item { feature, version }))
+        })
+        .await
     }
 
     /// A table that is not what the index says may just have been replaced: then the next read goes well.
@@ -155,7 +156,7 @@ impl Store {
             .columns
             .iter()
             .enumerate()
-            .filter(|(_, c)| schema.properties[**c].searchable);
+            .filter(|(_, c)| c.is_some_and(|c| schema.properties[c].searchable));
         let columns: Vec<usize> = searchable.map(|(i, _)| i).collect();
         let column_of = |name: &Option<String>| {
             name.as_ref()
@@ -168,9 +169,13 @@ impl Store {
         );
         let hits = live.index.search_text(text, &columns, limit);
         hits.into_iter()
-            .map(|found| SearchHit {
+            .filter_map(|found| {
+                let property = live.columns[found.column]?;
+                Some((found, property))
+            })
+            .map(|(found, property)| SearchHit {
                 fid: found.hit.fid(),
-                property: live.columns[found.column],
+                property,
                 value: found.hit.value(found.column).to_value(),
                 label: label.map(|column| found.hit.value(column).to_value()),
                 id: id.map(|column| found.hit.value(column).to_value()),
@@ -180,16 +185,81 @@ impl Store {
     }
 }
 
+/// The collection and table that the rows of a collection are read by, whoever looks at it.
+fn as_stored(live: &LiveCollection) -> (&Collection, &Table) {
+    match &live.lens {
+        Some(lens) => {
+            let (collection, table) = lens.source();
+            (collection, table)
+        }
+        None => (&live.collection, &live.table),
+    }
+}
+
+/// A stored feature as it is served; `None` for one that is not seen. Asked of each row that was read, since the index that
+/// chose it may be older.
+fn seen(live: &LiveCollection, feature: Feature) -> Option<Feature> {
+    match &live.lens {
+        Some(lens) => lens.seen(feature),
+        None => Some(row::shown(&live.collection, feature)),
+    }
+}
+
+/// Whether places are seen rounded: then how large geometries are is nothing that a page may depend on.
+fn is_coarse(live: &LiveCollection) -> bool {
+    live.lens.as_ref().is_some_and(|lens| lens.is_coarse())
+}
+
+/// Features as they are stored.
+async fn whole(
+    session: &mut Session<'_>,
+    live: &LiveCollection,
+    chosen: &[Size],
+) -> Result<Vec<Feature>, Error> {
+    let keys: Vec<i64> = chosen.iter().map(|size| size.fid).collect();
+    let (collection, table) = as_stored(live);
+    by_keys(session, collection, table, &keys).await
+}
+
+/// Features as they are seen, of which only some are in memory as they are stored.
+async fn coarse(
+    session: &mut Session<'_>,
+    live: &LiveCollection,
+    chosen: &[Size],
+) -> Result<Vec<Feature>, Error> {
+    let mut features = Vec::with_capacity(chosen.len());
+    let mut rest = chosen;
+    while !rest.is_empty() {
+        let (part, later) = rest.split_at(within_budget(rest));
+        let stored = whole(session, live, part).await?;
+        let live = live.clone();
+        let work = move || Ok(stored.into_iter().filter_map(|f| seen(&live, f)).collect());
+        let shown: Vec<Feature> = off_the_reactor(bytes(part), work).await?;
+        features.extend(shown);
+        rest = later;
+    }
+    Ok(features)
+}
+
 /// A feature in the storage CRS by the id of its URL.
 pub(crate) async fn stored(
     session: &mut Session<'_>,
     live: &LiveCollection,
     id: &str,
 ) -> Result<Option<Item>, Error> {
-    let (collection, table) = (&live.collection, &live.table);
-    let Some((column, id)) = identified(live, id) else {
+    let Some(named) = identified(&live.collection, &live.table, id) else {
         return Ok(None);
     };
+    named_so(session, live, named).await
+}
+
+/// As [`stored`], by a column and the value there.
+pub(crate) async fn named_so(
+    session: &mut Session<'_>,
+    live: &LiveCollection,
+    (column, id): (&str, Parameter),
+) -> Result<Option<Item>, Error> {
+    let (collection, table) = as_stored(live);
     let sql = format!(
         "SELECT {}, (SELECT max(seq) FROM hromada_changes WHERE collection = ? AND fid = hromada_t.{})
          FROM {} AS hromada_t WHERE {column} = ?",
@@ -208,9 +278,13 @@ pub(crate) async fn stored(
     }))
 }
 
-/// The column that the id of a URL names a feature by, and its value there; `None` for a text that is no id.
-pub(crate) fn identified<'a>(live: &'a LiveCollection, id: &str) -> Option<(&'a str, Parameter)> {
-    let (collection, table) = (&live.collection, &live.table);
+/// The column that the id of a URL names a feature by, and its value there; `None` for a text that is no id. `collection`
+/// and `table` are those that whoever gives the id sees: without the id property a feature is named by its key.
+pub(crate) fn identified<'a>(
+    collection: &Collection,
+    table: &'a Table,
+    id: &str,
+) -> Option<(&'a str, Parameter)> {
     if let Some(name) = id_column(collection) {
         let position = collection.schema.position(name)?;
         let kind = collection.schema.properties[position].kind;
@@ -363,6 +437,15 @@ fn within_budget(sizes: &[Size]) -> usize {
     over.unwrap_or(sizes.len())
 }
 
+/// How many of the first features a page has.
+fn fitting(live: &LiveCollection, sizes: &[Size]) -> usize {
+    if is_coarse(live) {
+        sizes.len()
+    } else {
+        within_budget(sizes)
+    }
+}
+
 /// The features of a page, not yet read.
 struct Found {
     chosen: Vec<Size>,
@@ -381,13 +464,23 @@ async fn in_box(
     if !filter.is_empty() {
         keys = filter.among(session, &keys).await?;
     }
+    page_of(session, live, query, keys).await
+}
+
+/// The page of those features that match, all of whose keys are known.
+async fn page_of(
+    session: &mut Session<'_>,
+    live: &LiveCollection,
+    query: &ItemsQuery,
+    mut keys: Vec<i64>,
+) -> Result<Found, Error> {
     keys.sort_unstable();
     let start = query
         .after
         .map_or(0, |after| keys.partition_point(|key| *key <= after));
     let end = keys.len().min(start + limit(query));
     let mut chosen = sizes(session, &live.table, &keys[start..end]).await?;
-    let fitting = within_budget(&chosen);
+    let fitting = fitting(live, &chosen);
     let next = if fitting < chosen.len() {
         chosen.truncate(fitting);
         chosen.last().map(|size| size.fid)
@@ -402,12 +495,32 @@ async fn in_box(
     })
 }
 
+/// A page where only some features are seen: the index knows which.
+async fn among_seen(
+    session: &mut Session<'_>,
+    live: &LiveCollection,
+    query: &ItemsQuery,
+    filter: &Filter<'_>,
+) -> Result<Found, Error> {
+    let keys = if filter.is_empty() {
+        live.index.iter().map(|hit| hit.fid()).collect()
+    } else {
+        let mut keys = filter.keys(session).await?;
+        keys.retain(|fid| live.index.get(*fid).is_some());
+        keys
+    };
+    page_of(session, live, query, keys).await
+}
+
 async fn in_order(
     session: &mut Session<'_>,
     live: &LiveCollection,
     query: &ItemsQuery,
 ) -> Result<Found, Error> {
     let filter = Filter::new(live, query);
+    if live.lens.as_ref().is_some_and(|lens| !lens.shows_all()) {
+        return among_seen(session, live, query, &filter).await;
+    }
     let matched = if filter.is_empty() {
         live.index.len() as u64
     } else {
@@ -415,7 +528,7 @@ async fn in_order(
     };
     let limit = limit(query);
     let mut chosen = filter.sizes(session, query.after, limit + 1).await?;
-    let fitting = within_budget(&chosen).min(limit);
+    let fitting = fitting(live, &chosen).min(limit);
     let is_last = fitting == chosen.len();
     chosen.truncate(fitting);
     let next = chosen.last().map(|size| size.fid).filter(|_| !is_last);

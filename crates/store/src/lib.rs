@@ -20,9 +20,11 @@ mod filter;
 mod guard;
 mod import;
 mod items;
+mod lens;
 mod live;
 mod log;
 mod moving;
+mod people;
 mod postgres;
 mod registry;
 mod row;
@@ -44,7 +46,7 @@ use backend::Backend;
 pub use backup::{BackupReport, restore};
 pub use check::{CheckReport, Finding};
 pub use compare::{CompareReport, Compared, Summed};
-pub use edit::Draft;
+pub use edit::{By, Draft};
 pub use error::Error;
 pub use export::{ExportReport, export};
 pub use files::{FileFinding, FileHash, FileStream, Files, FilesLocation, ScrubReport, StoredFile};
@@ -53,8 +55,13 @@ pub use import::{
     SourceLayer, source_layers,
 };
 pub use items::{Item, ItemsQuery, MAX_LIMIT, Page, SearchHit};
+pub use lens::Lens;
 pub use live::{Live, LiveCollection};
 pub use moving::{CopiedCollection, CopyPart, CopyProgress, CopyReport, copy};
+pub use people::{
+    AuditEntry, AuditFilter, AuditFinding, AuditRecord, Key, KeyHash, KeyKind, MAX_TOKEN_DAYS,
+    NewToken, TOKEN_DAYS, Verified, access_from_json, access_from_text, access_json,
+};
 pub use postgres::{Followed, Lag, PostgresPlace, PublishJob, Published};
 pub use registry::{definition_json, safe_property_names};
 pub use sqlite::{FILE_NAME, MINIMUM_SQLITE, SCHEMA_VERSION};
@@ -67,6 +74,8 @@ pub enum Access {
     Write,
     /// Beside a running writer; needs an existing store.
     Read,
+    /// Beside a running writer, to write people and rules but no features; needs an existing store of this version.
+    Administer,
 }
 
 /// Where a store is.
@@ -128,6 +137,8 @@ struct Inner {
     /// All collections with their index, swapped whole: a reader keeps what it took.
     live: ArcSwap<Live>,
     stopped: ArcSwap<Option<Message>>,
+    /// People, units and the rules of collections.
+    directory: ArcSwap<people::Read>,
 }
 
 impl Store {
@@ -147,15 +158,18 @@ impl Store {
     async fn open_unfinished(place: impl Into<Place>, access: Access) -> Result<Self, Error> {
         let place = place.into();
         let (backend, epoch) = Backend::open(&place, access).await?;
-        Ok(Self {
+        let store = Self {
             inner: Arc::new(Inner {
                 place,
                 backend,
                 epoch: ArcSwap::from_pointee(epoch),
                 live: ArcSwap::from_pointee(Live::default()),
                 stopped: ArcSwap::from_pointee(None),
+                directory: ArcSwap::from_pointee(people::Read::default()),
             }),
-        })
+        };
+        store.load_directory().await?;
+        Ok(store)
     }
 
     /// Builds the live index of every collection from the database.

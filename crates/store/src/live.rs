@@ -10,6 +10,9 @@ use model::{ChangeSeq, Collection, Envelope, Feature, Value};
 use spatial::index::{Builder, Edit, Snapshot};
 use tokio::sync::Semaphore;
 
+use crate::backend::Backend;
+use crate::lens::{Lens, asked_by};
+use crate::people::access_from_json;
 use crate::postgres::WITHOUT_LIMIT;
 use crate::registry::Registered;
 use crate::session::{Dialect, Session, statement};
@@ -36,12 +39,14 @@ pub struct LiveCollection {
     pub index: Snapshot,
     /// The last change of this collection that the index holds.
     pub seq: ChangeSeq,
-    /// Schema positions of the index's value columns, in their order.
-    pub columns: Arc<[usize]>,
+    /// Schema positions of the index's value columns, in their order; `None` for one that is not seen.
+    pub columns: Arc<[Option<usize>]>,
     /// Where the newest changes were.
     pub touched: Touched,
     /// Hash over `collection`: the same after a restart, another when its definition is.
     pub definition: u64,
+    /// Through what it is seen; `None`: as it is.
+    pub lens: Option<Arc<Lens>>,
     pub(crate) n: i64,
     pub(crate) table: Arc<Table>,
 }
@@ -58,9 +63,16 @@ impl LiveCollection {
         self.table.is_editable
     }
 
+    /// Whether features can be found by a property: one that is seen in part would give away the rest.
+    pub fn is_queryable(&self, position: usize) -> bool {
+        self.lens
+            .as_ref()
+            .is_none_or(|lens| lens.is_whole(position))
+    }
+
     /// The index column of a schema position.
     pub fn column_of(&self, position: usize) -> Option<usize> {
-        self.columns.iter().position(|c| *c == position)
+        self.columns.iter().position(|c| *c == Some(position))
     }
 }
 
@@ -129,7 +141,8 @@ pub(crate) async fn load_collection(
     } = registered;
     let last = statement("SELECT max(seq) FROM hromada_changes WHERE collection = ?").bind(n);
     let seq = session.fetch_one(last).await?.maybe_integer(0)?;
-    let columns = index_columns(&collection);
+    let rules = rules(session, &collection).await?;
+    let columns = index_columns(&collection, &rules);
     let mut select = format!("SELECT {}, {}", table.key_out, table.geometry_out());
     for column in &columns {
         select.push_str(", ");
@@ -168,7 +181,8 @@ pub(crate) async fn load_collection(
         collection: Arc::new(collection),
         index,
         seq,
-        columns: columns.into(),
+        columns: columns.into_iter().map(Some).collect(),
+        lens: None,
         n,
         table: Arc::new(table),
     })
@@ -185,7 +199,7 @@ pub(crate) fn left_out(
 }
 
 /// `Debug` names every field, so nothing of a definition is left out.
-fn definition(collection: &Collection) -> u64 {
+pub(crate) fn definition(collection: &Collection) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(format!("{collection:?}").as_bytes());
     hasher.finish()
@@ -219,7 +233,7 @@ pub(crate) fn put(
     let values = live
         .columns
         .iter()
-        .map(|c| properties[*c].clone())
+        .map(|c| c.map_or(Value::Null, |position| properties[position].clone()))
         .collect();
     Ok(Edit::Put {
         fid,
@@ -243,8 +257,25 @@ pub(crate) fn index_failed(error: spatial::Error) -> Error {
     Error::Io(std::io::Error::other(error.to_string()))
 }
 
-/// The properties that the index carries: those of tiles, of the search box, the id and the label.
-fn index_columns(collection: &Collection) -> Vec<usize> {
+/// The properties that the rules of a collection look at.
+async fn rules(
+    session: &mut Session<'_>,
+    collection: &Collection,
+) -> Result<BTreeSet<usize>, Error> {
+    let sql = "SELECT body FROM hromada_directory WHERE kind = 'access' AND id = ?";
+    let stored = statement(sql).bind(collection.id.as_str());
+    let stored = session.fetch_optional(stored).await?;
+    let body = stored.map(|row| row.text(0)).transpose()?;
+    let access = body
+        .and_then(|body| serde_json::from_str(&body).ok())
+        .and_then(|json| access_from_json(&json));
+    Ok(access.map_or_else(BTreeSet::new, |access| {
+        asked_by(&access, &collection.schema)
+    }))
+}
+
+/// The properties that the index carries: those of tiles, of the search box, of rules, the id and the label.
+fn index_columns(collection: &Collection, rules: &BTreeSet<usize>) -> Vec<usize> {
     let Some(names) = &collection.tiles.properties else {
         return (0..collection.schema.properties.len()).collect();
     };
@@ -253,7 +284,35 @@ fn index_columns(collection: &Collection) -> Vec<usize> {
         |name: &String| names.contains(name) || named.iter().any(|n| n.as_ref() == Some(name));
     let properties = collection.schema.properties.iter().enumerate();
     properties
-        .filter(|(_, p)| p.searchable || wanted(&p.name))
+        .filter(|(i, p)| p.searchable || wanted(&p.name) || rules.contains(i))
         .map(|(i, _)| i)
         .collect()
+}
+
+impl Store {
+    /// Loads those collections again whose rules look at properties that the index does not carry yet.
+    pub(crate) async fn carry_what_rules_ask(&self) -> Result<(), Error> {
+        let live = self.live();
+        let directory = self.directory();
+        let is_carried = |live: &LiveCollection| {
+            let access = directory.access(live.collection.id.as_str());
+            asked_by(&access, &live.collection.schema)
+                .into_iter()
+                .all(|position| live.column_of(position).is_some())
+        };
+        if !live.loaded || live.collections.values().all(is_carried) {
+            return Ok(());
+        }
+        match &self.inner.backend {
+            Backend::Sqlite(database) => {
+                // With the writer held no change falls between.
+                let _held = match &database.writer {
+                    Some(writer) => Some(writer.lock().await),
+                    None => None,
+                };
+                self.load().await
+            }
+            Backend::Postgres(_) => self.load().await,
+        }
+    }
 }

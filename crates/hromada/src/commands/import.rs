@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
 use formats::ReadOptions;
+use model::access::Class;
 use model::{CollectionId, Crs, Message, Text, Theme};
 use serde_json::{Value as Json, json};
 use store::{Access, CollectionSettings, Error, ImportJob, ImportMode, ImportReport, Store};
 
+use super::access::tell_closed;
 use crate::output::Output;
-use crate::{Outcome, Told, cli, manifest};
+use crate::{Outcome, Told, cli, console, manifest};
 
 /// Rejections and invalid geometries shown on the terminal; all of them are in the JSON report.
 const SHOWN: usize = 20;
@@ -39,6 +41,9 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
 }
 
 async fn import(store: &Store, job: &ImportJob, output: &Output) -> Result<ImportReport, Error> {
+    // Whatever has rules was there before.
+    let known = store.directory();
+    let is_new = !known.access.contains_key(job.collection.as_str());
     let bar = output.progress(None, job.collection.as_str());
     let imported = store
         .import(job, &mut |progress| {
@@ -54,6 +59,9 @@ async fn import(store: &Store, job: &ImportJob, output: &Output) -> Result<Impor
     let report = imported?;
     if !output.json {
         show(&report, output);
+        if is_new {
+            tell_closed(store, &job.collection, output);
+        }
     }
     Ok(report)
 }
@@ -66,7 +74,16 @@ fn finish(
     report_file: Option<&Path>,
     output: &Output,
 ) -> anyhow::Result<Outcome> {
-    let all: Vec<Json> = reports.iter().map(|r| json(r, output)).collect();
+    let directory = store.directory();
+    let all: Vec<Json> = reports
+        .iter()
+        .map(|report| {
+            let mut json = json(report, output);
+            let access = directory.access(report.collection.id.as_str());
+            json["access"] = access.class.name().into();
+            json
+        })
+        .collect();
     let mut result = json!({"imports": all});
     if let Some((job, error)) = &failure {
         result["failed"] = json!({
@@ -196,6 +213,7 @@ async fn jobs(args: &ArgMatches) -> anyhow::Result<Vec<ImportJob>> {
         encoding: text("encoding"),
         ..ReadOptions::default()
     };
+    let actor = console::actor();
     let job = |file: PathBuf, layer, collection, id_property, settings| ImportJob {
         file,
         layer,
@@ -207,7 +225,7 @@ async fn jobs(args: &ArgMatches) -> anyhow::Result<Vec<ImportJob>> {
         strict: args.get_flag("strict"),
         read: read.clone(),
         settings,
-        actor: "import".to_owned(),
+        actor: actor.clone(),
     };
     if let Some(path) = args.get_one::<PathBuf>("manifest") {
         let entries = manifest::read(path)?;
@@ -376,6 +394,7 @@ pub(crate) fn settings(args: &ArgMatches) -> CollectionSettings {
         time_property: text("time"),
         searchable: text("search")
             .map(|names| names.split(',').map(|n| n.trim().to_owned()).collect()),
+        access: text("access").as_deref().and_then(Class::from_name),
         ..CollectionSettings::default()
     }
 }

@@ -5,16 +5,17 @@ use model::{CollectionId, Message};
 use serde_json::json;
 use store::{Access, Followed, PublishJob, Store};
 
+use super::access::tell_closed;
 use super::import::settings;
 use crate::output::Output;
-use crate::{Outcome, Told, cli};
+use crate::{Outcome, Told, cli, console};
 
 pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Outcome> {
     let text = |name: &str| args.get_one::<String>(name).cloned();
     let store = Store::open(cli::place(args)?, Access::Write).await?;
     let id = |id: &str| CollectionId::new(id).map_err(|e| Told(e.0));
     if let Some(withdrawn) = text("withdraw") {
-        store.withdraw(&id(&withdrawn)?, "publish").await?;
+        store.withdraw(&id(&withdrawn)?, &console::actor()).await?;
         output.say(&Message::new("cli.withdrawn").with("collection", withdrawn));
         store.close().await;
         return Ok(Outcome::Done);
@@ -32,7 +33,7 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
         settings: settings(args),
         table,
     };
-    let published = store.publish(&job, "publish").await?;
+    let published = store.publish(&job, &console::actor()).await?;
     store.close().await;
     let collection = &published.collection;
     if output.json {
@@ -46,6 +47,7 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
             "key": published.key, "geometry": published.geometry, "geometryType": collection.geometry_type.name(),
             "storageCrs": collection.storage_crs.to_string(), "editable": published.is_editable,
             "followed": followed, "notes": notes,
+            "access": store.directory().access(collection.id.as_str()).class.name(),
         }));
         return Ok(Outcome::Done);
     }
@@ -66,5 +68,6 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
     for note in &published.notes {
         output.say(note);
     }
+    tell_closed(&store, &collection.id, output);
     Ok(Outcome::Done)
 }

@@ -1,13 +1,14 @@
 //! `hromada serve`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::ArgMatches;
 use model::Message;
 use store::{Access, Place, Store};
-use tokio::net::TcpListener;
 
+use super::administrator;
 use crate::output::Output;
 use crate::{Outcome, Told, cli};
 
@@ -17,6 +18,8 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
     let listen: SocketAddr = *args
         .get_one("listen")
         .ok_or_else(|| anyhow::anyhow!("listen has a default"))?;
+    // What is wrong with the arguments is said before anything is opened.
+    let mut options = options(args, listen)?;
     let mut place = cli::place(args)?;
     if let (Place::Postgres(database), Some(url)) =
         (&mut place, args.get_one::<String>("read-database"))
@@ -25,7 +28,7 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
     }
     let store = Store::open(place, Access::Write).await?;
     // The port is taken before the index is loaded, so that a second server is told at once.
-    let listener = TcpListener::bind(listen).await.map_err(|error| {
+    let listener = server::listen(listen).map_err(|error| {
         Told(
             Message::new("cli.listen-failed")
                 .with("address", listen)
@@ -33,13 +36,12 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
         )
     })?;
     let address = listener.local_addr()?;
-    let options = server::Options {
-        listen: address,
-        allow_edits: args.get_flag("allow-edits"),
-        base_url: args.get_one::<String>("base-url").cloned(),
-        tile_cache_bytes: args.get_one::<u64>("tile-cache").copied().unwrap_or(64) * 1024 * 1024,
+    options.listen = address;
+    let scheme = if options.tls.is_some() {
+        "https"
+    } else {
+        "http"
     };
-    let open_edits = options.allow_edits && !address.ip().is_loopback();
     // Served from the first moment: whoever watches the server sees that it lives and is not ready, instead of a
     // connection that hangs.
     let loading = store.clone();
@@ -48,15 +50,20 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
         loading.follow();
         Ok::<_, store::Error>(())
     });
+    let base_url = options.base_url.clone();
     let mut serving = std::pin::pin!(server::serve(store.clone(), options, listener, shutdown()));
     let served = tokio::select! {
         loaded = &mut loading => {
             loaded??;
-            tell_ready(output, &store, address, started);
-            if open_edits {
-                output.say(&Message::new("cli.open-edits"));
-            }
-            serving.await
+            tell_ready(output, &store, (scheme, address), started);
+            let url = base_url.unwrap_or_else(|| format!("{scheme}://{}", shown(address)));
+            let invited = async {
+                if let Err(error) = administrator::invite(&store, &url, output).await {
+                    tracing::warn!(%error, "the first administrator could not be invited");
+                }
+            };
+            // Requests are answered meanwhile.
+            tokio::join!(serving, invited).0
         }
         served = &mut serving => {
             // Stopped before it was ready; nothing is written by loading.
@@ -71,25 +78,104 @@ pub(crate) async fn run(args: &ArgMatches, output: &Output) -> anyhow::Result<Ou
     Ok(Outcome::Done)
 }
 
-fn tell_ready(output: &Output, store: &Store, address: SocketAddr, started: Instant) {
+fn options(args: &ArgMatches, listen: SocketAddr) -> Result<server::Options, Told> {
+    let texts = |name: &str| args.get_many::<String>(name).unwrap_or_default();
+    let file = |name: &str| args.get_one::<PathBuf>(name);
+    let tls = match (file("tls-certificate"), file("tls-key")) {
+        (Some(certificate), Some(key)) => Some(server::Tls::load(certificate, key).map_err(Told)?),
+        _ => None,
+    };
+    let trusted_proxies: Result<_, _> = texts("trusted-proxy")
+        .map(|text| server::parse_network(text))
+        .collect();
+    let cors_origins: Result<_, _> = texts("cors-origin")
+        .map(|text| server::parse_origin(text))
+        .collect();
+    let defaults = server::Options::default();
+    let rate = args.get_one::<u32>("requests-per-second").copied();
+    Ok(server::Options {
+        listen,
+        base_url: args.get_one::<String>("base-url").cloned(),
+        plain_sign_in: args.get_flag("plain-sign-in"),
+        require_second_factor: args.get_flag("require-second-factor"),
+        tile_cache_bytes: args.get_one::<u64>("tile-cache").copied().unwrap_or(64) * 1024 * 1024,
+        trusted_proxies: trusted_proxies.map_err(Told)?,
+        requests_per_second: rate.unwrap_or(defaults.requests_per_second),
+        cors_origins: cors_origins.map_err(Told)?,
+        tls,
+        single_sign_on: single_sign_on(args)?,
+    })
+}
+
+/// The provider that people sign in by, when one is named.
+fn single_sign_on(args: &ArgMatches) -> Result<Option<server::SingleSignOn>, Told> {
+    let text = |name: &str| args.get_one::<String>(name);
+    let (Some(issuer), Some(client)) = (text("oidc-issuer"), text("oidc-client")) else {
+        return Ok(None);
+    };
+    let mut options = server::SingleSignOn::new(issuer, client).map_err(Told)?;
+    options.client_secret = secret(args.get_one::<PathBuf>("oidc-secret-file"))?;
+    if let Some(name) = text("oidc-name") {
+        options.name.clone_from(name);
+    }
+    if let Some(scopes) = args.get_many::<String>("oidc-scope") {
+        options.scopes = scopes.cloned().collect();
+    }
+    if let Some(claim) = text("oidc-groups") {
+        options.groups_claim.clone_from(claim);
+    }
+    let roles = args.get_many::<String>("oidc-role").unwrap_or_default();
+    let roles: Result<_, _> = roles.map(|text| server::parse_role(text)).collect();
+    options.roles = roles.map_err(Told)?;
+    Ok(Some(options))
+}
+
+/// The secret of a file, or of the environment.
+fn secret(file: Option<&PathBuf>) -> Result<Option<server::Secret>, Told> {
+    let Some(file) = file else {
+        let text = std::env::var("HROMADA_OIDC_SECRET").unwrap_or_default();
+        return Ok(server::Secret::new(&text));
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        Told(
+            Message::new("cli.oidc-secret-unreadable")
+                .with("file", file.display())
+                .with("reason", error),
+        )
+    })?;
+    let empty = || Told(Message::new("cli.oidc-secret-empty").with("file", file.display()));
+    server::Secret::new(&text).ok_or_else(empty).map(Some)
+}
+
+fn tell_ready(
+    output: &Output,
+    store: &Store,
+    (scheme, address): (&str, SocketAddr),
+    started: Instant,
+) {
     let live = store.live();
     let features: usize = live.collections.values().map(|c| c.index.len()).sum();
-    let shown = if address.ip().is_unspecified() {
-        SocketAddr::from(([127, 0, 0, 1], address.port()))
-    } else {
-        address
-    };
+    let shown = shown(address);
     let elapsed_ms = started.elapsed().as_millis();
     tracing::info!(%address, collections = live.collections.len(), features, elapsed_ms, "ready");
     output.say(
         &Message::new("cli.ready")
-            .with("url", format!("http://{shown}/app/"))
+            .with("url", format!("{scheme}://{shown}/app/"))
             .with("collections", live.collections.len())
             .with("features", features)
             .with("ms", elapsed_ms),
     );
     if live.collections.is_empty() {
         output.say(&Message::new("cli.ready-empty"));
+    }
+}
+
+/// Where a browser on this machine finds the server.
+fn shown(address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        SocketAddr::from(([127, 0, 0, 1], address.port()))
+    } else {
+        address
     }
 }
 

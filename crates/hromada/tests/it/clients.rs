@@ -92,6 +92,8 @@ fn geometry_comes_back_over_http_vertex_by_vertex() {
             "parcels",
             "--collection",
             "parcels",
+            "--access",
+            "public",
         ],
     );
     let server = Server::start(data.path(), &[]);
@@ -136,6 +138,8 @@ fn tiles_are_read_by_gdal_and_valid() {
             "parcels",
             "--collection",
             "parcels",
+            "--access",
+            "public",
         ],
     );
     let server = Server::start(data.path(), &[]);
@@ -193,7 +197,7 @@ fn tiles_are_read_by_gdal_and_valid() {
 #[test]
 fn the_live_file_opens_in_gdal_and_qgis() {
     let data = with_samples();
-    let server = Server::start(data.path(), &["--allow-edits"]);
+    let server = Server::start(data.path(), &[]);
     let file = data.path().join("hromada.gpkg");
     let info = run(
         "ogrinfo",
@@ -238,4 +242,73 @@ pub(crate) fn qgis(body: &str) -> String {
         }
     }
     panic!("./test installs QGIS for the distribution's Python");
+}
+
+/// What a program of GDAL says about a collection, with settings of its own in the environment.
+fn asked_by_gdal(address: &str, settings: &[(&str, &str)]) -> String {
+    let mut command = Command::new("ogrinfo");
+    command
+        .args(["-ro", "-so", &format!("OAPIF:http://{address}"), "points"])
+        .envs(settings.iter().copied());
+    text(&command.output().unwrap())
+}
+
+#[test]
+fn gdal_and_qgis_read_a_restricted_collection_by_a_token_and_nobody_else_does() {
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("points.geojson");
+    crate::support::points(&file, 0, 3);
+    let restricted = ["--access", "restricted"];
+    crate::support::import(data.path(), &file, "points", &restricted);
+    let made = crate::support::hromada(
+        data.path(),
+        &[
+            "user",
+            "add",
+            "planner",
+            "--name",
+            "Planner",
+            "--machine",
+            "--role",
+            "planner",
+        ],
+    );
+    assert!(made.status.success(), "{}", text(&made));
+    let token = crate::support::token(data.path(), &["planner", "--scope", "read"]);
+    let server = Server::start(data.path(), &[]);
+    let count = "Feature Count: 3";
+    let pair = format!("planner:{token}");
+    let basic = [
+        ("GDAL_HTTP_AUTH", "BASIC"),
+        ("GDAL_HTTP_USERPWD", pair.as_str()),
+    ];
+    let shown = asked_by_gdal(&server.address, &basic);
+    assert!(shown.contains(count), "{shown}");
+    let header = format!("Authorization: Bearer {token}");
+    let shown = asked_by_gdal(&server.address, &[("GDAL_HTTP_HEADERS", &header)]);
+    assert!(shown.contains(count), "{shown}");
+    for settings in [
+        vec![],
+        vec![("GDAL_HTTP_HEADERS", "Authorization: Bearer hromada_made_up")],
+        vec![
+            ("GDAL_HTTP_AUTH", "BASIC"),
+            ("GDAL_HTTP_USERPWD", "planner:password"),
+        ],
+    ] {
+        let shown = asked_by_gdal(&server.address, &settings);
+        assert!(!shown.contains("Feature Count"), "{settings:?}: {shown}");
+    }
+    let by_qgis = |credentials: &str| {
+        qgis(&format!(
+            "layer = QgsVectorLayer(\"url='http://{}/' typename='points' {credentials}\", 'points', 'OAPIF')\n\
+             print('COUNT', layer.featureCount() if layer.isValid() else 'none', len(list(layer.getFeatures())))",
+            server.address
+        ))
+    };
+    let shown = by_qgis(&format!("username='planner' password='{token}'"));
+    assert!(shown.contains("COUNT 3 3"), "{shown}");
+    let shown = by_qgis("");
+    assert!(shown.contains("COUNT none 0"), "{shown}");
+    assert_eq!(server.get("/collections/points").status, 404);
+    assert_eq!(server.get("/collections/never").status, 404);
 }

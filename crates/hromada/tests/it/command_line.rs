@@ -136,11 +136,12 @@ fn flags_that_a_manifest_would_ignore_are_a_usage_error() {
         "search",
         "licence",
         "attribution",
+        "access",
     ] {
         let flag = format!("--{flag}");
         let output = hromada(
             data.path(),
-            &["import", "--manifest", "town.json", &flag, "x"],
+            &["import", "--manifest", "town.json", &flag, "public"],
         );
         assert_eq!(output.status.code(), Some(2), "{flag}: {}", text(&output));
     }
@@ -215,4 +216,38 @@ fn a_town_that_finds_the_disk_full_names_the_file_and_leaves_none() {
         &["-q", "sample-town", "--parcels", "100", "--out", &path],
     );
     assert_eq!((quiet.status.code(), text(&quiet).as_str()), (Some(0), ""));
+}
+
+#[test]
+fn what_is_wrong_with_the_edges_of_the_server_is_said_before_anything_is_opened() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let missing = folder.path().join("missing.pem");
+    let missing = missing.to_str().unwrap();
+    for (args, said) in [
+        (
+            vec!["--tls-certificate", missing, "--tls-key", missing],
+            missing,
+        ),
+        (vec!["--tls-certificate", missing], "--tls-key"),
+        (vec!["--tls-key", missing], "--tls-certificate"),
+        (vec!["--trusted-proxy", "proxy.test"], "proxy.test"),
+        (
+            vec![
+                "--trusted-proxy",
+                "10.0.0.0/8",
+                "--trusted-proxy",
+                "10.0.0/8",
+            ],
+            "10.0.0/8",
+        ),
+        (vec!["--cors-origin", "https://a.test/map"], "a.test/map"),
+        (vec!["--requests-per-second", "-1"], "-1"),
+    ] {
+        let args = [&["serve", "--listen", "127.0.0.1:0"], args.as_slice()].concat();
+        let output = hromada(&data, &args);
+        assert!(!output.status.success(), "{args:?}");
+        assert!(text(&output).contains(said), "{args:?}: {}", text(&output));
+        assert!(!data.exists(), "{args:?}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::support::{Random, Server, check, command, import, json, points};
+use crate::support::{Random, Server, check, command, import, json, points, writer};
 
 #[test]
 fn a_killed_import_leaves_the_store_as_before_or_whole() {
@@ -56,11 +56,12 @@ fn every_acknowledged_write_survives_a_kill() {
     let first = data.path().join("first.geojsonl");
     points(&first, 1, 1);
     assert!(import(data.path(), &first, "points", &[]).status.success());
+    let token = writer(data.path(), &[]);
     let mut random = Random(12);
     let mut acknowledged: Vec<u64> = vec![1];
     let mut next = 2;
     for round in 0..10 {
-        let mut server = Server::start(data.path(), &["--allow-edits"]);
+        let mut server = Server::start(data.path(), &[]);
         let deadline = std::time::Instant::now() + Duration::from_millis(100 + random.below(300));
         let address = server.address.clone();
         let killer = std::thread::spawn({
@@ -76,9 +77,9 @@ fn every_acknowledged_write_survives_a_kill() {
         // Several clients write until the server is gone.
         let writers: Vec<_> = (0..4_u64)
             .map(|writer| {
-                let address = address.clone();
+                let (address, token) = (address.clone(), token.clone());
                 let base = next + writer * 100_000;
-                std::thread::spawn(move || write_until_gone(&address, base))
+                std::thread::spawn(move || write_until_gone(&address, &token, base))
             })
             .collect();
         for writer in writers {
@@ -106,10 +107,10 @@ fn every_acknowledged_write_survives_a_kill() {
     );
 }
 
-fn write_until_gone(address: &str, base: u64) -> Vec<u64> {
+fn write_until_gone(address: &str, token: &str, base: u64) -> Vec<u64> {
     let mut done = Vec::new();
     for n in base.. {
-        match crate::support::post_point(address, n) {
+        match crate::support::post_point(address, token, n) {
             Ok(201) => done.push(n),
             Ok(other) => panic!("a write was answered with {other}"),
             Err(_) => break,

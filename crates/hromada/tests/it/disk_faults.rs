@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::support::{BINARY, Server, check, import, json, points, post_point, text};
+use crate::support::{BINARY, Server, check, import, json, points, post_point, text, writer};
 
 /// Runs a command under strace with an injection; `{}` arguments follow the binary.
 fn strace(inject: &str, log: &Path, data: &Path, args: &[&str]) -> Command {
@@ -103,7 +103,8 @@ fn an_edit_with_a_failing_disk_is_never_told_as_done() {
                 points(&first, 1, 5);
                 assert!(import(&data, &first, "points", &[]).status.success());
                 let inject = format!("{call}:error={error}:when={k}");
-                let args = ["serve", "--listen", "127.0.0.1:0", "--allow-edits"];
+                let token = writer(&data, &[]);
+                let args = ["serve", "--listen", "127.0.0.1:0"];
                 let mut command = strace(&inject, &log, &data, &args);
                 command.stdout(Stdio::piped());
                 let case = format!("{call} {error} {k}");
@@ -114,7 +115,7 @@ fn an_edit_with_a_failing_disk_is_never_told_as_done() {
                     continue;
                 };
                 let done: Vec<u64> = (100..104)
-                    .filter(|n| matches!(post_point(&server.address, *n), Ok(201)))
+                    .filter(|n| matches!(post_point(&server.address, &token, *n), Ok(201)))
                     .collect();
                 // A server that stopped writing still reads.
                 assert_eq!(server.get("/collections?f=json").status, 200, "{case}");
@@ -153,11 +154,12 @@ fn writing_goes_on_when_a_full_disk_has_room_again() {
     let first = folder.path().join("first.geojsonl");
     points(&first, 1, 5);
     assert!(import(&data, &first, "points", &[]).status.success());
-    let server = Server::start(&data, &["--allow-edits"]);
+    let token = writer(&data, &[]);
+    let server = Server::start(&data, &[]);
     let mut n = 100;
     let mut post = || {
         n += 1;
-        post_point(&server.address, n).unwrap()
+        post_point(&server.address, &token, n).unwrap()
     };
     assert_eq!(post(), 201);
     for k in 1..=8 {
@@ -238,6 +240,7 @@ fn the_log_is_synced_before_the_answer() {
     let first = folder.path().join("first.geojsonl");
     points(&first, 1, 1);
     assert!(import(&data, &first, "points", &[]).status.success());
+    let token = writer(&data, &[]);
     let log = folder.path().join("strace.log");
     let mut command = Command::new("strace");
     command
@@ -249,19 +252,18 @@ fn the_log_is_synced_before_the_answer() {
             "-e",
             "signal=none",
         ]);
-    command.arg(BINARY).arg("--data").arg(&data).args([
-        "serve",
-        "--listen",
-        "127.0.0.1:0",
-        "--allow-edits",
-    ]);
+    command
+        .arg(BINARY)
+        .arg("--data")
+        .arg(&data)
+        .args(["serve", "--listen", "127.0.0.1:0"]);
     command
         .env("HROMADA_LANG", "en")
         .env("RUST_LOG", "error")
         .stdin(Stdio::null())
         .stdout(Stdio::piped());
     let mut server = try_start(command).unwrap();
-    assert_eq!(post_point(&server.address, 77).unwrap(), 201);
+    assert_eq!(post_point(&server.address, &token, 77).unwrap(), 201);
     stop(&mut server);
     let trace = std::fs::read_to_string(&log).unwrap();
     let lines: Vec<&str> = trace.lines().collect();

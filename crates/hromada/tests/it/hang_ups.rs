@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 
 use crate::support::{
-    Random, Server, check, connect, import, json, point_message, points, post_point,
+    Random, Server, check, connect, import, json, point_message, points, post_point, writer,
 };
 
 #[test]
@@ -13,11 +13,12 @@ fn ten_thousand_requests_cut_at_random_leave_no_half_change() {
     let first = data.path().join("first.geojsonl");
     points(&first, 1, 1);
     assert!(import(data.path(), &first, "points", &[]).status.success());
-    let mut server = Server::start(data.path(), &["--allow-edits"]);
+    let token = writer(data.path(), &[]);
+    let mut server = Server::start(data.path(), &[]);
     let mut random = Random(13);
     for n in 0..10_000 {
         let bytes = if n % 4 == 0 {
-            point_message(&server.address, 1_000_000 + n)
+            point_message(&server.address, &token, 1_000_000 + n)
         } else {
             let path = [
                 "/collections/points/items?f=json&limit=1000",
@@ -42,8 +43,8 @@ fn ten_thousand_requests_cut_at_random_leave_no_half_change() {
     let address = server.address.clone();
     let after: Vec<_> = (0..32)
         .map(|n| {
-            let address = address.clone();
-            std::thread::spawn(move || post_point(&address, 9_000_000 + n).unwrap())
+            let (address, token) = (address.clone(), token.clone());
+            std::thread::spawn(move || post_point(&address, &token, 9_000_000 + n).unwrap())
         })
         .collect();
     assert!(after.into_iter().all(|t| t.join().unwrap() == 201));

@@ -14,6 +14,8 @@ mod file_faults;
 mod hang_ups;
 mod malformed;
 mod moving;
+mod people;
 mod published;
+mod slow_clients;
 mod support;
 mod workspace;

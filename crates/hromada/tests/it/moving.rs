@@ -8,10 +8,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
 
-use crate::support::{Server, check, command, hromada, import, json, points, sample, text};
+use crate::support::{
+    Server, bearer, check, command, hromada, import, json, points, sample, text, token, writer,
+};
 
 /// The address of a schema that nobody else uses.
-fn schema() -> (String, String) {
+pub(crate) fn schema() -> (String, String) {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let server = std::env::var("HROMADA_TEST_POSTGRES")
         .expect("these tests need a PostgreSQL server: .ci/services cargo test …");
@@ -20,7 +22,7 @@ fn schema() -> (String, String) {
     (format!("{server}?schema={name}"), name)
 }
 
-fn psql(schema: &str, sql: &str) -> String {
+pub(crate) fn psql(schema: &str, sql: &str) -> String {
     let server = std::env::var("HROMADA_TEST_POSTGRES").unwrap();
     let output = Command::new("psql")
         .env("PGOPTIONS", format!("-c search_path={schema},public"))
@@ -32,7 +34,7 @@ fn psql(schema: &str, sql: &str) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn sqlite(folder: &Path, sql: &str) -> String {
+pub(crate) fn sqlite(folder: &Path, sql: &str) -> String {
     let output = Command::new("sqlite3")
         .args(["-cmd", ".timeout 5000"])
         .arg(folder.join("hromada.gpkg"))
@@ -74,10 +76,14 @@ fn city() -> &'static Path {
                 text(&imported)
             );
         }
-        let server = Server::start(&folder, &["--allow-edits"]);
+        let shown = bearer(&writer(&folder, &[]));
+        let server = Server::start(&folder, &[]);
         let send = |method: &str, path: &str, body: &str| {
-            let kind = [("Content-Type", "application/geo+json")];
-            let answer = server.request(method, path, &kind, body.as_bytes());
+            let headers = [
+                ("Content-Type", "application/geo+json"),
+                ("Authorization", &*shown),
+            ];
+            let answer = server.request(method, path, &headers, body.as_bytes());
             answer.unwrap().status
         };
         for path in ["parcels/items/7", "parcels/items/13116", "zoning/items/1"] {
@@ -186,6 +192,7 @@ fn small(data: &Path) {
     let file = data.join("points.geojsonl");
     points(&file, 1, 50);
     assert!(import(data, &file, "points", &[]).status.success());
+    writer(data, &[]);
 }
 
 #[test]
@@ -440,11 +447,15 @@ fn a_value_that_has_no_place_in_the_copy_is_named() {
 }
 
 /// Posts points until it is told to stop; gives how many were stored.
-fn writer<'a>(server: &'a Server, stop: &'a AtomicBool) -> impl FnOnce() -> u64 + use<'a> {
+fn write_on<'a>(
+    server: &'a Server,
+    token: &'a str,
+    stop: &'a AtomicBool,
+) -> impl FnOnce() -> u64 + use<'a> {
     move || {
         let mut stored = 0;
         while !stop.load(Ordering::Relaxed) {
-            let posted = crate::support::post_point(&server.address, 1_000_000 + stored);
+            let posted = crate::support::post_point(&server.address, token, 1_000_000 + stored);
             assert_eq!(posted.unwrap(), 201);
             stored += 1;
         }
@@ -454,11 +465,12 @@ fn writer<'a>(server: &'a Server, stop: &'a AtomicBool) -> impl FnOnce() -> u64 
 
 /// Backups that are made while a writer writes: each is sound and holds the log up to one moment.
 fn backups_beside_a_writer(args: &[&str], data: &Path, mut look: impl FnMut(&Path) -> u64) {
-    let more = [&["serve", "--listen", "127.0.0.1:0", "--allow-edits"], args].concat();
+    let token = token(data, &[&["writer", "--scope", "write"], args].concat());
+    let more = [&["serve", "--listen", "127.0.0.1:0"], args].concat();
     let server = Server::from(command(data, &more));
     let stop = AtomicBool::new(false);
     let files: Vec<PathBuf> = std::thread::scope(|scope| {
-        let writing = scope.spawn(writer(&server, &stop));
+        let writing = scope.spawn(write_on(&server, &token, &stop));
         let files = (0..3)
             .map(|i| {
                 let file = data.join(format!("backup-{i}"));

@@ -94,6 +94,8 @@ fn what_qgis_edits_in_a_table_of_ogr2ogr_appears_in_our_tiles() {
             "--collection",
             "trees",
             "--editable",
+            "--access",
+            "public",
         ],
     );
     assert!(published.status.success(), "{}", text(&published));

@@ -49,12 +49,35 @@ pub(crate) fn text(output: &Output) -> String {
         .into_owned()
 }
 
+/// Imports for everybody to see, unless `more` says for whom.
 pub(crate) fn import(data: &Path, file: &Path, collection: &str, more: &[&str]) -> Output {
     let file = file.to_string_lossy();
-    hromada(
-        data,
-        &[&["import", &file, "--collection", collection], more].concat(),
-    )
+    let mut args = vec!["import", &*file, "--collection", collection];
+    args.extend(more);
+    if !more.contains(&"--access") {
+        args.extend(["--access", "public"]);
+    }
+    hromada(data, &args)
+}
+
+/// A program's account that may write everything, in the store of `place`; its token.
+pub(crate) fn writer(data: &Path, place: &[&str]) -> String {
+    let add = "user add writer --machine --name Writer --role gis-editor";
+    let add: Vec<&str> = add.split(' ').collect();
+    let added = hromada(data, &[&add, place].concat());
+    assert!(added.status.success(), "{}", text(&added));
+    token(data, &[&["writer", "--scope", "write"], place].concat())
+}
+
+/// `hromada token new ARGS…`
+pub(crate) fn token(data: &Path, args: &[&str]) -> String {
+    let made = json(data, &[&["token", "new"], args].concat());
+    made["token"].as_str().unwrap().to_owned()
+}
+
+/// The header that shows a token.
+pub(crate) fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
 }
 
 /// `hromada check --json`, which must find the store sound.
@@ -181,7 +204,7 @@ pub(crate) fn message(
 }
 
 /// Posts a point to the collection `points`.
-pub(crate) fn point_message(address: &str, n: u64) -> Vec<u8> {
+pub(crate) fn point_message(address: &str, token: &str, n: u64) -> Vec<u8> {
     let body = format!(
         "{{\"type\":\"Feature\",\"properties\":{{\"n\":{n}}},\"geometry\":{{\"type\":\"Point\",\"coordinates\":[24.5,48.5]}}}}"
     );
@@ -189,14 +212,17 @@ pub(crate) fn point_message(address: &str, n: u64) -> Vec<u8> {
         address,
         "POST",
         "/collections/points/items",
-        &[("Content-Type", "application/geo+json")],
+        &[
+            ("Content-Type", "application/geo+json"),
+            ("Authorization", &bearer(token)),
+        ],
         body.as_bytes(),
     )
 }
 
 /// The status of a posted point.
-pub(crate) fn post_point(address: &str, n: u64) -> std::io::Result<u16> {
-    request(address, &point_message(address, n)).map(|response| response.status)
+pub(crate) fn post_point(address: &str, token: &str, n: u64) -> std::io::Result<u16> {
+    request(address, &point_message(address, token, n)).map(|response| response.status)
 }
 
 #[derive(Debug)]

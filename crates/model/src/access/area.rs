@@ -19,7 +19,7 @@ pub struct Area {
 }
 
 impl Area {
-    /// Reads a GeoJSON Polygon or MultiPolygon (RFC 7946 §3.1.6, §3.1.7), longitude first.
+    /// Reads a GeoJSON `Polygon` or `MultiPolygon` (RFC 7946 §3.1.6, §3.1.7), longitude first.
     ///
     /// # Errors
     /// When it is something else, has a ring of fewer than four positions, a position outside of the world, or more than

@@ -4,6 +4,7 @@
 //! and in what form. [`decide`] holds the one against the other.
 
 mod area;
+mod check;
 mod directory;
 mod permission;
 mod person;
@@ -13,9 +14,12 @@ mod role;
 mod rule;
 
 pub use area::Area;
+pub use check::{MAX_TITLE_LENGTH, check_title};
 pub use directory::Directory;
 pub use permission::Permission;
-pub use person::{Assignment, Deputy, MAX_NAME_LENGTH, Person, PersonKind, Unit, is_name};
+pub use person::{
+    ANONYMOUS, Assignment, Deputy, MAX_NAME_LENGTH, Person, PersonKind, Unit, is_name,
+};
 pub use policy::{Decision, Reach, View, decide};
 pub use principal::{Grant, Principal, Scope, Who};
 pub use role::{BUILT_IN, Role, RoleId};

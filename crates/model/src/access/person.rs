@@ -7,6 +7,9 @@ use super::{Area, Role};
 /// Longest name of an account or a unit.
 pub const MAX_NAME_LENGTH: usize = 63;
 
+/// What logs call those who are nobody; no account has this name.
+pub const ANONYMOUS: &str = "anonymous";
+
 /// Whether a text can name an account or a unit: lower-case letters, digits, `.`, `-`, `_` and `@`, starting with a letter
 /// or digit. No other letters: two that look alike would be two people.
 pub fn is_name(text: &str) -> bool {
@@ -87,7 +90,7 @@ impl Person {
     /// # Errors
     /// When the text can't name an account.
     pub fn new(id: &str, name: &str, kind: PersonKind) -> Result<Self, Invalid> {
-        if !is_name(id) {
+        if !is_name(id) || id == ANONYMOUS {
             let shown: String = id.chars().take(MAX_NAME_LENGTH + 1).collect();
             return Err(Invalid(
                 Message::new("access.account-name").with("name", shown),
@@ -154,6 +157,12 @@ mod tests {
         for bad in ["", "О.Коваленко", "Ivan", "-a", "a b", "a/b", "а", &long] {
             assert!(!is_name(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn nobody_is_called_what_logs_call_nobody() {
+        assert!(Person::new(ANONYMOUS, "А", PersonKind::Person).is_err());
+        assert!(Person::new("anonymous-2", "А", PersonKind::Person).is_ok());
     }
 
     #[test]

@@ -38,14 +38,15 @@ pub struct View {
     pub reach: Reach,
     /// Width in metres of the grid that places are rounded to.
     pub grid: Option<u32>,
-    /// Properties in it that are about people: reading them is audited.
+    /// Properties in it that are about people: reading them is audited, and no tile has them.
     pub personal: BTreeSet<String>,
 }
 
 impl View {
-    /// Whether it shows everything as it is.
+    /// Whether it shows everything as it is, and nothing of it is about people.
     pub fn is_whole(&self) -> bool {
         self.hidden.is_empty()
+            && self.personal.is_empty()
             && self.masked.is_empty()
             && self.filters.is_empty()
             && self.reach == Reach::Everywhere
@@ -249,11 +250,7 @@ impl Asked<'_> {
     }
 
     fn reach_of_people(&self) -> Option<Reach> {
-        // What belongs to no unit belongs to all of them.
-        self.reached(Permission::ReadPersonal, |units| {
-            let own = self.access.unit.as_ref();
-            own.is_none_or(|own| units.contains(own))
-        })
+        self.reach(Permission::ReadPersonal)
     }
 }
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{Area, Permission};
+use super::{ANONYMOUS, Area, Permission};
 
 /// Who a request comes from, and what their roles give them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Principal {
     pub who: Who,
     pub grants: Vec<Grant>,
@@ -13,7 +13,7 @@ pub struct Principal {
     pub collections: Option<BTreeSet<String>>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Who {
     Anonymous,
     Person {
@@ -25,7 +25,7 @@ pub enum Who {
 }
 
 /// What one assignment gives.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Grant {
     pub permissions: BTreeSet<Permission>,
     /// The unit and those below it; `None`: for all units.
@@ -92,14 +92,26 @@ impl Principal {
     /// The name in logs.
     pub fn actor(&self) -> &str {
         match &self.who {
-            Who::Anonymous => "anonymous",
+            Who::Anonymous => ANONYMOUS,
             Who::Person { id, .. } => id,
             Who::Console(name) => name,
         }
     }
 
-    /// Whether something that belongs to no collection is allowed.
+    /// Whether something that belongs to no collection is allowed: a grant for a unit or an area is none for the whole, nor
+    /// is a token for some collections.
     pub fn may(&self, permission: Permission) -> bool {
+        let is_whole = |grant: &&Grant| grant.units.is_none() && grant.area.is_none();
+        self.collections.is_none()
+            && self
+                .grants
+                .iter()
+                .filter(is_whole)
+                .any(|grant| grant.permissions.contains(&permission))
+    }
+
+    /// Whether something is allowed for one collection or another.
+    pub fn may_somewhere(&self, permission: Permission) -> bool {
         self.grants
             .iter()
             .any(|grant| grant.permissions.contains(&permission))

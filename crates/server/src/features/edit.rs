@@ -8,21 +8,19 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{HeaderValue, LOCATION};
+use model::access::Permission;
 use model::{ChangeSeq, Collection, Message, Value};
 use store::{Draft, Item, LiveCollection};
 
 use super::body::{self, Whole};
 use super::{feature_id, item};
 use crate::app::App;
-use crate::conditional::{Tag, has_if_match, takes_any};
+use crate::conditional::{has_if_match, takes_any};
 use crate::context::Context;
 use crate::link::segment;
 use crate::nodes;
 use crate::problem::{Problem, shown};
 use crate::segments::Segments;
-
-/// Who a change is written to the log as, until there is sign-in.
-const ACTOR: &str = "anonymous";
 
 /// `POST /collections/{id}/items`
 pub(crate) async fn create(
@@ -32,21 +30,23 @@ pub(crate) async fn create(
     body: Body,
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
-    let live = app.collection(&id)?;
+    app.writable(&context, &id, Permission::Create)?;
     let body = body::read(&app, &context.headers, body).await?;
+    // Again: a body may take a minute to come, and rights may have gone meanwhile.
+    let (live, by) = app.writable(&context, &id, Permission::Create)?;
     let parsed = body::parse(&body.bytes)?;
     let source_id = parsed.id.clone();
     let mut draft = body::draft(&live.collection, parsed)?;
     body::fill_id(&live.collection, &mut draft, source_id.as_ref());
     let (store, collection) = (app.store.clone(), id.clone());
-    let write = async move { store.create(&collection, draft, ACTOR).await };
+    let write = async move { store.create(&collection, draft, by).await };
     let item = holding(body, write).await?;
     let feature = feature_id(&live.collection, &item.feature).to_string();
     let location = context.url(format_args!(
         "/collections/{id}/items/{}",
         segment(&feature)
     ));
-    let mut response = item::answer_with(&app, &context, &live, &item, StatusCode::CREATED)?;
+    let mut response = item::answer_with(&context, &live, &item, StatusCode::CREATED)?;
     nodes::name_change(&mut response, &app.store.epoch(), item.version);
     // The feature is stored: an address that can't stand in a header is no reason to say that it is not.
     if let Ok(location) = HeaderValue::try_from(location) {
@@ -63,17 +63,18 @@ pub(crate) async fn replace(
     body: Body,
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
-    let live = app.collection(&id)?;
+    app.writable(&context, &id, Permission::Change)?;
     let body = body::read(&app, &context.headers, body).await?;
+    let (live, by) = app.writable(&context, &id, Permission::Change)?;
     let current = current(&app, &context, &live, &feature).await?;
     let mut draft = body::draft(&live.collection, body::parse(&body.bytes)?)?;
     keep_id(&live.collection, &mut draft, &current.properties)?;
     let (store, key, expected) = (app.store.clone(), feature.clone(), current.expected);
-    let write = async move { store.replace(&id, &key, draft, expected, ACTOR).await };
+    let write = async move { store.replace(&id, &key, draft, expected, by).await };
     let item = holding(body, write)
         .await
         .map_err(|problem| conditional(&context, &feature, problem))?;
-    let mut response = item::answer_with(&app, &context, &live, &item, StatusCode::OK)?;
+    let mut response = item::answer_with(&context, &live, &item, StatusCode::OK)?;
     nodes::name_change(&mut response, &app.store.epoch(), item.version);
     Ok(response)
 }
@@ -85,11 +86,11 @@ pub(crate) async fn delete(
     Segments([id, feature]): Segments<[String; 2]>,
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
-    let live = app.collection(&id)?;
+    let (live, by) = app.writable(&context, &id, Permission::Delete)?;
     let current = current(&app, &context, &live, &feature).await?;
     let change = app
         .store
-        .delete(&id, &feature, current.expected, ACTOR)
+        .delete(&id, &feature, current.expected, by)
         .await
         .map_err(|error| conditional(&context, &feature, error.into()))?;
     let mut response = StatusCode::NO_CONTENT.into_response();
@@ -132,7 +133,7 @@ async fn current(
     let item = item::find(app, live, id)
         .await
         .map_err(|problem| conditional(context, id, problem))?;
-    if !Tag::version(&app.store.epoch(), item.version).allows_write(&context.headers) {
+    if !item::tag_of(live, &item)?.allows_write(&context.headers) {
         return Err(changed(id));
     }
     let names_version = has_if_match(&context.headers) && !takes_any(&context.headers);

@@ -3,7 +3,7 @@
 use axum::extract::State;
 use axum::response::Response;
 use hyper::StatusCode;
-use hyper::header::HeaderValue;
+use hyper::header::{ETAG, HeaderValue};
 use model::Message;
 use serde_json::Value as Json;
 use store::{Item, LiveCollection};
@@ -27,27 +27,12 @@ pub(crate) async fn get(
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
     let format = context.wanted.json_or_html(GEOJSON)?;
-    let live = app.collection(&id)?;
+    let live = app.collection(&context, &id)?;
     let item = find(&app, &live, &feature).await?;
+    app.note_personal(&context, &live, Some(&feature)).await?;
     match format {
-        Format::Html => {
-            let tag = answer::tag(&app, &context, format, (item.version.0, live.definition));
-            if let Some(unchanged) = answer::unchanged(&context, &tag) {
-                return Ok(unchanged);
-            }
-            answer::page(
-                &context,
-                &html::ItemPage::new(&context, &live, &item)?,
-                &tag,
-            )
-        }
-        Format::Json => {
-            let tag = Tag::version(&app.store.epoch(), item.version);
-            if let Some(unchanged) = answer::unchanged(&context, &tag) {
-                return Ok(unchanged);
-            }
-            answer_with(&app, &context, &live, &item, StatusCode::OK)
-        }
+        Format::Html => answer::page(&context, &html::ItemPage::new(&context, &live, &item)?),
+        Format::Json => answer_with(&context, &live, &item, StatusCode::OK),
     }
 }
 
@@ -63,9 +48,23 @@ pub(super) async fn find(app: &App, live: &LiveCollection, id: &str) -> Result<I
     })
 }
 
+/// The tag of a feature: of its data as whoever asks sees them, and of nothing else.
+fn tag(feature: &[u8]) -> Tag {
+    Tag::strong(answer::digest(feature))
+}
+
+/// As [`tag`], of a feature that was read.
+///
+/// # Errors
+/// 500 when the feature can't be written as GeoJSON.
+pub(super) fn tag_of(live: &LiveCollection, item: &Item) -> Result<Tag, Problem> {
+    let mut out = Vec::with_capacity(1024);
+    items::write_feature(&mut out, live, &item.feature)?;
+    Ok(tag(&out))
+}
+
 /// A feature as the answer to a read or a write.
 pub(super) fn answer_with(
-    app: &App,
     context: &Context,
     live: &LiveCollection,
     item: &Item,
@@ -73,6 +72,7 @@ pub(super) fn answer_with(
 ) -> Result<Response, Problem> {
     let mut out = Vec::with_capacity(1024);
     items::write_feature(&mut out, live, &item.feature)?;
+    let tag = tag(&out);
     // The links go into the object before its closing brace.
     out.pop();
     let collection = context.url(format_args!("/collections/{}", live.collection.id));
@@ -92,8 +92,18 @@ pub(super) fn answer_with(
         ),
     ]);
     out.extend_from_slice(format!(r#","links":{links}}}"#).as_bytes());
-    let tag = Tag::version(&app.store.epoch(), item.version);
-    let mut response = answer::bytes(context, GEOJSON, out, &tag);
+    let mut response = match status {
+        // A condition of a write was about the state before.
+        StatusCode::OK if context.is_read => answer::tagged(context, GEOJSON, out, &tag),
+        _ => {
+            let mut response = answer::untagged(context, GEOJSON, out);
+            response.headers_mut().insert(ETAG, tag.header());
+            response
+        }
+    };
+    if response.status() == StatusCode::NOT_MODIFIED {
+        return Ok(response);
+    }
     *response.status_mut() = status;
     if let Ok(crs) = HeaderValue::try_from(format!("<{CRS84}>")) {
         response.headers_mut().insert("content-crs", crs);

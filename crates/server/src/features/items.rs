@@ -17,6 +17,7 @@ use crate::answer;
 use crate::app::App;
 use crate::collections::CRS84;
 use crate::common::self_links;
+use crate::conditional::Tag;
 use crate::context::Context;
 use crate::limits::{CHUNK, MAX_PAGE_BYTES};
 use crate::link::{GEOJSON, JSON, link};
@@ -30,24 +31,22 @@ pub(crate) async fn get(
     Segments(id): Segments<String>,
 ) -> Result<Response, Problem> {
     let format = context.wanted.json_or_html(GEOJSON)?;
-    let live = app.collection(&id)?;
+    let live = app.collection(&context, &id)?;
     let query = query::parse(&context.params, &live, &app.store.epoch())?;
-    let tag = answer::tag(&app, &context, format, answer::state([&live]));
-    if let Some(unchanged) = answer::unchanged(&context, &tag) {
-        return Ok(unchanged);
-    }
+    app.note_personal(&context, &live, None).await?;
     if format == Format::Html {
-        return super::pages::items(&app, &context, &live, query, &tag).await;
+        return super::pages::items(&app, &context, &live, query).await;
     }
     let mut walk = Walk::new(app, context.clone(), live, query);
     // The first part is read before the head is sent, so that a failure is still an answer of its own.
     let first = walk.next().await?.unwrap_or_default();
-    let body = if walk.done {
-        Body::from(first)
+    let mut response = if walk.done {
+        // The time at its head is another one each time, and nothing that anybody asked for.
+        let tag = Tag::weak(answer::digest(&first[walk.head..]));
+        answer::tagged(&context, GEOJSON, first, &tag)
     } else {
-        streamed(first, walk)
+        answer::untagged(&context, GEOJSON, streamed(first, walk))
     };
-    let mut response = answer::bytes(&context, GEOJSON, body, &tag);
     if let Ok(crs) = HeaderValue::try_from(format!("<{CRS84}>")) {
         response.headers_mut().insert("content-crs", crs);
     }
@@ -81,6 +80,8 @@ struct Walk {
     left: u32,
     returned: u64,
     written: usize,
+    /// Bytes of the first part up to the end of the time.
+    head: usize,
     begun: bool,
     done: bool,
 }
@@ -95,6 +96,7 @@ impl Walk {
             query,
             returned: 0,
             written: 0,
+            head: 0,
             begun: false,
             done: false,
         }
@@ -114,6 +116,7 @@ impl Walk {
             self.begun = true;
             out.extend_from_slice(br#"{"type":"FeatureCollection","timeStamp":""#);
             out.extend_from_slice(time::format(SystemTime::now()).as_bytes());
+            self.head = out.len();
             out.extend_from_slice(
                 format!(r#"","numberMatched":{},"features":["#, page.number_matched).as_bytes(),
             );

@@ -6,7 +6,6 @@ use store::{ItemsQuery, LiveCollection};
 use super::query::cursor_text;
 use crate::answer;
 use crate::app::App;
-use crate::conditional::Tag;
 use crate::context::Context;
 use crate::html::ItemsPage;
 use crate::limits::{CHUNK, DEFAULT_ROWS};
@@ -18,7 +17,6 @@ pub(super) async fn items(
     context: &Context,
     live: &LiveCollection,
     mut query: ItemsQuery,
-    tag: &Tag,
 ) -> Result<Response, Problem> {
     let rows = if context.params.get("limit").is_some() {
         CHUNK
@@ -30,5 +28,5 @@ pub(super) async fn items(
     let next = page
         .next
         .map(|key| context.query_with(&[("cursor", Some(&cursor_text(&app.store.epoch(), key)))]));
-    answer::page(context, &ItemsPage::new(context, live, &page, next), tag)
+    answer::page(context, &ItemsPage::new(context, live, &page, next))
 }

@@ -20,7 +20,8 @@ pub(crate) fn parse(
     epoch: &Epoch,
 ) -> Result<ItemsQuery, Problem> {
     let schema = &live.collection.schema;
-    params.only_where(&RESERVED[2..], |name| schema.position(name).is_some())?;
+    let position = |name: &str| schema.position(name).filter(|p| live.is_queryable(*p));
+    params.only_where(&RESERVED[2..], |name| position(name).is_some())?;
     let mut query = ItemsQuery {
         limit: DEFAULT_LIMIT,
         ..ItemsQuery::default()
@@ -38,7 +39,7 @@ pub(crate) fn parse(
         query.after = Some(cursor(text, epoch)?);
     }
     for (name, text) in params.pairs().filter(|(name, _)| !RESERVED.contains(name)) {
-        if let Some(position) = schema.position(name) {
+        if let Some(position) = position(name) {
             query
                 .equals
                 .push((position, filter_value(&schema.properties[position], text)?));

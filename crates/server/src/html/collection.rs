@@ -1,7 +1,7 @@
 //! The list of collections, and one of them.
 
 use askama::Template;
-use store::{Live, LiveCollection};
+use store::LiveCollection;
 
 use super::values::unit_text;
 use super::{Frame, Map};
@@ -29,12 +29,11 @@ pub(crate) struct Row {
 }
 
 impl Collections {
-    pub(crate) fn new(context: &Context, live: &Live) -> Self {
+    pub(crate) fn new(context: &Context, seen: &[LiveCollection]) -> Self {
         let frame = Frame::new(context, context.text("server.collections"), &[]);
         let of = |theme: model::Theme| {
-            let rows: Vec<Row> = live
-                .collections
-                .values()
+            let rows: Vec<Row> = seen
+                .iter()
                 .filter(|c| c.collection.theme == theme)
                 .map(|c| Row {
                     href: frame.href(&format!("/collections/{}", c.collection.id)),

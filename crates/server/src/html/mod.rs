@@ -1,11 +1,14 @@
 //! Pages for people: every resource that has JSON has a page, which works without JavaScript.
 
+mod account;
+mod admin;
 mod collection;
 mod item;
 mod overview;
 mod values;
 
 use askama::Template;
+use model::access::Who;
 use model::{Lang, Message};
 
 use crate::conditional::BUILD;
@@ -13,6 +16,12 @@ use crate::context::Context;
 use crate::negotiate::Format;
 use crate::problem::Problem;
 
+pub(crate) use account::{
+    AccountPage, LinkPage, RecoveryPage, SecondFactorPage, SecondStepPage, SignInPage, assigned,
+};
+pub(crate) use admin::{
+    AccessListPage, AccessPage, AdminPage, AuditPage, PeoplePage, PersonPage, RolesPage, UnitsPage,
+};
 pub(crate) use collection::{CollectionPage, Collections};
 pub(crate) use item::{ItemPage, ItemsPage};
 pub(crate) use overview::{Api, Conformance, Landing};
@@ -91,6 +100,14 @@ impl Frame {
     /// A number with its thousands apart, as the language writes it.
     pub(crate) fn number(&self, n: impl std::borrow::Borrow<u64>) -> String {
         grouped(*n.borrow(), self.context.lang)
+    }
+
+    /// Who is signed in, or the way to be.
+    pub(crate) fn account(&self) -> String {
+        match &self.context.principal.who {
+            Who::Person { name, .. } => name.clone(),
+            Who::Anonymous | Who::Console(_) => self.t("server.sign-in"),
+        }
     }
 
     pub(crate) fn lang(&self) -> &'static str {

@@ -2,7 +2,7 @@
 
 use askama::Template;
 use serde_json::Value as Json;
-use store::{Live, LiveCollection};
+use store::LiveCollection;
 
 use super::Frame;
 use crate::collections::title;
@@ -19,14 +19,14 @@ pub(crate) struct Landing {
 }
 
 impl Landing {
-    pub(crate) fn new(context: &Context, live: &Live) -> Self {
+    pub(crate) fn new(context: &Context, seen: &[LiveCollection]) -> Self {
         let mut frame = Frame::new(context, context.text("server.title"), &[]);
         frame.crumbs.clear();
-        let features: usize = live.collections.values().map(|c| c.index.len()).sum();
+        let features: usize = seen.iter().map(|c| c.index.len()).sum();
         Self {
             frame,
             description: context.text("server.description"),
-            collections: live.collections.len() as u64,
+            collections: seen.len() as u64,
             features: features as u64,
         }
     }
@@ -127,9 +127,8 @@ pub(crate) struct Operation {
 
 impl Api {
     /// Paths that each collection has are one row, with `{collectionId}` in the place of its id.
-    pub(crate) fn new(context: &Context, document: &Json, live: &Live) -> Self {
+    pub(crate) fn new(context: &Context, document: &Json, first: Option<&LiveCollection>) -> Self {
         let frame = Frame::new(context, context.text("server.api-page"), &[]);
-        let first = live.collections.values().next();
         let mut operations = Vec::new();
         for (path, methods) in document["paths"].as_object().into_iter().flatten() {
             let Some(shown) = shown_path(path, first) else {

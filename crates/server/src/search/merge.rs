@@ -86,7 +86,7 @@ pub(super) fn columns(live: &LiveCollection) -> Vec<usize> {
     let properties = &live.collection.schema.properties;
     let columns = live.columns.iter().enumerate();
     columns
-        .filter(|(_, position)| properties[**position].searchable)
+        .filter(|(_, position)| position.is_some_and(|p| properties[p].searchable))
         .map(|(column, _)| column)
         .collect()
 }
@@ -152,16 +152,14 @@ impl<'a> Found<'a> {
         let hit = &self.hit.hit;
         let id = own_columns(self.live)[1].map(|column| hit.value(column).to_value());
         let id = id_from(hit.fid(), &id.unwrap_or(model::Value::Null)).to_string();
-        let property = self.live.columns[self.hit.column];
+        let property =
+            self.live.columns[self.hit.column].and_then(|p| collection.schema.properties.get(p));
         let mut out = Map::new();
         let mut set = |name: &str, value: Json| out.insert(name.to_owned(), value);
         set("collection", collection.id.as_str().into());
         set("label", self.label.as_str().into());
         set("id", id.into());
-        set(
-            "property",
-            collection.schema.properties[property].name.as_str().into(),
-        );
+        set("property", property.map_or("", |p| p.name.as_str()).into());
         set(
             "value",
             plain(&hit.value(self.hit.column).to_value()).into(),

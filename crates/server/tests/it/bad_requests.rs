@@ -215,10 +215,18 @@ async fn wrong_methods_are_told_the_right_ones() {
     let town = Town::new().await;
     for (method, path, allow) in [
         (Method::POST, "/", "GET,HEAD"),
-        (Method::POST, "/collections/parcels/items", "GET,HEAD"),
-        (Method::PUT, "/collections/wells/items/1", "GET,HEAD"),
+        (Method::PUT, "/collections/parcels/items", "GET,HEAD,POST"),
+        (
+            Method::POST,
+            "/collections/wells/items/1",
+            "GET,HEAD,PUT,DELETE",
+        ),
         (Method::DELETE, "/tiles/parcels/3/1/1", "GET,HEAD"),
-        (Method::PATCH, "/collections/wells/items/1", "GET,HEAD"),
+        (
+            Method::PATCH,
+            "/collections/wells/items/1",
+            "GET,HEAD,PUT,DELETE",
+        ),
         (Method::TRACE, "/", "GET,HEAD"),
     ] {
         let answer = town.request(method.clone(), path, &[], Body::empty()).await;

@@ -11,20 +11,34 @@ use tokio::task::JoinHandle;
 
 use crate::town::Town;
 
-struct Running {
-    address: SocketAddr,
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
     stop: oneshot::Sender<()>,
     task: JoinHandle<std::io::Result<()>>,
 }
 
+impl Running {
+    #[allow(dead_code, reason = "the suite on PostgreSQL has no use for it")]
+    pub(crate) async fn end(self) {
+        self.stop.send(()).unwrap();
+        self.task.await.unwrap().unwrap();
+    }
+}
+
 async fn start(store: Store) -> Running {
+    let options = server::Options {
+        ..server::Options::default()
+    };
+    start_with(store, options).await
+}
+
+pub(crate) async fn start_with(store: Store, options: server::Options) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
     let options = server::Options {
         listen: address,
-        allow_edits: true,
-        ..server::Options::default()
+        ..options
     };
     let task = tokio::spawn(server::serve(store, options, listener, stopped));
     Running {
@@ -35,7 +49,7 @@ async fn start(store: Store) -> Running {
 }
 
 /// Sends bytes and reads what comes until the other side closes.
-async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
+pub(crate) async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     let mut answer = Vec::new();
@@ -44,9 +58,10 @@ async fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
     String::from_utf8_lossy(&answer).into_owned()
 }
 
-fn post(body: &str) -> String {
+fn post(town: &Town, body: &str) -> String {
     format!(
-        "POST /collections/wells/items HTTP/1.1\r\nhost: localhost\r\nContent-Type: application/geo+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        "POST /collections/wells/items HTTP/1.1\r\nhost: localhost\r\nAuthorization: Bearer {}\r\nContent-Type: application/geo+json\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        town.editor,
         body.len()
     )
 }
@@ -57,7 +72,7 @@ const BODY: &str = r#"{"type":"Feature","properties":{"depth":1},"geometry":{"ty
 async fn writes_of_clients_that_hang_up_are_whole_or_nothing() {
     let town = Town::with_edits().await;
     let running = start(town.store.clone()).await;
-    let request = post(BODY);
+    let request = post(&town, BODY);
     let before = town.json("/collections/wells").await["itemCount"]
         .as_u64()
         .unwrap();
@@ -120,6 +135,13 @@ async fn nonsense_gets_an_answer_or_an_end_and_the_server_goes_on() {
         "GET / HTTP/1.1\r\nhost: localhost\r\n{}\r\n",
         "A: b\r\n".repeat(200)
     );
+    for large in [&long_header, &many_headers] {
+        let answer = exchange(running.address, large.as_bytes()).await;
+        assert!(
+            answer.is_empty() || answer.starts_with("HTTP/1.1 431 "),
+            "{answer}"
+        );
+    }
     let requests: [&[u8]; 8] = [
         b"\r\n\r\n\r\n",
         b"GET\r\n\r\n",
@@ -169,7 +191,7 @@ async fn answers_in_progress_are_finished_when_the_server_stops() {
     let town = Town::new().await;
     let running = start(town.store.clone()).await;
     let body = BODY.as_bytes();
-    let head = post(BODY);
+    let head = post(&town, BODY);
     let mut stream = TcpStream::connect(running.address).await.unwrap();
     let split = head.len() - body.len() / 2;
     stream.write_all(&head.as_bytes()[..split]).await.unwrap();

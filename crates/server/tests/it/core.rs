@@ -54,9 +54,7 @@ async fn req_core_conformance_success_names_the_classes() {
     assert!(classes.contains(&"http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/schemas"));
     assert!(classes.contains(&"http://www.opengis.net/spec/ogcapi-common-3/1.0/conf/schemas"));
     assert!(
-        !classes
-            .iter()
-            .any(|c| c.contains("ogcapi-features-4") || c.contains("ogcapi-features-2")),
+        !classes.iter().any(|c| c.contains("ogcapi-features-2")),
         "{classes:?}"
     );
 }
@@ -132,7 +130,6 @@ async fn collection_has_what_the_map_reads() {
         parcels["tiles"],
         serde_json::json!({ "minzoom": 5, "maxzoom": 16 })
     );
-    assert!(parcels["changeSeq"].is_i64());
     let [w, s, e, n] =
         [0, 1, 2, 3].map(|i| parcels["extent"]["spatial"]["bbox"][0][i].as_f64().unwrap());
     assert!((w - CORNER[0]).abs() < 1e-9 && (s - CORNER[1]).abs() < 1e-9);

@@ -40,7 +40,10 @@ async fn cambridge() -> Town {
         repair: false,
         strict: false,
         read: formats::ReadOptions::default(),
-        settings: CollectionSettings::default(),
+        settings: CollectionSettings {
+            access: Some(model::access::Class::Public),
+            ..CollectionSettings::default()
+        },
         actor: "test".to_owned(),
     };
     store.import(&job, &mut |_| {}).await.unwrap();
@@ -50,6 +53,7 @@ async fn cambridge() -> Town {
         store,
         router,
         folder,
+        editor: String::new(),
     }
 }
 

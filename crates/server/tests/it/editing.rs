@@ -26,11 +26,17 @@ async fn put(town: &Town, path: &str, headers: &[(&str, &str)], body: impl Into<
 async fn req_create_replace_delete_options_names_the_methods() {
     let town = Town::with_edits().await;
     let allow = async |path: &str| {
-        town.request(Method::OPTIONS, path, &[], Body::empty())
-            .await
-            .ok()
-            .header("allow")
-            .to_owned()
+        let by = format!("Bearer {}", town.editor);
+        town.bare(
+            Method::OPTIONS,
+            path,
+            &[("authorization", &by)],
+            Body::empty(),
+        )
+        .await
+        .ok()
+        .header("allow")
+        .to_owned()
     };
     assert_eq!(allow(WELLS).await, "GET, HEAD, POST, OPTIONS");
     assert_eq!(
@@ -38,9 +44,9 @@ async fn req_create_replace_delete_options_names_the_methods() {
         "GET, HEAD, PUT, DELETE, OPTIONS"
     );
     assert_eq!(allow("/collections").await, "GET, HEAD, OPTIONS");
-    let closed = Town::new().await;
-    let answer = closed
-        .request(Method::OPTIONS, WELLS, &[], Body::empty())
+    // Nobody in particular may only read.
+    let answer = town
+        .bare(Method::OPTIONS, WELLS, &[], Body::empty())
         .await
         .ok();
     assert_eq!(answer.header("allow"), "GET, HEAD, OPTIONS");
@@ -66,7 +72,6 @@ async fn req_create_replace_delete_insert_gives_201_and_the_place_of_the_new_fea
         after["itemCount"].as_i64().unwrap(),
         before["itemCount"].as_i64().unwrap() + 1
     );
-    assert!(after["changeSeq"].as_i64() > before["changeSeq"].as_i64());
     let found = town
         .json("/collections/wells/items?bbox=29.9,50,30.1,51")
         .await;
@@ -434,13 +439,11 @@ async fn without_leave_nothing_can_be_written() {
         (Method::DELETE, "/collections/wells/items/1"),
     ] {
         let answer = town
-            .request(method.clone(), path, &[GEOJSON], well(1.0, 1))
+            .bare(method.clone(), path, &[GEOJSON], well(1.0, 1))
             .await;
-        assert_eq!(
-            (answer.status.as_u16(), answer.header("allow")),
-            (405, "GET,HEAD"),
-            "{method}"
-        );
+        assert_eq!(answer.status, 401, "{method}");
+        let asked: Vec<_> = answer.headers.get_all("www-authenticate").iter().collect();
+        assert_eq!(asked.len(), 2, "{asked:?}");
     }
 }
 
@@ -449,8 +452,9 @@ async fn each_write_is_answered_with_its_own_state_and_version() {
     let town = Town::with_edits().await;
     let path = format!("{WELLS}/1");
     let mut tags = std::collections::HashSet::new();
-    for _ in 0..4 {
-        let tries = (0..16).map(async |i| (i, put(&town, &path, &[], well(1.0, i)).await));
+    for round in 0..4 {
+        let depths = (0..16).map(|i| round * 16 + i);
+        let tries = depths.map(async |i| (i, put(&town, &path, &[], well(1.0, i)).await));
         for (i, answer) in futures_util::future::join_all(tries).await {
             let answer = answer.ok();
             assert_eq!(answer.json()["properties"]["depth"], i);

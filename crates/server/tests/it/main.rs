@@ -4,20 +4,33 @@
 
 mod town;
 
+mod accounts;
 mod assets;
 mod bad_requests;
+mod canary;
 mod conditional;
 mod connection;
 mod core;
 mod coverage;
+mod crawl;
+mod edges;
 mod editing;
+mod guarded;
 mod html;
+mod interference;
+mod logged;
 mod openapi;
 mod operation;
 mod paging;
+mod planted;
+mod rights;
+mod roles;
+mod scan;
 mod schemas;
 mod search;
+mod single_sign_on;
 mod tilesets;
+mod tls;
 mod vector_tiles;
 
 /// Whether the stores of this program are in PostgreSQL: `tests/postgres` runs the same suite there.

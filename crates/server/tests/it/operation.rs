@@ -17,6 +17,7 @@ async fn a_server_that_still_loads_lives_but_is_not_ready() {
         store: store.clone(),
         router,
         folder,
+        editor: String::new(),
     };
     assert_eq!(town.get("/health/live").await.status, 200);
     for path in [
@@ -139,11 +140,63 @@ async fn every_answer_has_the_security_headers() {
         );
         assert_eq!(answer.header("x-request-id").len(), 36, "{path}");
         let is_page = answer.header("content-type").starts_with("text/html");
+        let policy = answer.header("content-security-policy");
+        if answer.header("content-type").is_empty() {
+            assert!(answer.body.is_empty() && policy.is_empty(), "{path}");
+            continue;
+        }
+        assert!(policy.starts_with("default-src 'none'; "), "{path}");
+        assert!(policy.contains("base-uri 'none'"), "{path}");
+        assert!(policy.contains("frame-ancestors "), "{path}");
+        assert!(!policy.contains("unsafe"), "{path}");
+        assert_eq!(policy.contains("script-src"), is_page, "{path}");
+        let (opener, resource) = if is_page {
+            ("same-origin", "same-origin")
+        } else {
+            ("", "cross-origin")
+        };
         assert_eq!(
-            answer.header("content-security-policy").is_empty(),
-            !is_page,
+            answer.header("cross-origin-opener-policy"),
+            opener,
             "{path}"
         );
+        assert_eq!(
+            answer.header("cross-origin-resource-policy"),
+            resource,
+            "{path}"
+        );
+        assert_eq!(
+            answer
+                .header("permissions-policy")
+                .contains("geolocation=(self)"),
+            is_page,
+            "{path}"
+        );
+        // Only where the connection is encrypted.
+        assert_eq!(answer.header("strict-transport-security"), "", "{path}");
+    }
+}
+
+/// What a 304 says takes the place of what the browser has kept (RFC 9111 §3.2): a page that was read again would get the
+/// policy of data, and do nothing.
+#[tokio::test]
+async fn an_answer_without_content_leaves_the_policy_that_the_browser_has() {
+    let town = Town::new().await;
+    for path in ["/app/", "/pages.css", "/collections?f=html", "/collections"] {
+        let first = town.get(path).await.ok();
+        let tag = first.header("etag").to_owned();
+        assert!(!tag.is_empty(), "{path}");
+        let again = town.get_with(path, &[("if-none-match", &tag)]).await;
+        assert_eq!(again.status, 304, "{path}");
+        for name in [
+            "content-security-policy",
+            "cross-origin-opener-policy",
+            "cross-origin-resource-policy",
+            "permissions-policy",
+        ] {
+            let now = again.header(name);
+            assert!(now.is_empty() || now == first.header(name), "{path}: {now}");
+        }
     }
 }
 
@@ -209,11 +262,13 @@ async fn documents_come_compressed_when_asked() {
 async fn pages_of_others_can_not_write_through_a_browser() {
     let town = Town::with_edits().await;
     let path = "/collections/wells/items/1";
+    let cookie = town.session().await;
     let delete = |headers: Vec<(&'static str, &'static str)>| {
-        let router = town.router.clone();
+        let (router, cookie) = (town.router.clone(), cookie.clone());
         async move {
             let mut request = axum::http::Request::builder()
                 .method(Method::DELETE)
+                .header("cookie", cookie)
                 .uri(path);
             for (name, value) in headers {
                 request = request.header(name, value);

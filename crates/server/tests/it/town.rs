@@ -9,10 +9,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt;
+use model::access::{Assignment, Class, Person, PersonKind, Role, Scope};
 use model::{CollectionId, Text, Theme, TileSettings};
 use serde_json::Value as Json;
 use server::Options;
-use store::{Access, CollectionSettings, ImportJob, ImportMode, Place, Store};
+use store::{
+    Access, AuditEntry, CollectionSettings, ImportJob, ImportMode, Key, KeyHash, KeyKind, Place,
+    Store,
+};
 use tower::ServiceExt;
 
 /// Parcels of the grid: rows and columns.
@@ -26,6 +30,8 @@ pub(crate) struct Town {
     pub(crate) store: Store,
     pub(crate) router: Router,
     pub(crate) folder: tempfile::TempDir,
+    /// A token of somebody who may edit, and look after the server.
+    pub(crate) editor: String,
 }
 
 /// An answer, read whole.
@@ -83,7 +89,6 @@ pub(crate) fn server() -> String {
 }
 
 /// What a statement of another program gives.
-#[allow(dead_code, reason = "the suite on files has no use for it")]
 pub(crate) fn psql(sql: &str) -> String {
     let output = Command::new("psql")
         .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-c", sql])
@@ -126,7 +131,6 @@ impl Town {
 
     pub(crate) async fn with_edits() -> Self {
         Self::with(&Options {
-            allow_edits: true,
             // The name that requests go to: writes are taken at no other one.
             base_url: Some("http://town.test".to_owned()),
             ..Options::default()
@@ -167,11 +171,13 @@ impl Town {
         )
         .await;
         store.load().await.unwrap();
+        let editor = token(&store, "editor", &["gis-editor", "administrator"]).await;
         let router = server::router(store.clone(), options);
         Self {
             store,
             router,
             folder,
+            editor,
         }
     }
 
@@ -183,12 +189,30 @@ impl Town {
         body: impl Into<Body>,
     ) -> Answer {
         let host = [("host", "town.test")];
-        self.raw(method, path, &[&host, headers].concat(), body)
+        let editor = format!("Bearer {}", self.editor);
+        let by = [("authorization", editor.as_str())];
+        // Whoever writes has to be somebody; reading needs nobody, but for what only the server's keepers read.
+        let signs = !method.is_safe() || path == "/metrics";
+        let by: &[(&str, &str)] = if signs { &by } else { &[] };
+        self.raw(method, path, &[&host, by, headers].concat(), body)
             .await
     }
 
     pub(crate) async fn get_without_host(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
         self.raw(Method::GET, path, headers, Body::empty()).await
+    }
+
+    /// As [`Town::request`], by nobody who is not named.
+    pub(crate) async fn bare(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: impl Into<Body>,
+    ) -> Answer {
+        let host = [("host", "town.test")];
+        self.raw(method, path, &[&host, headers].concat(), body)
+            .await
     }
 
     async fn raw(
@@ -217,6 +241,19 @@ impl Town {
         }
     }
 
+    /// The cookie of a browser in which the editor has signed in.
+    pub(crate) async fn session(&self) -> String {
+        let (secret, hash) = KeyHash::fresh(KeyKind::Session);
+        let key = Key {
+            kind: KeyKind::Session,
+            seen: "2999-01-01T00:00:00.000Z".to_owned(),
+            ..key("editor")
+        };
+        let entry = AuditEntry::new("sign-in", "editor");
+        self.store.add_key("test", hash, key, entry).await.unwrap();
+        format!("hromada-session={secret}")
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.request(Method::GET, path, &[], Body::empty()).await
     }
@@ -236,6 +273,71 @@ impl Town {
             .strip_prefix("http://town.test")
             .unwrap_or_else(|| panic!("not absolute: {href}"));
         self.get(path).await
+    }
+}
+
+/// Makes an account with some roles; a token of its own for everything that they give.
+pub(crate) async fn token(store: &Store, id: &str, roles: &[&str]) -> String {
+    let mut person = Person::new(id, id, PersonKind::Person).unwrap();
+    person.assignments = roles
+        .iter()
+        .map(|role| Assignment::of(Role::named(role).unwrap()))
+        .collect();
+    token_of(store, person).await
+}
+
+/// Keeps an account; a token of its own for everything that its roles give.
+pub(crate) async fn token_of(store: &Store, person: Person) -> String {
+    let owner = account(store, person).await;
+    token_for(store, &owner, "test", &Scope::ALL, None).await
+}
+
+/// Keeps an account; its name.
+pub(crate) async fn account(store: &Store, person: Person) -> String {
+    let id = person.id.clone();
+    let owner = id.clone();
+    let entry = AuditEntry::new("person.create", id);
+    store
+        .amend("test", move |directory| {
+            directory.people.insert(person.id.clone(), person);
+            Ok((entry, ()))
+        })
+        .await
+        .unwrap();
+    owner
+}
+
+/// A token of an account for some scopes and, where they are named, some collections.
+pub(crate) async fn token_for(
+    store: &Store,
+    owner: &str,
+    label: &str,
+    scopes: &[Scope],
+    collections: Option<&[&str]>,
+) -> String {
+    let (secret, hash) = KeyHash::fresh(KeyKind::Token);
+    let entry = AuditEntry::new("token.create", "test");
+    let key = Key {
+        label: label.to_owned(),
+        scopes: scopes.iter().copied().collect(),
+        collections: collections.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect()),
+        ..key(owner)
+    };
+    store.add_key("test", hash, key, entry).await.unwrap();
+    secret
+}
+
+/// A token for everything.
+fn key(owner: &str) -> Key {
+    Key {
+        kind: KeyKind::Token,
+        person: owner.to_owned(),
+        label: "test".to_owned(),
+        scopes: Scope::ALL.into(),
+        collections: None,
+        created: "2026-01-01T00:00:00.000Z".to_owned(),
+        expires: "2999-01-01T00:00:00.000Z".to_owned(),
+        seen: "2026-01-01T00:00:00.000Z".to_owned(),
     }
 }
 
@@ -279,7 +381,10 @@ pub(crate) async fn import_as(
         repair: false,
         strict: false,
         read: formats::ReadOptions::default(),
-        settings,
+        settings: CollectionSettings {
+            access: settings.access.or(Some(Class::Public)),
+            ..settings
+        },
         actor: "test".to_owned(),
     };
     let report = store.import(&job, &mut |_| {}).await.unwrap();
@@ -352,6 +457,7 @@ fn parcel_settings() -> CollectionSettings {
     area.title = Some(text("Площа", "Area"));
     area.unit = Some("m2".to_owned());
     CollectionSettings {
+        access: None,
         title: Some(text("Земельні ділянки", "Parcels")),
         description: text("Ділянки міста.", "Parcels of the town."),
         theme: Some(Theme::Cadastre),

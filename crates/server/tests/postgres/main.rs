@@ -4,10 +4,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "../it/accounts.rs"]
+mod accounts;
 #[path = "../it/assets.rs"]
 mod assets;
 #[path = "../it/bad_requests.rs"]
 mod bad_requests;
+#[path = "../it/canary.rs"]
+mod canary;
 #[path = "../it/conditional.rs"]
 mod conditional;
 #[path = "../it/connection.rs"]
@@ -16,10 +20,18 @@ mod connection;
 mod core;
 #[path = "../it/coverage.rs"]
 mod coverage;
+#[path = "../it/crawl.rs"]
+mod crawl;
 #[path = "../it/editing.rs"]
 mod editing;
+#[path = "../it/guarded.rs"]
+mod guarded;
 #[path = "../it/html.rs"]
 mod html;
+#[path = "../it/interference.rs"]
+mod interference;
+#[path = "../it/logged.rs"]
+mod logged;
 mod nodes;
 #[path = "../it/openapi.rs"]
 mod openapi;
@@ -27,12 +39,22 @@ mod openapi;
 mod operation;
 #[path = "../it/paging.rs"]
 mod paging;
+#[path = "../it/planted.rs"]
+mod planted;
 #[allow(dead_code, reason = "the store's tests do more with it")]
 mod proxy;
+#[path = "../it/rights.rs"]
+mod rights;
+#[path = "../it/roles.rs"]
+mod roles;
+#[path = "../it/scan.rs"]
+mod scan;
 #[path = "../it/schemas.rs"]
 mod schemas;
 #[path = "../it/search.rs"]
 mod search;
+#[path = "../it/single_sign_on.rs"]
+mod single_sign_on;
 #[path = "../it/tilesets.rs"]
 mod tilesets;
 #[path = "../it/town.rs"]

@@ -13,7 +13,6 @@ const WELLS: &str = "/collections/wells/items";
 
 fn options() -> Options {
     Options {
-        allow_edits: true,
         base_url: Some("http://town.test".to_owned()),
         ..Options::default()
     }
@@ -21,10 +20,10 @@ fn options() -> Options {
 
 /// Another server on a town's database.
 async fn beside(town: &Town) -> Town {
-    node(town.store.place().clone()).await
+    node(town, town.store.place().clone()).await
 }
 
-async fn node(place: Place) -> Town {
+async fn node(town: &Town, place: Place) -> Town {
     let store = Store::open(place, Access::Write).await.unwrap();
     store.load().await.unwrap();
     store.follow();
@@ -33,6 +32,7 @@ async fn node(place: Place) -> Town {
         store,
         router,
         folder: tempfile::tempdir().unwrap(),
+        editor: town.editor.clone(),
     }
 }
 
@@ -47,7 +47,7 @@ async fn behind_proxy(town: &Town) -> (Town, Proxy) {
         "postgres://hromada@127.0.0.1:{}/{rest}&sslmode=disable",
         proxy.port
     );
-    (node(Place::parse(&url).unwrap()).await, proxy)
+    (node(town, Place::parse(&url).unwrap()).await, proxy)
 }
 
 fn well(x: f64) -> String {
@@ -89,7 +89,11 @@ async fn a_write_through_one_server_is_read_through_another_by_whoever_asks_for_
             .strip_prefix("http://town.test")
             .unwrap()
             .to_owned();
-        let after = [("hromada-after", change.as_str())];
+        let by = bearer(&town);
+        let after = [
+            ("hromada-after", change.as_str()),
+            ("authorization", by.as_str()),
+        ];
         let read = other.get_with(&path, &after).await.ok();
         assert_eq!(read.header("etag"), made.header("etag"));
         let box_ = format!(
@@ -102,26 +106,41 @@ async fn a_write_through_one_server_is_read_through_another_by_whoever_asks_for_
         );
         let gone = town.request(Method::DELETE, &path, &[], "").await;
         let change = gone.header("hromada-change").to_owned();
-        let after = [("hromada-after", change.as_str())];
+        let by = bearer(&town);
+        let after = [
+            ("hromada-after", change.as_str()),
+            ("authorization", by.as_str()),
+        ];
         assert_eq!(other.get_with(&path, &after).await.status, 404);
     }
     for (after, status, key) in [
         ("nonsense", 400, "server.after-unreadable"),
         ("another.7", 409, "server.after-epoch"),
     ] {
-        let refused = other.get_with(WELLS, &[("hromada-after", after)]).await;
+        let by = bearer(&town);
+        let headers = [("hromada-after", after), ("authorization", by.as_str())];
+        let refused = other.get_with(WELLS, &headers).await;
         assert_eq!(
             (refused.status.as_u16(), refused.key().as_str()),
             (status, key)
         );
     }
     let far = format!("{}.{}", town.store.epoch().0, i64::MAX);
-    let late = other.get_with(WELLS, &[("hromada-after", &far)]).await;
+    let by = bearer(&town);
+    let after = [("hromada-after", far.as_str())];
+    let headers = [after[0], ("authorization", by.as_str())];
+    let late = other.get_with(WELLS, &headers).await;
     assert_eq!(
         (late.status.as_u16(), late.key().as_str()),
         (503, "server.not-reached")
     );
     assert!(!late.header("retry-after").is_empty());
+    // Who was never given a number can't count changes by trying some.
+    other.get_with(WELLS, &after).await.ok();
+}
+
+fn bearer(town: &Town) -> String {
+    format!("Bearer {}", town.editor)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,13 +1,17 @@
 //! Making a segment from features in ascending order of their key.
 
+use std::sync::Arc;
+
 use model::world::{WorldBuf, WorldGeometry};
 use model::{Envelope, Message, Value};
 use rstar::{AABB, RTree};
 
-use super::column::{ColumnBuilder, ValueRef};
-use super::segment::{Arena, Leaf, MAX_ENDS, Part, Piece, Segment};
+use super::column::ColumnBuilder;
+use super::part::Part;
+use super::segment::{Arena, Leaf, MAX_ENDS, Piece, Segment};
 use super::snapshot::Snapshot;
 use crate::Error;
+use model::ValueRef;
 
 /// Loads an index at start.
 pub struct Builder {
@@ -207,7 +211,7 @@ impl SegmentBuilder {
         self.arena.pieces.shrink_to_fit();
         self.arena.coords.shrink_to_fit();
         self.arena.ends.shrink_to_fit();
-        Some(Part::new(Segment {
+        Some(Part::new(Arc::new(Segment {
             id: Segment::next_id(),
             fids: self.fids,
             boxes: self.boxes,
@@ -219,6 +223,6 @@ impl SegmentBuilder {
                 .map(ColumnBuilder::finish)
                 .collect(),
             extent,
-        }))
+        })))
     }
 }

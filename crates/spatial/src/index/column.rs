@@ -1,45 +1,11 @@
 //! Attribute columns: a code for each slot into a dictionary of distinct values.
 
 use hashbrown::{DefaultHashBuilder, HashTable};
-use model::{Message, Value};
+use model::{Message, ValueRef};
 use std::hash::BuildHasher;
 
-use super::text::{self, Haystack};
+use super::haystack::{Haystack, haystack};
 use crate::Error;
-
-/// A borrowed property value.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum ValueRef<'a> {
-    Null,
-    Boolean(bool),
-    Integer(i64),
-    Real(f64),
-    Text(&'a str),
-}
-
-impl ValueRef<'_> {
-    pub fn to_value(self) -> Value {
-        match self {
-            Self::Null => Value::Null,
-            Self::Boolean(b) => Value::Boolean(b),
-            Self::Integer(i) => Value::Integer(i),
-            Self::Real(x) => Value::Real(x),
-            Self::Text(t) => Value::Text(t.into()),
-        }
-    }
-}
-
-impl<'a> From<&'a Value> for ValueRef<'a> {
-    fn from(value: &'a Value) -> Self {
-        match value {
-            Value::Null => Self::Null,
-            Value::Boolean(b) => Self::Boolean(*b),
-            Value::Integer(i) => Self::Integer(*i),
-            Value::Real(x) => Self::Real(*x),
-            Value::Text(t) => Self::Text(t),
-        }
-    }
-}
 
 /// A finished column.
 #[derive(Debug)]
@@ -139,7 +105,7 @@ impl ColumnBuilder {
         self.codes.shrink();
         self.dictionary.shrink();
         let values = || (0..self.dictionary.len() as u32).map(|code| self.dictionary.get(code));
-        let haystack = self.searchable.then(|| text::haystack(values()));
+        let haystack = self.searchable.then(|| haystack(values()));
         Column {
             codes: self.codes,
             dictionary: self.dictionary,
@@ -197,9 +163,9 @@ impl Codes {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
-enum Tag {
+pub(super) enum Tag {
     Null,
     Boolean,
     Integer,
@@ -223,6 +189,23 @@ fn scalar(value: ValueRef<'_>) -> (Tag, u64) {
         ValueRef::Boolean(b) => (Tag::Boolean, u64::from(b)),
         ValueRef::Integer(i) => (Tag::Integer, i.cast_unsigned()),
         ValueRef::Real(x) => (Tag::Real, x.to_bits()),
+    }
+}
+
+/// A value as it is told from others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Key<'a> {
+    Text(&'a str),
+    Scalar(Tag, u64),
+}
+
+pub(super) fn key(value: ValueRef<'_>) -> Key<'_> {
+    match value {
+        ValueRef::Text(t) => Key::Text(t),
+        other => {
+            let (tag, bits) = scalar(other);
+            Key::Scalar(tag, bits)
+        }
     }
 }
 
@@ -287,6 +270,8 @@ impl Dictionary {
 
 #[cfg(test)]
 mod tests {
+    use model::Value;
+
     use super::*;
 
     #[test]

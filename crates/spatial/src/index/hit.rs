@@ -3,9 +3,9 @@
 use model::Envelope;
 use model::world::WorldGeometry;
 
-use super::column::ValueRef;
-use super::segment::Part;
+use super::part::Part;
 use super::text::Rank;
+use model::ValueRef;
 
 /// A feature of a snapshot, borrowed from it.
 #[derive(Debug, Clone, Copy)]
@@ -39,42 +39,16 @@ impl<'a> Hit<'a> {
         self.part.segment.arena.geometries(self.slot)
     }
 
-    /// The value of a column.
+    /// The value of a column; null where the reader does not see the column.
     ///
     /// # Panics
     /// When the snapshot has fewer columns.
     pub fn value(&self, column: usize) -> ValueRef<'a> {
-        let column = &self.part.segment.columns[column];
-        column.value(column.code(self.slot))
-    }
-
-    /// The number of the value among the distinct values of its column: hits of one [`Hit::segment`] with equal
-    /// codes have equal values, so a caller can translate each code once.
-    ///
-    /// # Panics
-    /// When the snapshot has fewer columns.
-    pub fn code(&self, column: usize) -> u32 {
-        self.part.segment.columns[column].code(self.slot)
-    }
-
-    /// Codes of a column are below this number, within the hit's segment.
-    ///
-    /// # Panics
-    /// When the snapshot has fewer columns.
-    pub fn distinct(&self, column: usize) -> usize {
-        self.part.segment.columns[column].distinct()
-    }
-
-    /// The value that a code of this hit's segment stands for.
-    ///
-    /// # Panics
-    /// When the snapshot has fewer columns or the segment fewer codes.
-    pub fn value_of_code(&self, column: usize, code: u32) -> ValueRef<'a> {
-        self.part.segment.columns[column].value(code)
-    }
-
-    /// The segment that the feature stands in; unique in the process, never used again.
-    pub fn segment(&self) -> u64 {
-        self.part.segment.id
+        let values = &self.part.segment.columns[column];
+        if self.part.sees(column) {
+            values.value(values.code(self.slot))
+        } else {
+            ValueRef::Null
+        }
     }
 }

@@ -3,12 +3,14 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
+use model::world::WorldBuf;
+
 use super::builder::SegmentBuilder;
-use super::column::ValueRef;
 use super::hit::Hit;
-use super::segment::Part;
+use super::part::Part;
 use super::snapshot::Put;
 use crate::Error;
+use model::ValueRef;
 
 /// The live features of several parts in ascending order of their keys.
 pub(super) struct Merged<'a> {
@@ -62,12 +64,11 @@ pub(super) fn merge(
     searchable: &[bool],
 ) -> Result<Option<Part>, Error> {
     let mut builder = SegmentBuilder::new(searchable);
-    // Codes of each part and column in the new segment, found when first met.
-    let mut translated: Vec<Vec<Vec<u32>>> = vec![vec![Vec::new(); searchable.len()]; parts.len()];
-    let mut codes = Vec::with_capacity(searchable.len());
+    let mut translations: Vec<Translation> =
+        parts.iter().map(|_| Translation::new(searchable)).collect();
     let mut puts = puts.iter().peekable();
     let push_put = |builder: &mut SegmentBuilder, put: &Put<'_>| {
-        let geometries = put.geometries.iter().map(model::world::WorldBuf::view);
+        let geometries = put.geometries.iter().map(WorldBuf::view);
         builder.push(
             put.fid,
             put.envelope,
@@ -83,18 +84,7 @@ pub(super) fn merge(
         while let Some(put) = puts.next_if(|put| put.fid < hit.fid()) {
             push_put(&mut builder, put)?;
         }
-        codes.clear();
-        for (column, known) in translated[index].iter_mut().enumerate() {
-            let code = hit.code(column) as usize;
-            if known.is_empty() {
-                known.resize(hit.distinct(column), u32::MAX);
-            }
-            // u32::MAX is no code: a segment has fewer slots.
-            if known[code] == u32::MAX {
-                known[code] = builder.code_of(column, hit.value(column))?;
-            }
-            codes.push(known[code]);
-        }
+        let codes = translations[index].codes(&hit, &mut builder)?;
         let geometries: Vec<_> = hit.geometries().collect();
         builder.push_codes(
             hit.fid(),
@@ -107,4 +97,45 @@ pub(super) fn merge(
         push_put(&mut builder, put)?;
     }
     Ok(builder.finish())
+}
+
+/// Codes of a segment and what they are in a new one, found when first met.
+pub(super) struct Translation {
+    columns: Vec<Vec<u32>>,
+    /// Of the feature at hand.
+    codes: Vec<u32>,
+}
+
+impl Translation {
+    pub(super) fn new(searchable: &[bool]) -> Self {
+        Self {
+            columns: vec![Vec::new(); searchable.len()],
+            codes: Vec::with_capacity(searchable.len()),
+        }
+    }
+
+    /// The codes in the new segment of the values of a feature, as its part sees them.
+    ///
+    /// # Errors
+    /// When a column of the new segment is full.
+    pub(super) fn codes(
+        &mut self,
+        hit: &Hit<'_>,
+        builder: &mut SegmentBuilder,
+    ) -> Result<&[u32], Error> {
+        self.codes.clear();
+        for (column, known) in self.columns.iter_mut().enumerate() {
+            let values = &hit.part.segment.columns[column];
+            let code = values.code(hit.slot) as usize;
+            if known.is_empty() {
+                known.resize(values.distinct(), u32::MAX);
+            }
+            // u32::MAX is no code: a segment has fewer slots.
+            if known[code] == u32::MAX {
+                known[code] = builder.code_of(column, hit.value(column))?;
+            }
+            self.codes.push(known[code]);
+        }
+        Ok(&self.codes)
+    }
 }

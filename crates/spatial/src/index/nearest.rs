@@ -7,6 +7,7 @@ use model::Envelope;
 use rstar::{AABB, RTreeNode};
 
 use super::hit::Hit;
+use super::part::Part;
 use super::segment::Leaf;
 use super::snapshot::Snapshot;
 
@@ -102,7 +103,7 @@ fn meters([lon, lat]: [f64; 2], min: [f64; 2], max: [f64; 2]) -> f64 {
 
 struct Candidate<'a> {
     meters: f64,
-    part: &'a super::segment::Part,
+    part: &'a Part,
     node: Node<'a>,
 }
 

@@ -1,14 +1,12 @@
 //! An immutable run of features: a bulk-loaded tree, packed geometry and attribute columns.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 
 use model::Envelope;
 use model::world::{WorldGeometry, WorldKind, WorldPoint};
 use rstar::{AABB, RTree, RTreeObject};
 
 use super::column::Column;
-use super::tombstones::Tombstones;
 
 /// Features in ascending order of their key; a slot is a position in that order.
 #[derive(Debug)]
@@ -118,7 +116,7 @@ impl Segment {
         })
     }
 
-    fn memory_bytes(&self) -> usize {
+    pub(super) fn memory_bytes(&self) -> usize {
         let arena = &self.arena;
         // A tree node has the size of a leaf or of a parent, whichever is greater; parents are about a fifth of leaves.
         let node = size_of::<Leaf>().max(size_of::<AABB<[f64; 2]>>() + size_of::<Vec<u8>>());
@@ -130,88 +128,5 @@ impl Segment {
             + arena.coords.capacity() * 8
             + arena.ends.capacity() * 4
             + self.columns.iter().map(Column::memory_bytes).sum::<usize>()
-    }
-}
-
-/// A segment as one snapshot sees it.
-#[derive(Debug, Clone)]
-pub(super) struct Part {
-    pub(super) segment: Arc<Segment>,
-    dead: Tombstones,
-    dead_with_envelope: usize,
-    /// Around the live features; found when asked for, since a delete at the edge may shrink it.
-    extent: OnceLock<Option<Envelope>>,
-}
-
-impl Part {
-    pub(super) fn new(segment: Segment) -> Self {
-        let extent = OnceLock::from(segment.extent);
-        Self {
-            segment: Arc::new(segment),
-            dead: Tombstones::default(),
-            dead_with_envelope: 0,
-            extent,
-        }
-    }
-
-    pub(super) fn slots(&self) -> usize {
-        self.segment.fids.len()
-    }
-
-    pub(super) fn live(&self) -> usize {
-        self.slots() - self.dead.count()
-    }
-
-    pub(super) fn live_with_envelope(&self) -> usize {
-        self.segment.tree.size() - self.dead_with_envelope
-    }
-
-    pub(super) fn is_live(&self, slot: u32) -> bool {
-        self.dead.count() == 0 || !self.dead.contains(slot)
-    }
-
-    /// The slot of a live feature.
-    pub(super) fn find(&self, fid: i64) -> Option<u32> {
-        let slot = self.segment.fids.binary_search(&fid).ok()? as u32;
-        self.is_live(slot).then_some(slot)
-    }
-
-    /// Marks a live slot dead.
-    pub(super) fn kill(&mut self, slot: u32) {
-        self.dead.insert(slot);
-        let Some(gone) = self.segment.envelope(slot) else {
-            return;
-        };
-        self.dead_with_envelope += 1;
-        let inside =
-            |all: &Envelope| (0..2).all(|i| all.min[i] < gone.min[i] && gone.max[i] < all.max[i]);
-        let keeps = self
-            .extent
-            .get()
-            .is_some_and(|e| e.as_ref().is_some_and(inside));
-        if !keeps {
-            self.extent = OnceLock::new();
-        }
-    }
-
-    pub(super) fn extent(&self) -> Option<Envelope> {
-        *self.extent.get_or_init(|| {
-            let live = (0..self.slots() as u32).filter(|slot| self.is_live(*slot));
-            live.filter_map(|slot| self.segment.envelope(slot))
-                .reduce(Envelope::union)
-        })
-    }
-
-    /// Live slots whose envelope intersects the box, ends inclusive, in no order.
-    pub(super) fn search(&self, envelope: Envelope) -> impl Iterator<Item = u32> {
-        let aabb = AABB::from_corners(envelope.min, envelope.max);
-        let found = self.segment.tree.locate_in_envelope_intersecting(&aabb);
-        found
-            .map(|leaf| leaf.slot)
-            .filter(|slot| self.is_live(*slot))
-    }
-
-    pub(super) fn memory_bytes(&self) -> usize {
-        self.segment.memory_bytes() + self.dead.memory_bytes()
     }
 }

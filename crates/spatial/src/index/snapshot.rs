@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use model::world::WorldBuf;
 use model::{Bbox, Envelope, Message, Value};
@@ -10,7 +11,7 @@ use model::{Bbox, Envelope, Message, Value};
 use super::builder::check;
 use super::hit::Hit;
 use super::merge::{Merged, merge};
-use super::segment::Part;
+use super::part::Part;
 use crate::Error;
 
 /// A change of one feature.
@@ -43,17 +44,21 @@ pub struct Snapshot {
 
 #[derive(Debug)]
 pub(super) struct Inner {
+    /// Unique in the process; greater than that of the snapshot from which this one was made.
+    pub(super) number: u64,
     /// From the greatest to the smallest, as far as deletes allow; about log2 of the features at most.
     pub(super) parts: Vec<Part>,
     len: usize,
-    searchable: Box<[bool]>,
+    pub(super) searchable: Box<[bool]>,
 }
 
 impl Snapshot {
     pub(super) fn new(parts: Vec<Part>, searchable: Box<[bool]>) -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         let len = parts.iter().map(Part::live).sum();
         Self {
             inner: Arc::new(Inner {
+                number: NEXT.fetch_add(1, Ordering::Relaxed),
                 parts,
                 len,
                 searchable,
@@ -78,11 +83,13 @@ impl Snapshot {
     /// The exact box around all features, longitude/latitude; `None` when none has a geometry.
     /// After a delete at its edge the next call walks over the envelopes once.
     pub fn extent(&self) -> Option<Envelope> {
-        self.inner
-            .parts
-            .iter()
-            .filter_map(Part::extent)
-            .reduce(Envelope::union)
+        let parts = self.inner.parts.iter().filter_map(Part::extent);
+        let all = parts.reduce(Envelope::union)?;
+        // Of the two zeros the same one, in whatever order features came.
+        Some(Envelope {
+            min: all.min.map(|x| x + 0.0),
+            max: all.max.map(|x| x + 0.0),
+        })
     }
 
     /// Features whose envelope intersects the box, ends inclusive, in no order. A reversed box or one

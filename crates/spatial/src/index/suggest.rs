@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
+use super::column::{Key, key};
 use super::fold::{all_street_types, fold};
+use super::part::Part;
 use super::snapshot::Snapshot;
 
 /// How the words of a query are held against the words of the texts.
@@ -23,7 +25,8 @@ const LEAST_LETTERS: usize = 4;
 
 impl Snapshot {
     /// The folded words that the query may mean, with the number of texts of the columns that hold them all. At most
-    /// `budget` texts are looked at, and it is lessened by their number: O(budget · words of a text).
+    /// `budget` texts are looked at, those of the lowest keys first, and it is lessened by their number: O(features) +
+    /// O(budget · words of a text).
     pub fn guesses(
         &self,
         query: &str,
@@ -38,20 +41,78 @@ impl Snapshot {
         if wanted.is_empty() || wanted.len() > MAX_WORDS || wanted.iter().all(|w| w.is_exact) {
             return found;
         }
-        for part in &self.inner.parts {
-            for column in columns.iter().filter(|c| **c < self.columns()) {
-                let Some(haystack) = part.segment.columns[*column].haystack() else {
-                    continue;
-                };
-                for text in haystack.texts().take(*budget) {
-                    *budget -= 1;
-                    if let Some(meant) = meant(&wanted, text) {
-                        *found.entry(meant).or_insert(0) += 1;
-                    }
-                }
+        let mut look = |text: &str| {
+            if let Some(meant) = meant(&wanted, text) {
+                *found.entry(meant).or_insert(0) += 1;
             }
+        };
+        for column in columns.iter().filter(|c| **c < self.columns()) {
+            if *budget == 0 {
+                break;
+            }
+            let parts = self.inner.parts.iter();
+            let haystacks = parts.filter_map(|part| part.haystack(*column));
+            if haystacks.map(|h| h.texts().len()).sum::<usize>() <= *budget {
+                self.each_text(*column, |_, text| {
+                    *budget -= 1;
+                    look(text);
+                });
+                continue;
+            }
+            let mut texts = Vec::new();
+            self.each_text(*column, |fid, text| texts.push((fid, text)));
+            if texts.len() > *budget {
+                texts.select_nth_unstable_by_key(*budget, |(fid, _)| *fid);
+                texts.truncate(*budget);
+            }
+            *budget -= texts.len();
+            texts.iter().for_each(|(_, text)| look(text));
         }
         found
+    }
+
+    /// The folded text, unless it is empty, of each distinct value of a searchable column that a live feature has, with
+    /// the lowest key of such features; in no order.
+    fn each_text<'a>(&'a self, column: usize, mut f: impl FnMut(i64, &'a str)) {
+        let Some(largest) = self.inner.parts.iter().max_by_key(|part| part.slots()) else {
+            return;
+        };
+        // A value may stand in several parts.
+        let mut others: HashMap<Key<'_>, (i64, &str)> = HashMap::new();
+        for part in &self.inner.parts {
+            if !std::ptr::eq(part, largest) {
+                part.each_text(column, |value, fid, text| {
+                    let first = others.entry(value).or_insert((fid, text));
+                    first.0 = first.0.min(fid);
+                });
+            }
+        }
+        largest.each_text(column, |value, fid, text| {
+            let other = (!others.is_empty())
+                .then(|| others.remove(&value))
+                .flatten();
+            f(other.map_or(fid, |(other, _)| other.min(fid)), text);
+        });
+        others.into_values().for_each(|(fid, text)| f(fid, text));
+    }
+}
+
+impl Part {
+    fn each_text<'a>(&'a self, column: usize, mut f: impl FnMut(Key<'a>, i64, &'a str)) {
+        let Some(haystack) = self.haystack(column) else {
+            return;
+        };
+        let values = &self.segment.columns[column];
+        let codes = (0..).zip(haystack.texts()).zip(self.first_slots(column));
+        for ((code, text), slot) in codes {
+            if let Some(slot) = slot.filter(|_| !text.is_empty()) {
+                f(
+                    key(values.value(code)),
+                    self.segment.fids[slot as usize],
+                    text,
+                );
+            }
+        }
     }
 }
 

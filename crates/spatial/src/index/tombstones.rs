@@ -33,6 +33,32 @@ impl Tombstones {
         self.count += 1;
     }
 
+    /// Slots that died since `older` was copied, ascending; `None` when one of its dead lives here, so that it is no
+    /// older one. Blocks that are still shared are not looked at.
+    pub(super) fn since(&self, older: &Self) -> Option<Vec<u32>> {
+        let mut died = Vec::new();
+        for at in 0..self.blocks.len().max(older.blocks.len()) {
+            let block = |of: &Self| of.blocks.get(at).cloned().flatten();
+            let (now, then) = match (block(self), block(older)) {
+                (None, None) => continue,
+                (None, Some(_)) => return None,
+                (Some(now), Some(then)) if Arc::ptr_eq(&now, &then) => continue,
+                (Some(now), then) => (now, then.unwrap_or_else(|| Arc::new([0; WORDS]))),
+            };
+            for (word, (now, then)) in (0_u32..).zip(now.iter().zip(then.iter())) {
+                if then & !now != 0 {
+                    return None;
+                }
+                let mut new = now & !then;
+                while new != 0 {
+                    died.push(at as u32 * SLOTS + word * 64 + new.trailing_zeros());
+                    new &= new - 1;
+                }
+            }
+        }
+        Some(died)
+    }
+
     pub(super) fn count(&self) -> usize {
         self.count
     }
@@ -56,5 +82,9 @@ mod tests {
         assert!(first.contains(5) && !first.contains(6) && !first.contains(SLOTS + 1));
         assert!(second.contains(5) && second.contains(6) && second.contains(SLOTS + 1));
         assert_eq!((first.count(), second.count()), (1, 3));
+        assert_eq!(second.since(&first), Some(vec![6, SLOTS + 1]));
+        assert_eq!(second.since(&second.clone()), Some(vec![]));
+        assert_eq!(first.since(&second), None);
+        assert_eq!(Tombstones::default().since(&first), None);
     }
 }

@@ -3,6 +3,7 @@
 //! Both sides are streamed in the order of their keys, so memory stays flat however large they are.
 
 mod canonical;
+mod people;
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -31,6 +32,9 @@ pub struct CompareReport {
     /// The collections of both stores, by id.
     pub collections: BTreeMap<String, Compared>,
     pub log: Compared,
+    /// People, units and rules.
+    pub directory: Compared,
+    pub audit: Compared,
     /// The first differences.
     pub differences: Vec<Finding>,
     /// All of them.
@@ -61,7 +65,12 @@ impl Compared {
 
 impl CompareReport {
     pub fn is_same(&self) -> bool {
-        self.count == 0 && self.log.is_same() && self.collections.values().all(Compared::is_same)
+        let parts = [&self.log, &self.directory, &self.audit];
+        self.count == 0
+            && parts
+                .into_iter()
+                .chain(self.collections.values())
+                .all(Compared::is_same)
     }
 
     fn differ(&mut self, collection: Option<&str>, fid: Option<i64>, text: Message) {
@@ -166,6 +175,8 @@ pub(crate) async fn compared(
         report.collections.insert(id, compared);
     }
     report.log = changes(here, there, &known, &mut report, progress).await?;
+    report.directory = people::directory(here, there, &mut report).await?;
+    report.audit = people::audit(here, there, &mut report).await?;
     Ok(report)
 }
 

@@ -8,6 +8,7 @@ mod report;
 use std::path::PathBuf;
 
 use formats::ReadOptions;
+use model::access::{Access, Class};
 use model::{
     Collection, CollectionId, Crs, GeometryType, Message, Property, Schema, Text, Theme,
     TileSettings,
@@ -15,6 +16,7 @@ use model::{
 use tokio::sync::mpsc;
 
 use crate::backend::Backend;
+use crate::people::{self, AuditEntry, audit};
 use crate::registry::{self, MAX_PROPERTIES, Registered};
 use crate::session::{Session, Transaction};
 use crate::{Error, Live, Store, sqlite};
@@ -73,6 +75,26 @@ pub struct CollectionSettings {
     /// Titles, units and known values, by source property name; types are the source's.
     pub properties: Vec<Property>,
     pub tiles: Option<TileSettings>,
+    /// Who may see a collection that is made; `None`: those who work for the town. One that is there keeps its rules.
+    pub access: Option<Class>,
+}
+
+impl CollectionSettings {
+    /// The rules of a collection that is made.
+    pub(crate) fn new_access(&self) -> Access {
+        self.access.map(Access::of).unwrap_or_default()
+    }
+}
+
+impl ImportMode {
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Replace => "replace",
+            Self::Append => "append",
+            Self::Upsert(_) => "upsert",
+        }
+    }
 }
 
 /// How far an import has come.
@@ -153,7 +175,8 @@ impl Store {
                 let loaded = self.load_source(&mut session, job, &mut source, progress);
                 let report = loaded.await?;
                 self.commit(transaction).await?;
-                // From here on everything is stored, whatever follows.
+                // From here on everything is stored, whatever follows. The rules of what is new come before it is shown.
+                self.note_rules().await;
                 if let Err(error) = self.follow_import(&mut writer, &job.collection).await {
                     tracing::error!(%error, collection = %job.collection, "the import is stored, but what follows failed");
                 }
@@ -165,6 +188,7 @@ impl Store {
                 let loaded = self.load_source(&mut session, job, &mut source, progress);
                 let report = loaded.await?;
                 writing.commit(self).await?;
+                self.note_rules().await;
                 Ok(report)
             }
         }
@@ -179,6 +203,8 @@ impl Store {
         progress: &mut (dyn FnMut(Progress) + Send),
     ) -> Result<ImportReport, Error> {
         let existing = registry::find(session, &job.collection).await?;
+        let is_new = existing.is_none();
+        let schema_before = existing.as_ref().map(|e| e.collection.schema.clone());
         let target = target(job, &source.head, existing)?;
         let mut loader = Loader::begin(session, job, target).await?;
         let dialect = session.dialect();
@@ -201,6 +227,22 @@ impl Store {
         }
         report.collection = loader.finish(session, &self.inner.backend).await?;
         report.conclude();
+        audit::lock(session).await?;
+        let mut entry = AuditEntry::new("collection.import", job.collection.to_string())
+            .with("mode", job.mode.name())
+            .with("stored", report.stored)
+            .with("replaced", report.replaced)
+            .with("rejected", report.rejected);
+        if is_new {
+            let access = job.settings.new_access();
+            entry = entry.with("access", access.class.name());
+            people::set_access(session, job.collection.as_str(), Some(&access)).await?;
+        }
+        if let Some(before) = schema_before {
+            let after = &report.collection.schema;
+            people::guard_new(session, job.collection.as_str(), &before, after).await?;
+        }
+        audit::append(session, &job.actor, &entry).await?;
         Ok(report)
     }
 

@@ -6,6 +6,7 @@
 
 mod changes;
 mod collection;
+mod people;
 
 use std::collections::HashMap;
 
@@ -174,6 +175,7 @@ async fn copied(
     let (copied, total) = changes(&mut read, &mut write, progress).await?;
     (report.changes_copied, report.changes) = (copied, total);
     set_counters(&mut write).await?;
+    people::people(&mut read, &mut write).await?;
     report.proof = prove(target, &mut read, &counters, progress).await?;
     if !report.proof.is_same() {
         return Err(refuted(&mut write, &report.proof, target).await?);
@@ -215,7 +217,8 @@ async fn begin(source: &Store, target: &Store, write: &mut Session<'_>) -> Resul
         Some(from) if *from == *epoch.0 => Ok(()),
         Some(_) => refused("store.copy-of-another"),
         None => {
-            let sql = "SELECT (SELECT count(*) FROM hromada_collections) + (SELECT count(*) FROM hromada_changes)";
+            let sql = "SELECT (SELECT count(*) FROM hromada_collections) + (SELECT count(*) FROM hromada_changes)
+               + (SELECT count(*) FROM hromada_directory) + (SELECT count(*) FROM hromada_audit)";
             if write.fetch_one(statement(sql)).await?.integer(0)? > 0 {
                 return refused("store.copy-not-empty");
             }
@@ -281,6 +284,8 @@ async fn refuted(
     }
     let log = (!proof.log.is_same()).then(|| "hromada_changes".to_owned());
     parts.extend(log);
+    parts.extend((!proof.directory.is_same()).then(|| "hromada_directory".to_owned()));
+    parts.extend((!proof.audit.is_same()).then(|| "hromada_audit".to_owned()));
     let first = proof.differences.first();
     let mut message = Message::new("store.copy-differs")
         .with("place", target.place())

@@ -236,6 +236,7 @@ impl Following {
         transaction.commit().await?;
         // Changes that come while collections are loaded are followed once more; that changes nothing.
         let live = live::load(store).await?;
+        store.load_directory().await?;
         store.inner.epoch.store(Arc::new(found.epoch));
         store.inner.live.store(Arc::new(live));
         *state = State {
@@ -344,6 +345,10 @@ impl Following {
             }
         }
         let is_promised = after.held.is_empty();
+        if head.registry != state.registry {
+            // The rules of what is new come first.
+            store.load_directory().await?;
+        }
         store.inner.live.store(Arc::new(after));
         *state = State {
             seq: head.seq,

@@ -62,6 +62,12 @@ impl Database {
         Ok(self.reader.load().acquire().await?)
     }
 
+    /// A connection for reading from the server that is written to.
+    pub(crate) async fn primary_connection(&self) -> Result<PoolConnection<Postgres>, Error> {
+        self.following.require_contact()?;
+        Ok(self.pool.load().acquire().await?)
+    }
+
     /// A transaction that sees one state of the database.
     pub(crate) async fn read(&self) -> Result<sqlx::Transaction<'static, Postgres>, Error> {
         self.following.require_contact()?;

@@ -14,8 +14,9 @@ use super::{Database, Following, PostgresPlace};
 use crate::session::quoted;
 use crate::{Access, Error};
 
-/// Schema of the store's own tables, the first that there is.
-const SCHEMA_VERSION: u32 = 1;
+/// Schema of the store's own tables. An older store is brought up to date when it is opened for writing, a newer one is
+/// refused.
+const SCHEMA_VERSION: u32 = 2;
 
 /// `server_version_num` of the oldest PostgreSQL that its own project still mends.
 const OLDEST_POSTGRES: i32 = 140_000;
@@ -23,7 +24,11 @@ const OLDEST_POSTGRES: i32 = 140_000;
 /// The oldest PostGIS that is tested: that of Debian 11.
 const OLDEST_POSTGIS: (u32, u32) = (3, 1);
 
+/// Version 1.
 const SCHEMA: &str = include_str!("schema.sql");
+
+/// What makes the next version of each, from version 1 on.
+const STEPS: [&str; 1] = [include_str!("access.sql")];
 
 /// A server that gives no answer for this long while a connection is made is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -41,10 +46,16 @@ pub(crate) async fn open(
     require_versions(place, &mut connection).await?;
     require_sessions(place, &mut connection).await?;
     let path = search_path(place, &mut connection).await?;
-    if access == Access::Write {
+    if access == Access::Write || access == Access::Administer {
         migrate(place, &path, &mut connection).await?;
     }
     let version = recognised(place, &mut connection).await?;
+    if version < SCHEMA_VERSION {
+        return Err(refused(place, "store.older")
+            .with("version", version)
+            .with("known", SCHEMA_VERSION)
+            .into());
+    }
     if version > SCHEMA_VERSION {
         return Err(refused(place, "store.newer")
             .with("version", version)
@@ -84,7 +95,7 @@ pub(crate) async fn open(
         follower: ArcSwap::from_pointee(pools.follower),
         path,
         following: Following::default(),
-        can_write: access == Access::Write,
+        can_write: access != Access::Read,
         closed: RwLock::new(false),
     };
     Ok((database, Epoch(epoch.into())))
@@ -277,28 +288,43 @@ async fn migrate(
             .await
             .map_err(|e| right_missing(place, e))?;
     }
+    let run = async |template: &str, transaction: &mut PgConnection| {
+        let sql = format!(
+            "SET LOCAL search_path = {path}; {}",
+            filled(place, path, template)
+        );
+        sqlx::raw_sql(AssertSqlSafe(sql))
+            .execute(transaction)
+            .await
+            .map_err(|e| right_missing(place, e))
+    };
     if exists(place, &mut transaction).await? {
-        // There is no older version to bring up to date.
-        transaction.rollback().await?;
+        let version = recognised(place, &mut transaction).await?;
+        let first = version.max(1) as usize - 1;
+        if version == 0 || first >= STEPS.len() {
+            transaction.rollback().await?;
+            return Ok(());
+        }
+        for step in &STEPS[first..] {
+            run(step, &mut transaction).await?;
+        }
+        transaction.commit().await?;
+        tracing::info!(database = %place.shown, from = version, to = SCHEMA_VERSION, "the store's tables are brought up to date");
         return Ok(());
     }
-    let sql = format!(
-        "SET LOCAL search_path = {path}; {}",
-        filled(place, path, SCHEMA)
-    );
-    sqlx::raw_sql(AssertSqlSafe(sql))
-        .execute(&mut *transaction)
-        .await
-        .map_err(|e| right_missing(place, e))?;
+    run(SCHEMA, &mut transaction).await?;
     sqlx::query(AssertSqlSafe(format!(
         "INSERT INTO {schema}.hromada_meta (key, value) VALUES
            ('schema_version', $1), ('epoch', {NEW_EPOCH}), ('registry', '0'), ('origin', $2), ('schema', $3)"
     )))
-    .bind(SCHEMA_VERSION.to_string())
+    .bind("1")
     .bind(origin(place, &mut transaction).await?)
     .bind(&place.schema)
     .execute(&mut *transaction)
     .await?;
+    for step in STEPS {
+        run(step, &mut transaction).await?;
+    }
     transaction.commit().await?;
     tracing::info!(database = %place.shown, schema = %place.schema, "the store's tables are made");
     Ok(())

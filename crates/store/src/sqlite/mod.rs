@@ -24,9 +24,9 @@ use crate::{Access, Error, guard};
 /// The database in the data folder.
 pub const FILE_NAME: &str = "hromada.gpkg";
 
-/// Schema of the store's own tables, the first that there is. A store of another one is refused; when there is a second,
-/// the first will be migrated.
-pub const SCHEMA_VERSION: u32 = 1;
+/// Schema of the store's own tables. An older store is brought up to date when it is opened for writing, a newer one is
+/// refused.
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// The oldest SQLite that does not lose committed data when a WAL file is reset under load
 /// (fixed in 3.51.3), as `sqlite_version()` parts.
@@ -37,7 +37,11 @@ const APPLICATION_ID: i64 = 0x4750_4b47;
 /// GeoPackage 1.3.
 const USER_VERSION: i64 = 10_300;
 
+/// Version 1.
 const SCHEMA: &str = include_str!("schema.sql");
+
+/// What makes the next version of each, from version 1 on.
+const STEPS: [&str; 1] = [include_str!("access.sql")];
 
 /// The tables that make a SQLite file a GeoPackage.
 pub(crate) const GEOPACKAGE_SCHEMA: &str = include_str!("geopackage.sql");
@@ -134,6 +138,7 @@ async fn make_wal(connection: &mut SqliteConnection) -> Result<(), Error> {
 pub(crate) struct Database {
     pub(crate) folder: PathBuf,
     pub(crate) reader: SqlitePool,
+    pub(crate) access: Access,
     /// `None` when opened for reading.
     pub(crate) writer: Option<tokio::sync::Mutex<Writer>>,
     /// Of the database file when it was opened.
@@ -163,11 +168,11 @@ struct Opened {
 pub(crate) async fn open(folder: &Path, access: Access) -> Result<(Database, Epoch), Error> {
     let lock = match access {
         Access::Write => {
-            std::fs::create_dir_all(folder)
+            make_folder(folder)
                 .map_err(|e| guard::folder_refused("store.folder-not-writable", folder, &e))?;
             Some(guard::lock(folder)?)
         }
-        Access::Read => None,
+        Access::Read | Access::Administer => None,
     };
     guard::refuse_network_file_system(folder)?;
     let path = folder.join(FILE_NAME);
@@ -179,6 +184,7 @@ pub(crate) async fn open(folder: &Path, access: Access) -> Result<(Database, Epo
     let database = Database {
         folder: folder.to_owned(),
         reader: opened.reader,
+        access,
         writer: opened.writer.map(tokio::sync::Mutex::new),
         identity: guard::identity(&path).ok(),
         _lock: lock,
@@ -186,9 +192,30 @@ pub(crate) async fn open(folder: &Path, access: Access) -> Result<(Database, Epo
     Ok((database, opened.epoch))
 }
 
+/// A folder that is made here is its owner's alone: what is in it is not for all who have an account on the machine.
+fn make_folder(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)
+}
+
+/// An empty file for SQLite to begin with, its owner's alone; the files beside it get the same mode.
+fn make_file(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = std::fs::OpenOptions::new();
+    options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    Ok(())
+}
+
 async fn opened(folder: &Path, path: &Path, access: Access) -> Result<Opened, Error> {
     let exists = path.exists();
-    if access == Access::Read && !exists {
+    if access != Access::Write && !exists {
         return Err(Error::Refused(
             Message::new("store.missing").with("folder", folder.display()),
         ));
@@ -208,8 +235,12 @@ async fn opened(folder: &Path, path: &Path, access: Access) -> Result<Opened, Er
         .row_buffer_size(ROW_BUFFER)
         .disable_statement_logging();
     let mut writer = None;
-    if access == Access::Write {
-        writer = Some(first_writer(&options, folder, path, exists).await?);
+    match access {
+        Access::Write => {
+            writer = Some(first_writer(&options, folder, path, exists).await?);
+        }
+        Access::Administer => writer = Some(second_writer(&options, path).await?),
+        Access::Read => {}
     }
     let options = options.read_only(access == Access::Read);
     // Looked at once before the pool, which tries again and again and at last tells only that time ran out.
@@ -233,13 +264,11 @@ async fn first_writer(
     path: &Path,
     exists: bool,
 ) -> Result<Writer, Error> {
-    let options = options
-        .clone()
-        .synchronous(SqliteSynchronous::Full)
-        .pragma("secure_delete", "ON")
-        .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT.to_string())
-        .pragma("cache_size", "-65536");
-    let mut writer = Writer::open(options).await?;
+    if !exists {
+        make_file(path)
+            .map_err(|e| guard::folder_refused("store.folder-not-writable", folder, &e))?;
+    }
+    let mut writer = Writer::open(writing_options(options)).await?;
     let connection = writer.connection().await?;
     require_sqlite(connection).await?;
     if !exists {
@@ -249,6 +278,25 @@ async fn first_writer(
     make_wal(connection).await?;
     epoch::settle(connection, folder).await?;
     Ok(writer)
+}
+
+/// The writer of a process that only changes people and rules, beside the one that holds the store.
+async fn second_writer(options: &SqliteConnectOptions, path: &Path) -> Result<Writer, Error> {
+    let mut writer = Writer::open(writing_options(options)).await?;
+    let connection = writer.connection().await?;
+    require_sqlite(connection).await?;
+    refuse_foreign_tables(connection, path, Access::Administer).await?;
+    make_wal(connection).await?;
+    Ok(writer)
+}
+
+fn writing_options(options: &SqliteConnectOptions) -> SqliteConnectOptions {
+    options
+        .clone()
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("secure_delete", "ON")
+        .pragma("journal_size_limit", JOURNAL_SIZE_LIMIT.to_string())
+        .pragma("cache_size", "-65536")
 }
 
 async fn reader_pool(
@@ -272,7 +320,7 @@ async fn reader_pool(
                     .await?;
                 let role = match access {
                     Access::Write => Role::Reader,
-                    Access::Read => Role::Guest,
+                    Access::Read | Access::Administer => Role::Guest,
                 };
                 assert_pragmas(connection, &mode, role)
                     .await
@@ -354,11 +402,13 @@ async fn create(connection: &mut SqliteConnection) -> Result<(), Error> {
     sqlx::raw_sql(SCHEMA).execute(&mut *transaction).await?;
     sqlx::query(
         "INSERT INTO hromada_meta (key, value)
-         VALUES ('schema_version', ?), ('epoch', lower(hex(randomblob(8))))",
+         VALUES ('schema_version', '1'), ('epoch', lower(hex(randomblob(8))))",
     )
-    .bind(SCHEMA_VERSION.to_string())
     .execute(&mut *transaction)
     .await?;
+    for step in STEPS {
+        sqlx::raw_sql(step).execute(&mut *transaction).await?;
+    }
     transaction.commit().await?;
     Ok(())
 }
@@ -398,9 +448,20 @@ async fn refuse_foreign_tables(
     let version: u32 = version
         .and_then(|v| v.parse().ok())
         .ok_or_else(|| foreign(path))?;
-    if version < SCHEMA_VERSION {
+    if version == 0 {
         // No release ever wrote one.
         return Err(foreign(path));
+    }
+    if version < SCHEMA_VERSION {
+        if access != Access::Write {
+            return Err(Error::Refused(
+                Message::new("store.older")
+                    .with("file", path.display())
+                    .with("version", version)
+                    .with("known", SCHEMA_VERSION),
+            ));
+        }
+        return upgrade(connection, version).await;
     }
     if version > SCHEMA_VERSION {
         return Err(Error::Refused(
@@ -410,6 +471,21 @@ async fn refuse_foreign_tables(
                 .with("known", SCHEMA_VERSION),
         ));
     }
+    Ok(())
+}
+
+/// Brings an older store up to date, all steps or none.
+async fn upgrade(connection: &mut SqliteConnection, version: u32) -> Result<(), Error> {
+    let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await?;
+    for step in &STEPS[version as usize - 1..] {
+        sqlx::raw_sql(*step).execute(&mut *transaction).await?;
+    }
+    transaction.commit().await?;
+    tracing::info!(
+        from = version,
+        to = SCHEMA_VERSION,
+        "the store's tables are brought up to date"
+    );
     Ok(())
 }
 

@@ -14,6 +14,7 @@ mod geopackage;
 mod guards;
 mod ids;
 mod imports;
+mod manage;
 mod reads;
 mod support;
 mod times;

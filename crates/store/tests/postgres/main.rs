@@ -16,6 +16,8 @@ mod exports;
 mod ids;
 #[path = "../it/imports.rs"]
 mod imports;
+#[path = "../it/manage.rs"]
+mod manage;
 mod moving;
 #[allow(dead_code, reason = "the server's tests do more with it")]
 #[path = "../../../server/tests/postgres/proxy.rs"]

@@ -18,7 +18,6 @@ export interface Collection {
   labelProperty?: string
   bbox?: Bounds
   tiles: { minzoom: number; maxzoom: number }
-  changeSeq: number
 }
 
 export interface Property {
@@ -94,7 +93,6 @@ export function readCollection(raw: RawCollection): Collection {
     geometryType: String(raw.geometryType ?? 'geometry').toLowerCase(),
     theme: THEMES.includes(raw.theme ?? '') ? (raw.theme as ThemeId) : 'other',
     tiles: { minzoom: clampZoom(raw.tiles?.minzoom, 0), maxzoom: clampZoom(raw.tiles?.maxzoom, 14) },
-    changeSeq: Number(raw.changeSeq ?? 0),
   }
   if (raw.description) collection.description = raw.description
   if (raw.attribution) collection.attribution = raw.attribution

@@ -1,4 +1,4 @@
-/** Features and schemas that cards have shown, fetched once a language and change of their collection. */
+/** Features and schemas that cards have shown. */
 import type { Feature } from 'geojson'
 import { fetchFeature, fetchSchema, type Property } from './api'
 import type { Lang } from './i18n'
@@ -6,11 +6,17 @@ import type { Ref } from './permalink'
 
 /** Cards kept: going back and forth through a stack asks nothing twice, and memory stays small. */
 const MAX_KEPT = 200
+/** A feature that somebody else changes shows so after this many milliseconds at most. */
+const KEPT_FOR = 10_000
 const features = new Map<string, Promise<Feature>>()
 const schemas = new Map<string, Promise<Property[]>>()
 
-export function featureOf(ref: Ref, lang: Lang, changeSeq: number): Promise<Feature> {
-  return once(features, `${ref.collection}/${ref.id}@${changeSeq}`, () => fetchFeature(ref.collection, ref.id, lang))
+export function featureOf(ref: Ref, lang: Lang): Promise<Feature> {
+  const key = `${ref.collection}/${ref.id}`
+  return once(features, key, () => {
+    setTimeout(() => features.delete(key), KEPT_FOR)
+    return fetchFeature(ref.collection, ref.id, lang)
+  })
 }
 
 export function schemaOf(collection: string, lang: Lang): Promise<Property[]> {

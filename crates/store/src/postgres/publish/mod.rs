@@ -10,6 +10,7 @@ use super::sql::trigger_sql;
 use super::{Database, tables};
 use crate::backend::Backend;
 use crate::import::CollectionSettings;
+use crate::people::{self, AuditEntry, audit};
 use crate::registry;
 use crate::session::{Dialect, Session, quoted, statement};
 use crate::table::Table;
@@ -76,7 +77,16 @@ impl Store {
         let mut session = writing.session();
         session.run(super::WITHOUT_LIMIT).await?;
         let published = publish(&mut session, database, job).await?;
+        let id = job.collection.as_str();
+        let access = job.settings.new_access();
+        people::set_access(&mut session, id, Some(&access)).await?;
+        let entry = AuditEntry::new("collection.publish", id)
+            .with("table", job.table.as_str())
+            .with("access", access.class.name());
+        audit::lock(&mut session).await?;
+        audit::append(&mut session, actor, &entry).await?;
         writing.commit(self).await?;
+        self.note_rules().await;
         Ok(published)
     }
 
@@ -112,7 +122,13 @@ impl Store {
                  DELETE FROM hromada_collections WHERE n = {n}"
             ))
             .await?;
-        writing.commit(self).await
+        people::set_access(&mut session, collection.as_str(), None).await?;
+        let entry = AuditEntry::new("collection.withdraw", collection.as_str());
+        audit::lock(&mut session).await?;
+        audit::append(&mut session, actor, &entry).await?;
+        writing.commit(self).await?;
+        self.note_rules().await;
+        Ok(())
     }
 }
 

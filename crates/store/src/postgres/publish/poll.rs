@@ -7,6 +7,7 @@ use super::discover::{self, Column, Relation};
 use super::{Found, PublishJob};
 use crate::Error;
 use crate::import::CollectionSettings;
+use crate::people;
 use crate::postgres::sql::{TRIGGERS, trigger_sql, triggers};
 use crate::postgres::{Database, WITHOUT_LIMIT};
 use crate::registry::{self, Registered};
@@ -160,6 +161,8 @@ async fn anew(
         .bind(found.source(&job).to_string())
         .bind(n);
     session.execute(update).await?;
+    let (before, after) = (&registered.collection.schema, &found.collection.schema);
+    people::guard_new(session, job.collection.as_str(), before, after).await?;
     if let (Some(mark), true) = (&found.table.mark, registered.table.mark.is_some()) {
         if compare(session, n, &found.table, mark, None, SOMEBODY).await? > 0 {
             crate::postgres::number(session).await?;
@@ -208,6 +211,7 @@ fn job(registered: &Registered, source: &Json, columns: &[(String, String)]) -> 
         version: text("version"),
         poll: asked["poll"].as_bool().unwrap_or_default(),
         settings: CollectionSettings {
+            access: None,
             title: Some(collection.title.clone()),
             description: collection.description.clone(),
             theme: Some(collection.theme),

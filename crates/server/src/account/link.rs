@@ -1,0 +1,84 @@
+//! Links by which somebody sets the first password, or a new one when they have forgotten theirs.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::response::Response;
+use hyper::StatusCode;
+use model::Message;
+use store::{AuditEntry, Key, KeyHash, KeyKind};
+
+use super::{FOR_PASSWORD, Form, own, page, password, sign_in, throttled};
+use crate::app::App;
+use crate::context::Context;
+use crate::html::LinkPage;
+use crate::identity;
+use crate::problem::Problem;
+
+/// `GET /account/link?code=…`: the form for the password.
+pub(crate) async fn show(State(app): State<App>, context: Context) -> Result<Response, Problem> {
+    context.params.only(&["code"])?;
+    context.ask();
+    let code = context.params.get("code").unwrap_or_default().to_owned();
+    let key = good(&app, &context, &code).await?;
+    page(
+        &LinkPage::new(&context, &key.person, &code, None),
+        StatusCode::OK,
+    )
+}
+
+/// `POST /account/link`: sets the password and signs in.
+pub(crate) async fn enter(
+    State(app): State<App>,
+    context: Context,
+    body: Body,
+) -> Result<Response, Problem> {
+    context.ask();
+    let form = Form::read(&context, body).await?;
+    let code = form.text("code").to_owned();
+    let key = good(&app, &context, &code).await?;
+    let new = form.exact("new");
+    if let Err(wrong) = password::require_good(new, &key.person) {
+        let again = LinkPage::new(&context, &key.person, &code, Some(&wrong));
+        return page(&again, StatusCode::UNPROCESSABLE_ENTITY);
+    }
+    let entry = AuditEntry::new("link.use", &*key.person);
+    let dropped = app
+        .store
+        .drop_keys(&key.person, vec![KeyHash::of(&code)], entry)
+        .await?;
+    if dropped == 0 {
+        return Err(spent());
+    }
+    own::set_password(&app, &key.person, new, "password.set").await?;
+    own::end_all(&app, &context, &key.person, None, own::Ending::Everything).await?;
+    let directory = app.store.directory();
+    let has_second = |id: &str| {
+        let person = directory.people.get(id);
+        person.is_some_and(|person| person.second_factor.is_some())
+    };
+    if has_second(&key.person) {
+        // The link stands for the password only.
+        return Ok(super::to(&context, "/account"));
+    }
+    sign_in::begin(&app, &context, &key.person, "link").await
+}
+
+/// # Errors
+/// 403 with the same words for a link that never was, was used, or is too old.
+async fn good(app: &App, context: &Context, code: &str) -> Result<Key, Problem> {
+    app.attempts.take_any(context).map_err(throttled)?;
+    let key = app.store.key(&KeyHash::of(code)).await?;
+    let is_good = |key: &Key| {
+        let directory = app.store.directory();
+        let person = directory.people.get(&key.person);
+        key.kind == KeyKind::Link
+            && key.label == FOR_PASSWORD
+            && key.expires.as_str() > identity::now().as_str()
+            && person.is_some_and(|person| !person.is_disabled)
+    };
+    key.filter(is_good).ok_or_else(spent)
+}
+
+fn spent() -> Problem {
+    Problem::new(StatusCode::FORBIDDEN, Message::new("server.link-spent"))
+}

@@ -1,0 +1,346 @@
+//! The one place that says who may see and do what. Handlers get collections from here and from nowhere else, and they
+//! get them as the principal sees them: what may not be seen is not in them.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use hyper::StatusCode;
+use model::Message;
+use model::access::{Decision, Directory, Permission, Principal, Reach, View, decide};
+use spatial::WorldArea;
+use store::{AuditEntry, By, Lens, Live, LiveCollection};
+
+use crate::app::App;
+use crate::context::Context;
+use crate::problem::Problem;
+
+/// Lenses that are kept: a hundred collections, each seen in some forms.
+const MAX_LENSES: usize = 1_024;
+
+/// A collection, and how it is seen.
+type Key = (Box<str>, View);
+
+/// The lenses that are in use.
+#[derive(Default)]
+pub(crate) struct Lenses {
+    kept: Mutex<HashMap<Key, Arc<Lens>>>,
+}
+
+impl Lenses {
+    /// A collection in the form of a view; `None` when the view can't be made, which is logged: then nobody sees it.
+    fn through(&self, live: &LiveCollection, view: &View) -> Option<LiveCollection> {
+        if view.is_whole() {
+            return Some(live.clone());
+        }
+        let key = (Box::from(live.collection.id.as_str()), view.clone());
+        let known = {
+            let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            kept.get(&key).filter(|lens| lens.fits(live)).cloned()
+        };
+        if let Some(lens) = known {
+            return Some(lens.of(live));
+        }
+        let lens = match Lens::new(live, view) {
+            Ok(lens) => lens,
+            Err(error) => {
+                tracing::error!(collection = %live.collection.id, %error, "the rules of a collection can't be followed, so it is not shown");
+                return None;
+            }
+        };
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.len() >= MAX_LENSES {
+            kept.clear();
+        }
+        let lens = match kept.entry(key) {
+            // Another request was faster: tiles are kept by the lens.
+            Entry::Occupied(mut there) if there.get().fits(live) => Arc::clone(there.get_mut()),
+            Entry::Occupied(mut there) => {
+                there.insert(Arc::clone(&lens));
+                lens
+            }
+            Entry::Vacant(place) => Arc::clone(place.insert(lens)),
+        };
+        drop(kept);
+        Some(lens.of(live))
+    }
+}
+
+/// Principals whose decisions are kept.
+const MAX_PRINCIPALS: usize = 1_024;
+
+/// Decisions of one directory, by principal and collection: a map asks the same for each of its tiles.
+#[derive(Default)]
+pub(crate) struct Decisions {
+    kept: RwLock<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    version: i64,
+    by: HashMap<Arc<Principal>, HashMap<Box<str>, Decided>>,
+}
+
+/// A decision over a collection of a definition: another one may have other properties.
+#[derive(Clone)]
+struct Decided {
+    definition: u64,
+    decision: Arc<Decision>,
+}
+
+impl Decisions {
+    fn get(
+        &self,
+        version: i64,
+        principal: &Principal,
+        live: &LiveCollection,
+    ) -> Option<Arc<Decision>> {
+        let kept = self.kept.read().unwrap_or_else(PoisonError::into_inner);
+        if kept.version != version {
+            return None;
+        }
+        let decided = kept.by.get(principal)?.get(live.collection.id.as_str())?;
+        (decided.definition == live.definition).then(|| Arc::clone(&decided.decision))
+    }
+
+    fn keep(
+        &self,
+        version: i64,
+        principal: &Arc<Principal>,
+        live: &LiveCollection,
+        decision: &Arc<Decision>,
+    ) {
+        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        if kept.version != version || kept.by.len() >= MAX_PRINCIPALS {
+            kept.version = version;
+            kept.by.clear();
+        }
+        let decided = Decided {
+            definition: live.definition,
+            decision: Arc::clone(decision),
+        };
+        kept.by
+            .entry(Arc::clone(principal))
+            .or_default()
+            .insert(live.collection.id.as_str().into(), decided);
+    }
+}
+
+/// All collections at this moment, as a principal sees them.
+pub(crate) struct Sight {
+    app: App,
+    live: Arc<Live>,
+    version: i64,
+    directory: Arc<Directory>,
+    principal: Arc<Principal>,
+}
+
+impl Sight {
+    /// A collection; `None` when there is none of this id for the principal.
+    pub(crate) fn get(&self, id: &str) -> Option<LiveCollection> {
+        let live = self.live.get(id)?;
+        let decision = self.decision(live);
+        self.app.lenses.through(live, decision.view.as_ref()?)
+    }
+
+    /// # Errors
+    /// 404: the same for a collection that is not there and one that may not be seen.
+    pub(crate) fn require(&self, id: &str) -> Result<LiveCollection, Problem> {
+        self.get(id).ok_or_else(|| Problem::no_collection(id))
+    }
+
+    /// All that are seen, by id.
+    pub(crate) fn all(&self) -> Vec<LiveCollection> {
+        let ids = self.live.collections.keys();
+        ids.filter_map(|id| self.get(id)).collect()
+    }
+
+    /// Collections whose rules the principal may change, whether they see their features or not. For what is said about
+    /// the collection, never for a feature.
+    pub(crate) fn publishable(&self) -> Vec<LiveCollection> {
+        let all = self.live.collections.values();
+        all.filter(|live| self.decision(live).publish)
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn decision(&self, live: &LiveCollection) -> Arc<Decision> {
+        let decisions = &self.app.decisions;
+        if let Some(known) = decisions.get(self.version, &self.principal, live) {
+            return known;
+        }
+        let collection = &live.collection;
+        let access = self.directory.access(collection.id.as_str());
+        let names = collection.schema.properties.iter().map(|p| p.name.as_str());
+        let decision = decide(&self.principal, collection.id.as_str(), &access, names);
+        let decision = Arc::new(decision);
+        decisions.keep(self.version, &self.principal, live, &decision);
+        decision
+    }
+}
+
+impl App {
+    /// All collections, as whoever asks sees them.
+    ///
+    /// # Errors
+    /// 503 while the index is still being loaded.
+    pub(crate) fn sight(&self, context: &Context) -> Result<Sight, Problem> {
+        context.ask();
+        let live = self.store.live();
+        if !live.loaded {
+            return Err(Problem::loading());
+        }
+        let (version, directory) = self.store.directory_at();
+        Ok(Sight {
+            app: self.clone(),
+            live,
+            version,
+            directory,
+            principal: Arc::clone(&context.principal),
+        })
+    }
+
+    /// A collection, as whoever asks sees it.
+    ///
+    /// # Errors
+    /// 404, and 503 while the index is still being loaded.
+    pub(crate) fn collection(
+        &self,
+        context: &Context,
+        id: &str,
+    ) -> Result<LiveCollection, Problem> {
+        self.sight(context)?.require(id)
+    }
+
+    /// A collection that whoever asks may write to, and how far.
+    ///
+    /// # Errors
+    /// 404 for one that they do not see, 401 for somebody who is not signed in, 403 for others.
+    pub(crate) fn writable(
+        &self,
+        context: &Context,
+        id: &str,
+        permission: Permission,
+    ) -> Result<(LiveCollection, By), Problem> {
+        let sight = self.sight(context)?;
+        let seen = sight.require(id)?;
+        let source = sight
+            .live
+            .get(id)
+            .ok_or_else(|| Problem::no_collection(id))?;
+        let decision = sight.decision(source);
+        let reach = match permission {
+            Permission::Create => &decision.create,
+            Permission::Change => &decision.change,
+            Permission::Delete => &decision.delete,
+            _ => &None,
+        };
+        let Some(reach) = reach else {
+            return Err(refused(
+                context,
+                Message::new("server.write-forbidden").with("collection", id),
+            ));
+        };
+        let within = match reach {
+            Reach::Everywhere => None,
+            Reach::Within(areas) => {
+                let areas = areas.iter().map(|area| WorldArea::new(area.polygons()));
+                Some(Arc::new(areas.collect()))
+            }
+        };
+        let by = By {
+            actor: context.principal.actor().to_owned(),
+            lens: seen.lens.clone(),
+            within,
+        };
+        Ok((seen, by))
+    }
+
+    /// Logs that somebody reads about people, before they are answered.
+    ///
+    /// # Errors
+    /// 503 when it can't be logged: then it is not read.
+    pub(crate) async fn note_personal(
+        &self,
+        context: &Context,
+        live: &LiveCollection,
+        feature: Option<&str>,
+    ) -> Result<(), Problem> {
+        let names = live.lens.as_ref().map(|lens| lens.personal());
+        let Some(names) = names.filter(|names| !names.is_empty()) else {
+            return Ok(());
+        };
+        context.note_personal();
+        let properties: Vec<&str> = names.iter().map(String::as_str).collect();
+        // Names of parameters without their values, which may be about a person themselves.
+        let asked: Vec<&str> = context.params.pairs().map(|(name, _)| name).collect();
+        let entry = AuditEntry::new("personal.read", live.collection.id.to_string())
+            .with("properties", properties)
+            .with("feature", feature)
+            .with("parameters", asked);
+        self.store.audit(context.principal.actor(), entry).await?;
+        Ok(())
+    }
+
+    /// The methods that whoever asks may use on the features of a collection, and on one feature.
+    pub(crate) fn methods(&self, context: &Context, id: &str) -> Option<[Vec<&'static str>; 2]> {
+        let sight = self.sight(context).ok()?;
+        sight.get(id)?;
+        let decision = sight.decision(sight.live.get(id)?);
+        let (mut all, mut one) = (vec!["GET", "HEAD"], vec!["GET", "HEAD"]);
+        if decision.create.is_some() {
+            all.push("POST");
+        }
+        if decision.change.is_some() {
+            one.push("PUT");
+        }
+        if decision.delete.is_some() {
+            one.push("DELETE");
+        }
+        Some([all, one])
+    }
+
+    /// That whoever asks has a permission which is for no collection.
+    ///
+    /// # Errors
+    /// 401 for somebody who is not signed in, 403 for others.
+    pub(crate) fn require(&self, context: &Context, permission: Permission) -> Result<(), Problem> {
+        context.ask();
+        if may(context, permission) {
+            return Ok(());
+        }
+        Err(refused(
+            context,
+            Message::new("server.permission-missing").with("permission", permission.name()),
+        ))
+    }
+
+    /// That whoever asks is somebody.
+    ///
+    /// # Errors
+    /// 401.
+    pub(crate) fn require_person(&self, context: &Context) -> Result<String, Problem> {
+        context.ask();
+        if context.principal.is_anonymous() {
+            return Err(Problem::sign_in(Message::new("server.sign-in-needed")));
+        }
+        Ok(context.principal.actor().to_owned())
+    }
+}
+
+/// Whether somebody has a permission for the whole, or for one collection or another where it is about collections.
+pub(crate) fn may(context: &Context, permission: Permission) -> bool {
+    match permission {
+        Permission::Publish => context.principal.may_somewhere(permission),
+        _ => context.principal.may(permission),
+    }
+}
+
+/// 401 for somebody who may be somebody else after signing in, 403 for others.
+fn refused(context: &Context, detail: Message) -> Problem {
+    if context.principal.is_anonymous() {
+        Problem::sign_in(Message::new("server.sign-in-needed"))
+    } else {
+        Problem::new(StatusCode::FORBIDDEN, detail)
+    }
+}

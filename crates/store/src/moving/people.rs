@@ -1,0 +1,67 @@
+//! People, rules, tokens and the audit log of a copy. Sessions and links stay behind: they are of the server that gave them.
+
+use crate::Error;
+use crate::people::audit;
+use crate::session::{Parameter, Session, statement};
+
+/// Records that are copied in one transaction.
+const AT_ONCE: i64 = 10_000;
+
+/// A table and its columns, all of which are texts but the number of an audit record.
+const DIRECTORY: (&str, &[&str]) = ("hromada_directory", &["kind", "id", "body"]);
+const KEYS: (&str, &[&str]) = (
+    "hromada_keys",
+    &[
+        "hash", "kind", "person", "body", "created", "expires", "seen",
+    ],
+);
+
+/// Makes them in the target what they are in the source.
+pub(super) async fn people(read: &mut Session<'_>, write: &mut Session<'_>) -> Result<(), Error> {
+    let mut transaction = write.begin().await?;
+    let mut session = transaction.session();
+    session
+        .run("DELETE FROM hromada_directory; DELETE FROM hromada_keys")
+        .await?;
+    texts(read, &mut session, DIRECTORY, "TRUE").await?;
+    texts(read, &mut session, KEYS, "kind = 'token'").await?;
+    crate::people::grow(&mut session).await?;
+    transaction.commit().await?;
+    audit_log(read, write).await
+}
+
+async fn texts(
+    read: &mut Session<'_>,
+    write: &mut Session<'_>,
+    (table, columns): (&str, &[&str]),
+    condition: &str,
+) -> Result<(), Error> {
+    let names = columns.join(", ");
+    let marks = vec!["?"; columns.len()].join(", ");
+    let select = format!("SELECT {names} FROM {table} WHERE {condition}");
+    for row in read.fetch_all(statement(select)).await? {
+        let values: Result<Vec<Parameter>, Error> = (0..columns.len())
+            .map(|column| Ok(row.text(column)?.into()))
+            .collect();
+        let insert = format!("INSERT INTO {table} ({names}) VALUES ({marks})");
+        write.execute(statement(insert).bind_all(values?)).await?;
+    }
+    Ok(())
+}
+
+/// The records that the target has not yet.
+async fn audit_log(read: &mut Session<'_>, write: &mut Session<'_>) -> Result<(), Error> {
+    loop {
+        let sql = "SELECT coalesce(max(n), 0) FROM hromada_audit";
+        let last = write.fetch_one(statement(sql)).await?.integer(0)?;
+        let records = audit::after(read, last, AT_ONCE).await?;
+        if records.is_empty() {
+            return Ok(());
+        }
+        let mut transaction = write.begin().await?;
+        for record in &records {
+            audit::keep(&mut transaction.session(), record).await?;
+        }
+        transaction.commit().await?;
+    }
+}
