@@ -37,7 +37,7 @@ pub(crate) fn bytes(
     tagged(context, media_type, body, &tag)
 }
 
-/// As [`bytes`], with a tag of its own.
+/// As [`bytes()`], with a tag of its own.
 pub(crate) fn tagged(
     context: &Context,
     media_type: &'static str,

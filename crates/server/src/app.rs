@@ -13,9 +13,10 @@ use crate::cache::TileCache;
 use crate::context::Context;
 use crate::edge;
 use crate::identity::{COOKIE_PLAIN, COOKIE_SECURE, Known};
-use crate::limits::{BODY_ROOM, MAX_NETWORKS, MAX_REQUESTS};
+use crate::limits::{BODY_ROOM, MAX_NETWORK_REQUESTS, MAX_NETWORKS, MAX_REQUESTS};
 use crate::metrics::Metrics;
 use crate::openapi::Definition;
+use crate::places::Places;
 use crate::policy::{Decisions, Lenses};
 use crate::problem::Problem;
 use crate::rate::Buckets;
@@ -43,6 +44,8 @@ pub(crate) struct Inner {
     pub(crate) provider: Option<Provider>,
     /// Requests in progress, until their answers have left.
     pub(crate) requests: Arc<Semaphore>,
+    /// And those of each network.
+    pub(crate) requests_of: Arc<Places>,
     /// Request bodies in memory, in kibibytes.
     pub(crate) bodies: Arc<Semaphore>,
     /// CPU work off the reactor: as many at once as there are cores.
@@ -75,6 +78,7 @@ impl App {
             passwords: Passwords::new(),
             provider: options.single_sign_on.clone().map(Provider::new),
             requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
+            requests_of: Places::new(MAX_NETWORK_REQUESTS),
             bodies: Arc::new(Semaphore::new(BODY_ROOM)),
             workers: Arc::new(Semaphore::new(cores)),
             cores,

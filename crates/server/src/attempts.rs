@@ -60,9 +60,26 @@ impl Attempts {
         self.accounts.take(account, 1, now)
     }
 
-    /// Whoever was right did not guess.
-    pub(crate) fn forget(&self, context: &Context, account: &str) {
-        let pair = (account.to_owned(), context.client.network);
+    /// Whoever was right did not guess: they get all of their own back, and what they took of others one by one, so that the
+    /// colleagues behind one address do not keep each other out.
+    pub(crate) fn give_back(&self, context: &Context, account: &str) {
+        let network = context.client.network;
+        self.pairs.forget(&(account.to_owned(), network));
+        self.networks.give_back(&network);
+        self.accounts.give_back(&account.to_owned());
+    }
+
+    /// An attempt to show again who one is, within a session.
+    ///
+    /// # Errors
+    /// As [`Attempts::take`].
+    pub(crate) fn take_again(&self, context: &Context, session: &str) -> Result<(), Duration> {
+        let pair = (session.to_owned(), context.client.network);
+        self.pairs.take(pair, 1, Instant::now())
+    }
+
+    pub(crate) fn forget_again(&self, context: &Context, session: &str) {
+        let pair = (session.to_owned(), context.client.network);
         self.pairs.forget(&pair);
     }
 

@@ -60,9 +60,15 @@ impl Client {
         Self {
             network: forwarded_for(headers, trusted).map_or(direct.network, network_of),
             is_secure: is_forwarded_secure(headers).unwrap_or(direct.is_secure),
-            is_local: direct.is_local && !headers.contains_key(X_FORWARDED_FOR),
+            is_local: direct.is_local && !headers.keys().any(is_of_proxies),
         }
     }
+}
+
+/// Whether a proxy adds a header: one is enough, since a client may have another one taken out.
+fn is_of_proxies(name: &HeaderName) -> bool {
+    name.as_str().starts_with("x-forwarded-")
+        || matches!(name.as_str(), "forwarded" | "via" | "x-real-ip")
 }
 
 /// What one party has: an IPv4 address; the /64 of an IPv6 address, within which a host takes any address it likes.
@@ -221,10 +227,12 @@ mod tests {
             &headers(&lines),
             &networks(&["127.0.0.1"]),
         );
+        let direct = Client::new(peer("127.0.0.1"), &HeaderMap::new(), &[]);
         assert_eq!(
-            client,
-            Client::new(peer("127.0.0.1"), &HeaderMap::new(), &[])
+            (client.network, client.is_secure),
+            (direct.network, direct.is_secure)
         );
+        assert!(!client.is_local, "it speaks for somebody");
     }
 
     #[test]
@@ -237,6 +245,8 @@ mod tests {
         assert!(is_local("::1", &HeaderMap::new(), &[]));
         assert!(is_local("127.0.0.1", &HeaderMap::new(), &trusted));
         assert!(!is_local("127.0.0.1", &named, &trusted));
+        let of_a_proxy = headers(&[(X_FORWARDED_PROTO, "http")]);
+        assert!(!is_local("127.0.0.1", &of_a_proxy, &trusted));
         assert!(!is_local("10.0.0.1", &HeaderMap::new(), &[]));
     }
 

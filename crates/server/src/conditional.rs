@@ -3,7 +3,8 @@
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{
-    CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_NONE_MATCH,
+    ACCEPT_ENCODING, CACHE_CONTROL, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH,
+    IF_NONE_MATCH,
 };
 
 /// Answers about data may be kept, but are asked for again before each use.
@@ -42,8 +43,8 @@ impl Tag {
     /// The answer to a client that has this already: 304 with the headers that the 200 would carry
     /// (RFC 9110 §15.4.5); `None` when it has not.
     pub(crate) fn not_modified(&self, request: &HeaderMap) -> Option<Response> {
-        let matching =
-            tags(request, &IF_NONE_MATCH).find(|tag| *tag == "*" || self.is_weakly(tag))?;
+        let matching = tags(request, &IF_NONE_MATCH)
+            .find(|tag| *tag == "*" || self.is_weakly(tag) && is_taken(tag, request))?;
         // The tag as the client has it, with the suffix of its content coding.
         let tag = HeaderValue::from_str(matching)
             .ok()
@@ -101,6 +102,25 @@ pub(crate) fn mark_coding(headers: &mut HeaderMap) {
     }
 }
 
+/// Whether a request takes the coding that a tag names: without it a cache would hand out bytes that nobody can read.
+fn is_taken(tag: &str, request: &HeaderMap) -> bool {
+    let opaque = tag.trim_start_matches("W/").trim_matches('"');
+    let Some(coding) = opaque
+        .strip_prefix(without_coding(opaque))
+        .filter(|c| !c.is_empty())
+    else {
+        return true;
+    };
+    let lines = request.get_all(ACCEPT_ENCODING).iter();
+    let taken = lines
+        .filter_map(|v| v.to_str().ok())
+        .flat_map(|line| line.split(','));
+    taken.filter_map(|part| part.split(';').next()).any(|part| {
+        let name = part.trim();
+        name == "*" || name.eq_ignore_ascii_case(&coding[1..])
+    })
+}
+
 fn without_coding(opaque: &str) -> &str {
     ["-gzip", "-br", "-zstd"]
         .iter()
@@ -155,9 +175,10 @@ mod tests {
     #[test]
     fn not_modified_repeats_the_tag_that_the_client_has() {
         let tag = Tag::strong("e1-7".into());
-        let answer = tag
-            .not_modified(&request(IF_NONE_MATCH, "\"a\", W/\"e1-7-br\""))
-            .unwrap();
+        let mut with = request(IF_NONE_MATCH, "\"a\", W/\"e1-7-br\"");
+        assert!(tag.not_modified(&with).is_none(), "br is not taken");
+        with.insert(ACCEPT_ENCODING, HeaderValue::from_static("gzip, br;q=0.9"));
+        let answer = tag.not_modified(&with).unwrap();
         assert_eq!(answer.headers()[ETAG], "W/\"e1-7-br\"");
         assert!(
             tag.not_modified(&request(IF_NONE_MATCH, "\"e1-8\""))

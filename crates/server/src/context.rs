@@ -1,8 +1,8 @@
 //! What all requests share: id, language, links, log line, figures.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use axum::body::HttpBody;
@@ -10,16 +10,17 @@ use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use hyper::header::{ALLOW, HOST, HeaderMap, HeaderValue};
+use hyper::header::{ALLOW, HOST, HeaderMap, HeaderValue, SET_COOKIE};
 use hyper::{Method, StatusCode};
 use model::access::Principal;
 use model::{Lang, Message};
+use store::KeyHash;
 
 use crate::app::App;
 use crate::client::{Client, Peer};
 use crate::edge::{self, Refused};
-use crate::finish::{finish, keep_apart, rendered};
-use crate::held;
+use crate::finish::{self, finish, keep_apart, rendered};
+use crate::held::{self, Room};
 use crate::identity::{self, By, Identity};
 use crate::limits::MAX_URL;
 use crate::link;
@@ -59,6 +60,8 @@ pub(crate) struct Inner {
     asked: AtomicBool,
     /// Whether the answer is about people.
     personal: AtomicBool,
+    /// The key that the session of the browser has from now on, and the cookie that brings it.
+    renewed: OnceLock<(KeyHash, HeaderValue)>,
 }
 
 impl std::ops::Deref for Context {
@@ -88,6 +91,21 @@ impl Context {
         self.personal.load(Ordering::Relaxed)
     }
 
+    /// Notes that the session of the browser has another key.
+    pub(crate) fn renew(&self, hash: KeyHash, cookie: HeaderValue) {
+        // Once a request; were it twice, the first cookie would be none any longer.
+        let _ = self.renewed.set((hash, cookie));
+    }
+
+    /// The session of the browser that asks.
+    pub(crate) fn session(&self) -> Option<&KeyHash> {
+        let renewed = self.renewed.get().map(|(hash, _)| hash);
+        renewed.or(match &self.by {
+            By::Session(hash) => Some(hash),
+            By::Token(_) | By::Nothing => None,
+        })
+    }
+
     pub(crate) fn was_asked(&self) -> bool {
         self.asked.load(Ordering::Relaxed)
     }
@@ -111,6 +129,7 @@ impl Context {
                 client: here.client,
                 asked: AtomicBool::new(self.was_asked()),
                 personal: AtomicBool::new(self.is_personal()),
+                renewed: here.renewed.clone(),
             }),
         }
     }
@@ -157,6 +176,13 @@ impl<S: Sync> FromRequestParts<S> for Context {
     }
 }
 
+/// What is answered to whoever may not, or may not now.
+const REFUSALS: [StatusCode; 3] = [
+    StatusCode::UNAUTHORIZED,
+    StatusCode::FORBIDDEN,
+    StatusCode::TOO_MANY_REQUESTS,
+];
+
 /// Wraps every request. The innermost answer may be a [`Problem`] without text: it gets its text here.
 pub(crate) async fn layer(
     State(app): State<App>,
@@ -167,24 +193,23 @@ pub(crate) async fn layer(
     let id = request_id(request.headers());
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
-    // Who is refused already is not asked for.
-    let identity = match request.extensions().get::<Refused>() {
-        Some(_) => Ok(Identity::anonymous()),
-        None => identity::of(&app, request.headers()).await,
+    let is_probe = path.starts_with("/health/") || path == "/metrics";
+    let room = (!is_probe).then(|| Room::enter(&app, &client(&request)));
+    let is_overloaded = room.as_ref().is_some_and(Option::is_none);
+    // Who is refused already is not asked for: that may read the database.
+    let is_refused = is_overloaded || request.extensions().get::<Refused>().is_some();
+    let identity = if is_refused {
+        Ok(Identity::anonymous())
+    } else {
+        identity::of(&app, request.headers()).await
     };
     let (context, refused) = match context(&app, &request, identity) {
         Ok(context) => (context, None),
         Err(problem) => (fallback(&app, &request), Some(problem)),
     };
-    let is_probe = path.starts_with("/health/") || path == "/metrics";
-    let permit = if is_probe {
-        None
-    } else {
-        Arc::clone(&app.requests).try_acquire_owned().ok()
-    };
     let response = if let Some(problem) = refused {
         problem.into_response()
-    } else if permit.is_none() && !is_probe {
+    } else if is_overloaded {
         Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             Message::new("server.overloaded"),
@@ -205,8 +230,12 @@ pub(crate) async fn layer(
     if method == Method::OPTIONS {
         name_methods(&app, &context, &route, response.headers_mut());
     }
-    if routes::guard(&route) != Some(Guard::Open) {
+    // Every page names who is signed in, whatever else it shows.
+    if routes::guard(&route) != Some(Guard::Open) || finish::is_page(response.headers()) {
         keep_apart(response.headers_mut(), &context);
+    }
+    if let Some((_, cookie)) = context.renewed.get() {
+        response.headers_mut().append(SET_COOKIE, cookie.clone());
     }
     finish(response.headers_mut(), &id);
     if !is_probe {
@@ -224,8 +253,18 @@ pub(crate) async fn layer(
         .collect();
     let parameters = names.join(",");
     let elapsed_ms = elapsed.as_secs_f64() * 1000.0;
-    tracing::info!(%method, %path, %route, parameters, status, bytes, elapsed_ms, request_id = %id, "request");
-    Ok(held::until_sent(response, permit))
+    // Who was refused, and from where, so that attempts can be told from mistakes (ASVS 5.0 §16.3).
+    let (person, client) = REFUSALS
+        .contains(&response.status())
+        .then(|| {
+            (
+                context.principal.actor(),
+                context.client.network.to_string(),
+            )
+        })
+        .unzip();
+    tracing::info!(%method, %path, %route, parameters, status, bytes, elapsed_ms, person, client, request_id = %id, "request");
+    Ok(held::until_sent(response, room.flatten()))
 }
 
 /// The methods that whoever asks may use on features, in the place of all that there are: QGIS offers editing by them.
@@ -280,6 +319,10 @@ fn context(
     if let Some(Refused(problem)) = request.extensions().get() {
         return Err(problem.clone());
     }
+    // Two would be two servers for two readers of the same request (RFC 9112 §3.2).
+    if request.headers().get_all(HOST).iter().nth(1).is_some() {
+        return Err(Problem::bad_request(Message::new("server.host-invalid")));
+    }
     let uri = request.uri();
     let query = uri.query().unwrap_or_default();
     if uri.path().len() + query.len() > MAX_URL {
@@ -330,6 +373,7 @@ fn fallback(app: &App, request: &Request) -> Context {
             client: client(request),
             asked: AtomicBool::new(false),
             personal: AtomicBool::new(false),
+            renewed: OnceLock::new(),
         }),
     })
 }
@@ -371,6 +415,7 @@ fn make(
         client: client(request),
         asked: AtomicBool::new(false),
         personal: AtomicBool::new(false),
+        renewed: OnceLock::new(),
     };
     Ok(Context {
         inner: Arc::new(inner),

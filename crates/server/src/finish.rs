@@ -61,10 +61,9 @@ pub(crate) fn rendered(
         return response;
     }
     // Only we write problems and pages: one that says what was wrong with a form stays as it is.
-    let is_ours = |media_type: &HeaderValue| {
-        media_type == problem::MEDIA_TYPE || media_type.as_bytes().starts_with(b"text/html")
-    };
-    if given.is_none() && response.headers().get(CONTENT_TYPE).is_some_and(is_ours) {
+    let media_type = response.headers().get(CONTENT_TYPE);
+    let is_problem = media_type.is_some_and(|given| given == problem::MEDIA_TYPE);
+    if given.is_none() && (is_problem || is_page(response.headers())) {
         return response;
     }
     let problem = given.unwrap_or_else(|| Problem::of(&response));
@@ -203,19 +202,25 @@ pub(crate) fn finish(headers: &mut HeaderMap, id: &str) {
     }
 }
 
+/// Whether an answer is for a person to read.
+pub(crate) fn is_page(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(CONTENT_TYPE);
+    media_type.is_some_and(|given| given.as_bytes().starts_with(b"text/html"))
+}
+
 /// Tells the browser what the answer may do.
 fn guard(headers: &mut HeaderMap) {
     // Without content there is nothing to guard, and what a 304 says would take the place of what the browser has.
     let Some(media_type) = headers.get(CONTENT_TYPE) else {
         return;
     };
-    let is = |name: &[u8]| media_type.as_bytes().starts_with(name);
-    let (policy, shared_with) = if is(b"text/html") {
+    let is_script = media_type.as_bytes().starts_with(b"text/javascript");
+    let (policy, shared_with) = if is_page(headers) {
         let same_origin = HeaderValue::from_static("same-origin");
         headers.insert(CROSS_ORIGIN_OPENER_POLICY, same_origin);
         headers.insert(PERMISSIONS_POLICY, PERMISSIONS);
         (POLICY, "same-origin")
-    } else if is(b"text/javascript") {
+    } else if is_script {
         (POLICY, "cross-origin")
     } else {
         (DATA_POLICY, "cross-origin")

@@ -34,9 +34,7 @@ pub(crate) async fn ready(State(app): State<App>, context: Context) -> Result<Re
     }
     let lag = app.store.lag();
     if let Some(lag) = lag.filter(|lag| lag.since_current > TOO_OLD) {
-        let detail = Message::new("server.behind")
-            .with("seconds", lag.since_current.as_secs())
-            .with("changes", lag.changes);
+        let detail = Message::new("server.behind").with("seconds", lag.since_current.as_secs());
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_later());
     }
     let features: usize = seen.iter().map(|c| c.index.len()).sum();

@@ -1,6 +1,7 @@
 //! A place among the requests in progress that is kept until the answer has left.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::Error;
@@ -9,22 +10,46 @@ use axum::response::Response;
 use hyper::body::{Frame, SizeHint};
 use tokio::sync::OwnedSemaphorePermit;
 
+use crate::app::App;
+use crate::client::Client;
+use crate::places::Place;
+
+/// What a request in progress takes up.
+pub(crate) struct Room {
+    _permit: OwnedSemaphorePermit,
+    _place: Option<Place>,
+}
+
+impl Room {
+    /// `None` when all places are taken, or all of the client's network. Programs of this machine are not counted by
+    /// network: a proxy here that is not named as one stands for everybody.
+    pub(crate) fn enter(app: &App, client: &Client) -> Option<Self> {
+        let place = if client.is_local {
+            None
+        } else {
+            Some(app.requests_of.enter(client.network)?)
+        };
+        let permit = Arc::clone(&app.requests).try_acquire_owned().ok()?;
+        Some(Self {
+            _permit: permit,
+            _place: place,
+        })
+    }
+}
+
 /// A streamed answer holds memory until its reader has it all, so its place is free only then.
-pub(crate) fn until_sent(response: Response, permit: Option<OwnedSemaphorePermit>) -> Response {
+pub(crate) fn until_sent(response: Response, room: Option<Room>) -> Response {
     response.map(|body| {
         if body.is_end_stream() {
             return body;
         }
-        Body::new(Held {
-            body,
-            _permit: permit,
-        })
+        Body::new(Held { body, _room: room })
     })
 }
 
 struct Held {
     body: Body,
-    _permit: Option<OwnedSemaphorePermit>,
+    _room: Option<Room>,
 }
 
 impl HttpBody for Held {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use hyper::HeaderMap;
 use hyper::header::{AUTHORIZATION, COOKIE};
 use model::Message;
-use model::access::Principal;
+use model::access::{Directory, PersonKind, Principal};
 use store::{Key, KeyHash, KeyKind};
 
 use crate::app::App;
@@ -133,17 +133,11 @@ async fn known(app: &App, hash: &KeyHash, kind: KeyKind) -> Result<Option<Entry>
     let Some(mut principal) = directory.principal(&key.person, &day) else {
         return Ok(None);
     };
-    let has_second = |id: &str| {
-        let person = directory.people.get(id);
-        // Whoever signs in elsewhere has the second factor there.
-        person.is_some_and(|p| p.second_factor.is_some() || p.external.is_some())
-    };
-    match kind {
-        KeyKind::Token => principal = principal.narrowed(&key.scopes, key.collections.clone()),
-        _ if app.options.require_second_factor && !has_second(&key.person) => {
-            principal.grants.clear();
-        }
-        _ => {}
+    if kind == KeyKind::Token {
+        principal = principal.narrowed(&key.scopes, key.collections.clone());
+    }
+    if app.options.require_second_factor && lacks_second(&directory, &key) {
+        principal.grants.clear();
     }
     // To the minute, so that reading does not write.
     if key.seen.get(..16) < now.get(..16) {
@@ -172,6 +166,14 @@ async fn known(app: &App, hash: &KeyHash, kind: KeyKind) -> Result<Option<Entry>
     }
     keys.insert(hash.clone(), entry.clone());
     Ok(Some(entry))
+}
+
+/// Whether the owner of a key is a person without a second factor. Whoever signed in elsewhere for it has theirs there; a
+/// password that they have here too does not stand for it.
+fn lacks_second(directory: &Directory, key: &Key) -> bool {
+    let person = directory.people.get(&key.person);
+    person.is_some_and(|p| p.kind == PersonKind::Person && p.second_factor.is_none())
+        && key.proved.is_none()
 }
 
 fn is_good(key: &Key, kind: KeyKind, now: &str) -> bool {
@@ -203,13 +205,11 @@ fn base64(text: &str) -> Option<Vec<u8>> {
 
 /// The value of a cookie.
 pub(crate) fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
-    let lines = headers
-        .get_all(COOKIE)
-        .iter()
-        .filter_map(|v| v.to_str().ok());
+    // Others' cookies beside ours may hold any bytes.
+    let lines = headers.get_all(COOKIE).iter();
     lines
-        .flat_map(|line| line.split(';'))
-        .filter_map(|pair| pair.trim().split_once('='))
+        .flat_map(|line| line.as_bytes().split(|b| *b == b';'))
+        .filter_map(|pair| std::str::from_utf8(pair).ok()?.trim().split_once('='))
         .find(|(n, _)| *n == name)
         .map(|(_, value)| value.to_owned())
 }
@@ -223,13 +223,25 @@ pub(crate) fn after(time_left: Duration) -> String {
     time(SystemTime::now() + time_left)
 }
 
-fn before(ago: Duration) -> String {
+pub(crate) fn before(ago: Duration) -> String {
     time(SystemTime::now() - ago)
 }
 
 /// The day that assignments are asked for; it changes at midnight UTC, two or three hours after that of Kyiv.
 pub(crate) fn today() -> String {
     now()[..10].to_owned()
+}
+
+/// A time in seconds since 1970, in the form of the store's keys.
+pub(crate) fn at(seconds: i64) -> String {
+    time(UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
+pub(crate) fn seconds() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| {
+        i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    })
 }
 
 fn time(at: SystemTime) -> String {
@@ -242,6 +254,8 @@ fn time(at: SystemTime) -> String {
 
 #[cfg(test)]
 mod tests {
+    use hyper::header::HeaderValue;
+
     use super::*;
 
     #[test]
@@ -268,8 +282,7 @@ mod tests {
     fn a_cookie_is_found_among_others_by_its_whole_name() {
         let headers = HeaderMap::from_iter([(
             COOKIE,
-            "a=1; xhromada-session=no; hromada-session=yes"
-                .parse()
+            HeaderValue::from_bytes("тема=ні; xhromada-session=no; hromada-session=yes".as_bytes())
                 .unwrap(),
         )]);
         assert_eq!(cookie(&headers, COOKIE_PLAIN).as_deref(), Some("yes"));

@@ -65,6 +65,10 @@ pub(crate) const MAX_SEARCH: usize = 200;
 /// Requests that are worked on at once; above it the answer is 503, so that a burst costs a refusal and not memory.
 pub(crate) const MAX_REQUESTS: usize = 512;
 
+/// Of one network, so that slow bodies and slow readers from two or three do not take all of them. A page's browser asks
+/// for some ten things at once, and each is answered in milliseconds.
+pub(crate) const MAX_NETWORK_REQUESTS: u32 = 128;
+
 /// Bytes of cookies in a request: ours are a tenth of it, and browsers add those of other programs under the same name.
 pub(crate) const MAX_COOKIES: usize = 8 * 1024;
 

@@ -45,12 +45,15 @@ pub(crate) fn check(app: &App, request: &Request, identity: &Identity) -> Result
     if cors::may_write(&app.options.cors_origins, headers) {
         return Ok(());
     }
+    let public_scheme = app.options.base_url.as_deref().map(scheme);
     let is_foreign = |origin: &str| {
-        let origin = authority(origin);
-        ![public, host]
-            .into_iter()
-            .flatten()
-            .any(|own| is_same(own, origin))
+        let (is_web, name) = (WEB.contains(&scheme(origin)), authority(origin));
+        // A page that came without TLS is not that of a server that has it.
+        let is_guarded = scheme(origin) == "https" || public_scheme != Some("https");
+        let is_public = public.is_some_and(|public| is_same(public, name)) && is_guarded;
+        let is_host = public.is_none_or(|public| !is_same(public, name))
+            && host.is_some_and(|host| is_same(host, name));
+        !(is_web && (is_public || is_host))
     };
     let is_elsewhere = headers
         .get(SEC_FETCH_SITE)
@@ -77,6 +80,13 @@ fn is_ours(host: &str, public: Option<&str>) -> bool {
     name.eq_ignore_ascii_case("localhost")
         || literal.unwrap_or(name).parse::<IpAddr>().is_ok()
         || public.is_some_and(|public| without_port(public).eq_ignore_ascii_case(name))
+}
+
+/// What pages come by; others are of programs.
+const WEB: [&str; 2] = ["http", "https"];
+
+fn scheme(url: &str) -> &str {
+    url.split_once("://").map_or("", |(scheme, _)| scheme)
 }
 
 /// Host and port of a URL or an origin; `null` is none.

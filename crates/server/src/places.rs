@@ -1,17 +1,17 @@
-//! Places for connections, so that one network can not take all of them.
+//! Places for connections and requests, so that one network can not take all of them.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ipnet::IpNet;
 
-/// How many connections each network has open. Bounded by all that are open.
-pub(crate) struct Connections {
+/// How many places each network has. Bounded by all that are taken.
+pub(crate) struct Places {
     most: u32,
     open: Mutex<HashMap<IpNet, u32>>,
 }
 
-impl Connections {
+impl Places {
     pub(crate) fn new(most: u32) -> Arc<Self> {
         Arc::new(Self {
             most,
@@ -19,7 +19,7 @@ impl Connections {
         })
     }
 
-    /// A place for one more connection of a network until it is dropped; `None` when it has as many as it may.
+    /// One more place of a network until it is dropped; `None` when it has as many as it may.
     pub(crate) fn enter(self: &Arc<Self>, network: IpNet) -> Option<Place> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let count = open.entry(network).or_default();
@@ -35,7 +35,7 @@ impl Connections {
 }
 
 pub(crate) struct Place {
-    all: Arc<Connections>,
+    all: Arc<Places>,
     network: IpNet,
 }
 
@@ -58,18 +58,18 @@ mod tests {
 
     #[test]
     fn a_network_has_its_own_places_and_gives_them_back() {
-        let connections = Connections::new(2);
+        let places = Places::new(2);
         let [a, b, same] = ["2001:db8::1", "2001:db8:0:1::1", "2001:db8::ffff"]
             .map(|address| network_of(address.parse().unwrap()));
-        let first = connections.enter(a);
-        let second = connections.enter(same);
+        let first = places.enter(a);
+        let second = places.enter(same);
         assert!(first.is_some() && second.is_some());
-        assert!(connections.enter(a).is_none());
-        assert!(connections.enter(b).is_some());
+        assert!(places.enter(a).is_none());
+        assert!(places.enter(b).is_some());
         drop(first);
-        let third = connections.enter(a);
-        assert!(third.is_some() && connections.enter(a).is_none());
+        let third = places.enter(a);
+        assert!(third.is_some() && places.enter(a).is_none());
         drop((second, third));
-        assert!(connections.open.lock().unwrap().is_empty());
+        assert!(places.open.lock().unwrap().is_empty());
     }
 }

@@ -13,6 +13,7 @@ use store::{AuditEntry, By, Lens, Live, LiveCollection};
 
 use crate::app::App;
 use crate::context::Context;
+use crate::identity;
 use crate::problem::Problem;
 
 /// Lenses that are kept: a hundred collections, each seen in some forms.
@@ -254,6 +255,26 @@ impl App {
             within,
         };
         Ok((seen, by))
+    }
+
+    /// That whoever asks is still who they were at the head of the request, with the rights of then: its body may take a
+    /// minute to come, and an answer as long to leave.
+    ///
+    /// # Errors
+    /// 401 or 403 when the session or token has ended, the account was switched off, or its rights are others.
+    pub(crate) async fn require_unchanged(&self, context: &Context) -> Result<(), Problem> {
+        let now = identity::of(self, &context.headers).await?;
+        if now.by == context.by && now.principal == context.principal {
+            return Ok(());
+        }
+        Err(refused(context, Message::new("server.rights-changed")))
+    }
+
+    /// How whoever asks sees a collection now; `None` when they do not.
+    pub(crate) fn view(&self, context: &Context, id: &str) -> Result<Option<View>, Problem> {
+        let sight = self.sight(context)?;
+        let live = sight.live.get(id);
+        Ok(live.and_then(|live| sight.decision(live).view.clone()))
     }
 
     /// Logs that somebody reads about people, before they are answered.

@@ -43,6 +43,15 @@ impl<K: Eq + Hash> Buckets<K> {
             .remove(key);
     }
 
+    /// Gives one token back to a key.
+    pub(crate) fn give_back(&self, key: &K) {
+        let mut table = self.full_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(full_at) = table.get_mut(key) {
+            // A time before now is one of a full bucket.
+            *full_at = full_at.checked_sub(self.rate.refill).unwrap_or(*full_at);
+        }
+    }
+
     /// Takes `cost` tokens from the bucket of `key`, or none. Constant time, but for one sweep of the table in at least
     /// an eighth of its size of new keys.
     ///
@@ -112,6 +121,21 @@ mod tests {
         assert_eq!(buckets.take("a", 4, later), Err(seconds(10)));
         assert_eq!(buckets.take("a", 3, later), Ok(()));
         assert_eq!(buckets.take("a", 2, later), Err(seconds(20)));
+    }
+
+    #[test]
+    fn what_is_given_back_can_be_taken_again_and_no_more() {
+        let (buckets, start) = (Buckets::new(RATE, 10), Instant::now() + seconds(100));
+        buckets.give_back(&"a");
+        assert_eq!(buckets.take("a", 3, start), Ok(()));
+        buckets.give_back(&"a");
+        assert_eq!(buckets.take("a", 1, start), Ok(()));
+        assert_eq!(buckets.take("a", 1, start), Err(seconds(10)));
+        for _ in 0..9 {
+            buckets.give_back(&"a");
+        }
+        assert_eq!(buckets.take("a", 4, start), Err(seconds(10)));
+        assert_eq!(buckets.take("a", 3, start), Ok(()));
     }
 
     #[test]

@@ -161,7 +161,10 @@ pub fn router(store: Store, options: &Options) -> Router {
             get(account::show_link).post(account::enter_link),
         )
         .route("/account/single", get(account::begin_single))
-        .route("/account/single/callback", get(account::end_single))
+        .route(
+            "/account/single/callback",
+            get(account::end_single).head(account::look_single),
+        )
         .route("/account/password", post(account::change_password))
         .route("/account/second-factor", post(account::begin_second))
         .route(
@@ -255,7 +258,8 @@ mod tests {
     use tower::ServiceExt;
 
     use super::*;
-    use crate::limits::MAX_REQUESTS;
+    use crate::client::{Peer, network_of};
+    use crate::limits::{MAX_NETWORK_REQUESTS, MAX_REQUESTS};
 
     async fn empty() -> (App, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
@@ -369,5 +373,28 @@ mod tests {
         assert_eq!(get_from(&router, "/health/live").await.status(), 200);
         drop(all);
         assert_eq!(get_from(&router, "/").await.status(), 200);
+    }
+
+    #[tokio::test]
+    async fn one_network_takes_not_all_places() {
+        let (app, _folder) = empty().await;
+        let router = dressed(Router::new().route("/", get(common::landing)), app.clone());
+        let from = async |address: &str| {
+            let request = Request::get("/")
+                .header("host", "t")
+                .extension(Peer::new(address.parse().unwrap(), false))
+                .body(Body::empty())
+                .unwrap();
+            router.clone().oneshot(request).await.unwrap().status()
+        };
+        let one = network_of("203.0.113.9".parse().unwrap());
+        let taken: Vec<_> = (0..MAX_NETWORK_REQUESTS)
+            .map(|_| app.requests_of.enter(one).unwrap())
+            .collect();
+        assert_eq!(from("203.0.113.9").await, 503);
+        assert_eq!(from("198.51.100.1").await, 200);
+        assert_eq!(from("127.0.0.1").await, 200);
+        drop(taken);
+        assert_eq!(from("203.0.113.9").await, 200);
     }
 }

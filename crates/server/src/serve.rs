@@ -25,7 +25,7 @@ use crate::limits::{
     BACKLOG, DRAIN_TIMEOUT, HEAD_TIMEOUT, HURRIED_HEAD_TIMEOUT, MAX_CONNECTIONS, MAX_HEAD,
     MAX_HEADERS, MAX_NETWORK_CONNECTIONS, SCARCE_CONNECTIONS, WRITE_TIMEOUT,
 };
-use crate::places::{Connections, Place};
+use crate::places::{Place, Places};
 use crate::stream::Patient;
 use crate::{Options, Tls, link, router};
 
@@ -61,7 +61,7 @@ pub async fn serve(
     let port = Port {
         router: router(store.clone(), &options),
         tls: options.tls.as_ref().map(Tls::acceptor),
-        networks: Connections::new(MAX_NETWORK_CONNECTIONS),
+        networks: Places::new(MAX_NETWORK_CONNECTIONS),
         places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
         graceful: GracefulShutdown::new(),
         options,
@@ -134,7 +134,7 @@ struct Port {
     router: Router,
     options: Options,
     tls: Option<TlsAcceptor>,
-    networks: Arc<Connections>,
+    networks: Arc<Places>,
     places: Arc<Semaphore>,
     graceful: GracefulShutdown,
 }

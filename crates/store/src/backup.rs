@@ -43,8 +43,8 @@ impl Store {
             other => other,
         };
         let partial = Partial::beside(&file);
-        // Told before a long work, and by whom it concerns.
-        std::fs::File::create_new(partial.path()).map_err(|e| unwritable(e.into()))?;
+        // Told before a long work, and by whom it concerns. Its owner's alone, as the store is.
+        sqlite::make_file(partial.path()).map_err(|e| unwritable(e.into()))?;
         match &self.inner.backend {
             Backend::Sqlite(database) => {
                 sqlite::backup::write(&database.file(), partial.path()).await?;

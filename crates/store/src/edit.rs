@@ -198,8 +198,10 @@ impl Store {
             return Ok(());
         }
         let file = database.file();
-        let reason = Message::new("store.file-gone").with("file", file.display());
-        tracing::error!(%reason, "writes stop");
+        // Whoever asks may read the reason: where the file is belongs into the log only.
+        let name = file.file_name().unwrap_or_default();
+        let reason = Message::new("store.file-gone").with("file", name.display());
+        tracing::error!(file = %file.display(), %reason, "writes stop");
         self.inner.stopped.store(Arc::new(Some(reason.clone())));
         Err(Error::Stopped(reason))
     }

@@ -19,8 +19,8 @@ pub const MAX_LIMIT: u32 = 10_000;
 const DECIDED_AT_ONCE: usize = 1_000;
 
 /// Bytes of geometry in memory for one page at most, but for a single larger feature: the page ends early, and the
-/// next one goes on. 1,000 parcels have some hundred kilobytes.
-const MAX_BYTES: usize = 16 * 1024 * 1024;
+/// next one goes on. 1,000 parcels have some hundred kilobytes; a reader who takes nothing of an answer holds a page.
+const MAX_BYTES: usize = 1024 * 1024;
 
 /// Which features to read. Conditions are joined by AND; the order is that of the integer key.
 #[derive(Debug, Clone, Default)]
@@ -121,7 +121,13 @@ impl Store {
         let found = {
             let (live, id) = (live.clone(), id.to_owned());
             self.reading_once(move |session| {
-                Box::pin(async move { stored(session, &live, &id).await })
+                Box::pin(async move {
+                    // Of a row that is not seen nothing is read: the time would tell how large it is.
+                    match is_unseen(session, &live, &id).await? {
+                        true => Ok(None),
+                        false => stored(session, &live, &id).await,
+                    }
+                })
             })
             .await
         };
@@ -239,6 +245,28 @@ async fn coarse(
         rest = later;
     }
     Ok(features)
+}
+
+/// Whether an id names a row that whoever asks does not see.
+async fn is_unseen(
+    session: &mut Session<'_>,
+    live: &LiveCollection,
+    id: &str,
+) -> Result<bool, Error> {
+    if live.lens.as_ref().is_none_or(|lens| lens.shows_all()) {
+        return Ok(false);
+    }
+    let Some((column, value)) = identified(&live.collection, &live.table, id) else {
+        return Ok(false);
+    };
+    let (_, table) = as_stored(live);
+    let sql = format!(
+        "SELECT {} FROM {} WHERE {column} = ?",
+        table.key, table.name
+    );
+    let row = session.fetch_optional(statement(sql).bind(value)).await?;
+    let key = row.map(|row| row.integer(0)).transpose()?;
+    Ok(key.is_some_and(|key| live.index.get(key).is_none()))
 }
 
 /// A feature in the storage CRS by the id of its URL.
@@ -478,8 +506,19 @@ async fn page_of(
     let start = query
         .after
         .map_or(0, |after| keys.partition_point(|key| *key <= after));
-    let end = keys.len().min(start + limit(query));
-    let mut chosen = sizes(session, &live.table, &keys[start..end]).await?;
+    page_from(session, live, query, &keys[start..], keys.len() as u64).await
+}
+
+/// The page at the beginning of some keys in their order; there are one more than a page has, if there are.
+async fn page_from(
+    session: &mut Session<'_>,
+    live: &LiveCollection,
+    query: &ItemsQuery,
+    keys: &[i64],
+    matched: u64,
+) -> Result<Found, Error> {
+    let end = keys.len().min(limit(query));
+    let mut chosen = sizes(session, &live.table, &keys[..end]).await?;
     let fitting = fitting(live, &chosen);
     let next = if fitting < chosen.len() {
         chosen.truncate(fitting);
@@ -490,7 +529,7 @@ async fn page_of(
     };
     Ok(Found {
         chosen,
-        matched: keys.len() as u64,
+        matched,
         next,
     })
 }
@@ -502,13 +541,13 @@ async fn among_seen(
     query: &ItemsQuery,
     filter: &Filter<'_>,
 ) -> Result<Found, Error> {
-    let keys = if filter.is_empty() {
-        live.index.iter().map(|hit| hit.fid()).collect()
-    } else {
-        let mut keys = filter.keys(session).await?;
-        keys.retain(|fid| live.index.get(*fid).is_some());
-        keys
-    };
+    if filter.is_empty() {
+        let after = live.index.iter_after(query.after);
+        let keys: Vec<i64> = after.map(|hit| hit.fid()).take(limit(query) + 1).collect();
+        return page_from(session, live, query, &keys, live.index.len() as u64).await;
+    }
+    let mut keys = filter.keys(session).await?;
+    keys.retain(|fid| live.index.get(*fid).is_some());
     page_of(session, live, query, keys).await
 }
 

@@ -59,8 +59,9 @@ pub use lens::Lens;
 pub use live::{Live, LiveCollection};
 pub use moving::{CopiedCollection, CopyPart, CopyProgress, CopyReport, copy};
 pub use people::{
-    AuditEntry, AuditFilter, AuditFinding, AuditRecord, Key, KeyHash, KeyKind, MAX_TOKEN_DAYS,
-    NewToken, TOKEN_DAYS, Verified, access_from_json, access_from_text, access_json,
+    AuditEntry, AuditFilter, AuditFinding, AuditRecord, Ended, Key, KeyHash, KeyKind,
+    MAX_TOKEN_DAYS, NewToken, TOKEN_DAYS, Verified, access_from_json, access_from_text,
+    access_json,
 };
 pub use postgres::{Followed, Lag, PostgresPlace, PublishJob, Published};
 pub use registry::{definition_json, safe_property_names};

@@ -33,6 +33,7 @@ async fn new(args: &ArgMatches, output: &Output) -> anyhow::Result<()> {
         scopes: scopes.iter().filter_map(|s| Scope::from_name(s)).collect(),
         collections: (!collections.is_empty()).then(|| collections.into_iter().collect()),
         days: args.get_one::<u32>("days").copied().unwrap_or(TOKEN_DAYS),
+        generation: None,
     };
     let store = administering(args).await?;
     let (secret, key) = store.add_token(&console::actor(), token).await?;

@@ -492,14 +492,40 @@ fn backups_beside_a_writer(args: &[&str], data: &Path, mut look: impl FnMut(&Pat
 /// Of a log: how long it is and what is in it up to there.
 const LOG: &str = "SELECT max(seq) FROM hromada_changes";
 
+/// A link may have been used since a backup; a token stays, since programs can't sign in anew.
+const LINKS: &str = "SELECT count(*) FROM hromada_keys WHERE kind <> 'token'";
+const TOKENS: &str = "SELECT count(*) FROM hromada_keys WHERE kind = 'token'";
+
+fn with_keys(data: &Path, args: &[&str]) {
+    for said in [
+        &["user", "add", "clerk", "--name", "Clerk"][..],
+        &["token", "new", "clerk"][..],
+    ] {
+        let done = hromada(data, &[args, said].concat());
+        assert!(done.status.success(), "{}", text(&done));
+    }
+}
+
+fn mode(file: &Path) -> u32 {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::metadata(file).unwrap().permissions().mode() & 0o777
+}
+
 #[test]
 fn a_backup_of_a_folder_is_of_one_moment_and_restored_as_a_new_epoch() {
     let data = tempfile::tempdir().unwrap();
     small(data.path());
     let epoch = sqlite(data.path(), EPOCH);
+    with_keys(data.path(), &[]);
     backups_beside_a_writer(&[], data.path(), |file| {
         let restored = tempfile::tempdir().unwrap();
         let report = json(restored.path(), &["restore", "--from", path(file)]);
+        assert_eq!(mode(file), 0o600, "it has what the store has");
+        assert_eq!(mode(&restored.path().join("hromada.gpkg")), 0o600);
+        let links = [data.path(), restored.path()].map(|store| sqlite(store, LINKS));
+        assert_eq!(links, ["1", "0"]);
+        let tokens = [data.path(), restored.path()].map(|store| sqlite(store, TOKENS));
+        assert!(tokens[0] == tokens[1] && tokens[0] != "0", "{tokens:?}");
         assert_eq!(report["clean"], true, "{report:#}");
         assert_ne!(sqlite(restored.path(), EPOCH), epoch);
         let last = sqlite(restored.path(), LOG);
@@ -548,7 +574,9 @@ fn a_backup_of_a_database_is_of_one_moment_and_restored_as_a_new_epoch() {
     copy(path(data.path()), &there);
     let (epoch, args) = (psql(&name, EPOCH), ["--database", &there]);
     let aside = format!("{name}_aside");
+    with_keys(data.path(), &args);
     backups_beside_a_writer(&args, data.path(), |file| {
+        assert_eq!(mode(file), 0o600, "it has what the store has");
         if psql("public", &format!("SELECT to_regnamespace('{aside}')")).is_empty() {
             let refused = hromada(
                 data.path(),
@@ -567,6 +595,9 @@ fn a_backup_of_a_database_is_of_one_moment_and_restored_as_a_new_epoch() {
         );
         assert_eq!(report["clean"], true, "{report:#}");
         assert_ne!(psql(&name, EPOCH), epoch);
+        assert_eq!([psql(&aside, LINKS), psql(&name, LINKS)], ["1", "0"]);
+        let tokens = [psql(&aside, TOKENS), psql(&name, TOKENS)];
+        assert!(tokens[0] == tokens[1] && tokens[0] != "0", "{tokens:?}");
         let last = psql(&name, LOG);
         let rows = format!(
             "SELECT string_agg(concat(seq, at, actor, fid, operation), ',' ORDER BY seq) FROM hromada_changes WHERE seq <= {last}"

@@ -557,8 +557,9 @@ fn invited(data: &Path) -> String {
         "{BINARY} --data {} serve --listen 127.0.0.1:0",
         data.display()
     );
-    let mut child = Command::new("script")
-        .args(["-qec", &line, "/dev/null"])
+    // Whatever the tests were started by: after `nohup` a hang-up would be ignored.
+    let mut child = Command::new("env")
+        .args(["--default-signal=HUP", "script", "-qec", &line, "/dev/null"])
         .env("HROMADA_LANG", "en")
         .env("RUST_LOG", "info")
         .stdin(Stdio::piped())

@@ -1,6 +1,6 @@
 //! The part of the town that an assignment is for.
 
-use std::hash::{Hash, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use geo_types::{Coord, LineString, MultiPolygon, Polygon};
@@ -15,6 +15,8 @@ const MAX_POSITIONS: usize = 100_000;
 #[derive(Debug, Clone)]
 pub struct Area {
     text: Arc<str>,
+    /// Of the text, which may be long: each decision that is remembered is looked up by who asks, areas included.
+    digest: u64,
     polygons: Arc<MultiPolygon<f64>>,
 }
 
@@ -43,8 +45,12 @@ impl Area {
         if polygons.is_empty() || positions > MAX_POSITIONS {
             return Err(invalid());
         }
+        let text: Arc<str> = json.to_string().into();
+        let mut hasher = DefaultHasher::new();
+        text.hash(&mut hasher);
         Ok(Self {
-            text: json.to_string().into(),
+            text,
+            digest: hasher.finish(),
             polygons: Arc::new(MultiPolygon(polygons)),
         })
     }
@@ -80,7 +86,8 @@ fn position(json: &Json) -> Option<Coord<f64>> {
 
 impl PartialEq for Area {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        Arc::ptr_eq(&self.text, &other.text)
+            || (self.digest == other.digest && self.text == other.text)
     }
 }
 
@@ -88,7 +95,7 @@ impl Eq for Area {}
 
 impl Hash for Area {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.text.hash(state);
+        self.digest.hash(state);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Filter, Invalid, Message, PropertyType, Schema, days_of_date};
+use crate::{Collection, Filter, Invalid, Message, PropertyType, Schema, days_of_date};
 
 use super::{
     Access, Assignment, Class, Deputy, Directory, Permission, Person, Shown, Twin, Unit, is_name,
@@ -29,7 +29,8 @@ impl Access {
     /// # Errors
     /// Names what does not fit and what helps: a unit or property that there is not, a filter that can't be read, a rule
     /// without effect.
-    pub fn check(&self, schema: &Schema, directory: &Directory) -> Result<(), Invalid> {
+    pub fn check(&self, collection: &Collection, directory: &Directory) -> Result<(), Invalid> {
+        let schema = &collection.schema;
         match &self.unit {
             Some(unit) => unit_exists(unit, directory)?,
             None if self.class == Class::Unit => return Err(invalid("access.unit-needed")),
@@ -37,6 +38,11 @@ impl Access {
         }
         for (name, rule) in &self.properties {
             let kind = kind_of(name, schema)?;
+            if kind == PropertyType::Integer && collection.id_property.as_ref() == Some(name) {
+                // It is the key: a text in its place is left out, and features go by their keys.
+                let message = Message::new("access.id-property");
+                return Err(Invalid(message.with("property", name)));
+            }
             if matches!(rule.otherwise, Shown::Masked { .. }) && kind != PropertyType::Text {
                 let message = Message::new("access.mask-of-no-text");
                 return Err(Invalid(message.with("property", name)));
@@ -113,7 +119,9 @@ impl Assignment {
             Permission::Operate,
         ];
         let is_bounded = self.unit.is_some() || self.area.is_some();
-        if is_bounded && of_the_whole.iter().any(|p| self.role.has(*p)) {
+        // Rules are for all of a collection, wherever its features lie.
+        let publishes_within = self.area.is_some() && self.role.has(Permission::Publish);
+        if publishes_within || is_bounded && of_the_whole.iter().any(|p| self.role.has(*p)) {
             let message = Message::new("access.role-unbounded");
             return Err(Invalid(message.with("role", self.role.id)));
         }
@@ -173,7 +181,7 @@ impl Unit {
 pub fn check_title(text: &str) -> Result<(), Invalid> {
     let is_good = !text.trim().is_empty()
         && text.chars().count() <= MAX_TITLE_LENGTH
-        && !text.chars().any(char::is_control);
+        && text.chars().all(is_plain);
     if is_good {
         return Ok(());
     }
@@ -181,10 +189,18 @@ pub fn check_title(text: &str) -> Result<(), Invalid> {
     Err(Invalid(message.with("max", MAX_TITLE_LENGTH)))
 }
 
+/// Whether a character shows itself: no control, nothing that turns the direction of others (Unicode 16 §23.2), has no
+/// width, or ends a line.
+pub fn is_plain(c: char) -> bool {
+    let is_unseen = matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}');
+    !c.is_control() && !is_unseen
+}
+
 /// Enough to catch what was mistyped; whether mail arrives, only mail can tell.
 fn check_email(text: &str) -> Result<(), Invalid> {
     let is_good = text.len() <= MAX_EMAIL_LENGTH
-        && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+        && text.chars().all(|c| is_plain(c) && !c.is_whitespace())
         && text
             .rsplit_once('@')
             .is_some_and(|(name, host)| !name.is_empty() && !host.is_empty());
@@ -235,16 +251,32 @@ fn invalid(key: &'static str) -> Invalid {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{PersonKind, PropertyRule, Role, RowRule};
+    use super::super::{Area, PersonKind, PropertyRule, Role, RowRule};
     use super::*;
-    use crate::Property;
+    use crate::{CollectionId, Crs, GeometryType, Property, Text, Theme, TileSettings};
 
-    fn schema() -> Schema {
-        Schema {
-            properties: vec![
-                Property::new("kind", PropertyType::Text),
-                Property::new("depth", PropertyType::Real),
-            ],
+    fn pipes() -> Collection {
+        let properties = vec![
+            Property::new("kind", PropertyType::Text),
+            Property::new("depth", PropertyType::Real),
+            Property::new("number", PropertyType::Integer),
+        ];
+        Collection {
+            id: CollectionId::new("pipes").unwrap(),
+            title: Text::default(),
+            description: Text::default(),
+            geometry_type: GeometryType::LineString,
+            has_z: false,
+            has_m: false,
+            storage_crs: Crs::CRS84,
+            schema: Schema { properties },
+            id_property: Some("number".into()),
+            label_property: None,
+            time_property: None,
+            theme: Theme::Networks,
+            licence: None,
+            attribution: None,
+            tiles: TileSettings::default(),
         }
     }
 
@@ -289,7 +321,7 @@ mod tests {
         let check = |change: &dyn Fn(&mut Access)| {
             let mut access = Access::of(Class::Staff);
             change(&mut access);
-            key(access.check(&schema(), &town()))
+            key(access.check(&pipes(), &town()))
         };
         let property = |name: &str, shown| {
             let name = name.to_owned();
@@ -323,6 +355,7 @@ mod tests {
             check(&property("depth", Shown::Masked { keep: 2 })),
             "access.mask-of-no-text"
         );
+        assert_eq!(check(&property("number", Shown::Not)), "access.id-property");
         assert_eq!(check(&row(Class::Staff, "depth > 2")), "");
         assert_eq!(
             check(&row(Class::Staff, "width > 2")),
@@ -395,6 +428,31 @@ mod tests {
             })),
             "access.days-reversed"
         );
+        let with_unit = |role: &'static str| {
+            check(&|p| {
+                let mut assignment = Assignment::of(Role::named(role).unwrap());
+                assignment.unit = Some("water".into());
+                p.assignments.push(assignment);
+            })
+        };
+        for of_the_whole in ["administrator", "auditor"] {
+            assert_eq!(with_unit(of_the_whole), "access.role-unbounded");
+        }
+        // Rules are for a whole collection, also for what lies outside of an area.
+        let area = r#"{"type":"Polygon","coordinates":[[[24,49],[25,49],[25,50],[24,49]]]}"#;
+        let within = |role: &'static str| {
+            check(&|p| {
+                let mut assignment = Assignment::of(Role::named(role).unwrap());
+                assignment.area = Some(Area::parse(area).unwrap());
+                p.assignments.push(assignment);
+            })
+        };
+        assert_eq!(within("data-publisher"), "access.role-unbounded");
+        assert_eq!((within("planner"), with_unit("data-publisher")), ("", ""));
+        // Letters that turn the direction of others, or are not seen.
+        for unseen in ["a\u{202e}b", "a\u{200b}b", "a\u{2028}b", "a\nb"] {
+            assert_eq!(check(&|p| p.name = unseen.into()), "access.title-invalid");
+        }
         assert_eq!(check(&deputy("clerk")), "");
         assert_eq!(check(&deputy("boss")), "access.own-deputy");
         assert_eq!(check(&deputy("nobody")), "access.no-account");

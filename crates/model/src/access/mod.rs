@@ -14,7 +14,7 @@ mod role;
 mod rule;
 
 pub use area::Area;
-pub use check::{MAX_TITLE_LENGTH, check_title};
+pub use check::{MAX_TITLE_LENGTH, check_title, is_plain};
 pub use directory::Directory;
 pub use permission::Permission;
 pub use person::{

@@ -1,5 +1,7 @@
 //! What a role may allow.
 
+use crate::Message;
+
 /// Something that somebody may be allowed to do. Its name stands in tokens, tables and the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Permission {
@@ -94,6 +96,34 @@ impl Permission {
             Self::ReadAudit => "read-audit",
             Self::Operate => "operate",
         }
+    }
+
+    /// What people call it.
+    pub fn title(self) -> Message {
+        Message::new(match self {
+            Self::ReadStaff => "access.may-read-staff",
+            Self::ReadUnit => "access.may-read-unit",
+            Self::ReadRestricted => "access.may-read-restricted",
+            Self::ReadPersonal => "access.may-read-personal",
+            Self::Create => "access.may-create",
+            Self::Change => "access.may-change",
+            Self::Delete => "access.may-delete",
+            Self::Export => "access.may-export",
+            Self::Publish => "access.may-publish",
+            Self::RegisterTicket => "access.may-register-ticket",
+            Self::DispatchTicket => "access.may-dispatch-ticket",
+            Self::ExecuteTicket => "access.may-execute-ticket",
+            Self::InspectTicket => "access.may-inspect-ticket",
+            Self::ModerateTicket => "access.may-moderate-ticket",
+            Self::ReadDocument => "access.may-read-document",
+            Self::RegisterDocument => "access.may-register-document",
+            Self::ResolveDocument => "access.may-resolve-document",
+            Self::ControlDocument => "access.may-control-document",
+            Self::ArchiveDocument => "access.may-archive-document",
+            Self::ManagePeople => "access.may-manage-people",
+            Self::ReadAudit => "access.may-read-audit",
+            Self::Operate => "access.may-operate",
+        })
     }
 
     pub fn from_name(name: &str) -> Option<Self> {

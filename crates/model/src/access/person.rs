@@ -55,6 +55,8 @@ pub struct Person {
     pub last_step: Option<u64>,
     /// Hashes of codes for the day the phone is lost; each is good for one sign-in.
     pub recovery: Vec<String>,
+    /// Grows whenever their sessions end at once: what began before is good no more, also what is just about to begin.
+    pub generation: u64,
     /// Who they are at the provider of single sign-on: issuer and subject.
     pub external: Option<(String, String)>,
     pub assignments: Vec<Assignment>,
@@ -106,6 +108,7 @@ impl Person {
             second_factor: None,
             last_step: None,
             recovery: Vec::new(),
+            generation: 0,
             external: None,
             assignments: Vec::new(),
             deputies: Vec::new(),

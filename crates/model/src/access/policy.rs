@@ -109,7 +109,7 @@ pub fn decide<'p>(
         delete: write(Permission::Delete),
         export: view.is_some()
             && (access.class == Class::Public || asked.reach(Permission::Export).is_some()),
-        publish: asked.reach(Permission::Publish).is_some(),
+        publish: matches!(asked.reach(Permission::Publish), Some(Reach::Everywhere)),
         view,
     }
 }

@@ -1,6 +1,7 @@
 //! Roles: sets of permissions under a name.
 
 use super::Permission::{self, *};
+use crate::Message;
 
 /// The name of a role, as it stands in an assignment.
 pub type RoleId = &'static str;
@@ -9,6 +10,8 @@ pub type RoleId = &'static str;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Role {
     pub id: RoleId,
+    /// Of the catalogue.
+    title: &'static str,
     pub permissions: &'static [Permission],
 }
 
@@ -19,10 +22,12 @@ pub struct Role {
 pub const BUILT_IN: [Role; 15] = [
     Role {
         id: "operator",
+        title: "access.title-operator",
         permissions: &[ReadStaff, RegisterTicket],
     },
     Role {
         id: "dispatcher",
+        title: "access.title-dispatcher",
         permissions: &[
             ReadStaff,
             ReadUnit,
@@ -33,22 +38,27 @@ pub const BUILT_IN: [Role; 15] = [
     },
     Role {
         id: "executor",
+        title: "access.title-executor",
         permissions: &[ReadStaff, ReadUnit, ExecuteTicket],
     },
     Role {
         id: "inspector",
+        title: "access.title-inspector",
         permissions: &[ReadStaff, ReadUnit, InspectTicket],
     },
     Role {
         id: "moderator",
+        title: "access.title-moderator",
         permissions: &[ReadStaff, ReadPersonal, ModerateTicket],
     },
     Role {
         id: "registrar",
+        title: "access.title-registrar",
         permissions: &[ReadStaff, ReadPersonal, ReadDocument, RegisterDocument],
     },
     Role {
         id: "head",
+        title: "access.title-head",
         permissions: &[
             ReadStaff,
             ReadUnit,
@@ -59,22 +69,27 @@ pub const BUILT_IN: [Role; 15] = [
     },
     Role {
         id: "controller",
+        title: "access.title-controller",
         permissions: &[ReadStaff, ReadDocument, ControlDocument],
     },
     Role {
         id: "archivist",
+        title: "access.title-archivist",
         permissions: &[ReadStaff, ReadDocument, ArchiveDocument],
     },
     Role {
         id: "planner",
+        title: "access.title-planner",
         permissions: &[ReadStaff, ReadUnit, ReadRestricted, Export],
     },
     Role {
         id: "utility-owner",
+        title: "access.title-utility-owner",
         permissions: &[ReadStaff, ReadUnit, Create, Change, Delete, Export],
     },
     Role {
         id: "gis-editor",
+        title: "access.title-gis-editor",
         permissions: &[
             ReadStaff,
             ReadUnit,
@@ -87,15 +102,18 @@ pub const BUILT_IN: [Role; 15] = [
     },
     Role {
         id: "data-publisher",
+        title: "access.title-data-publisher",
         permissions: &[ReadStaff, ReadUnit, Export, Publish],
     },
     Role {
         id: "auditor",
+        title: "access.title-auditor",
         permissions: &[ReadStaff, ReadAudit],
     },
     // No data of the town beyond what everybody sees, and none about people: who keeps the accounts does not read the files.
     Role {
         id: "administrator",
+        title: "access.title-administrator",
         permissions: &[Publish, ManagePeople, Operate],
     },
 ];
@@ -103,6 +121,11 @@ pub const BUILT_IN: [Role; 15] = [
 impl Role {
     pub fn named(id: &str) -> Option<Self> {
         BUILT_IN.into_iter().find(|role| role.id == id)
+    }
+
+    /// What people call it.
+    pub fn title(&self) -> Message {
+        Message::new(self.title)
     }
 
     pub fn has(&self, permission: Permission) -> bool {

@@ -6,6 +6,8 @@ use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
 use model::Message;
 
+use super::{again, require_browser};
+use crate::app::App;
 use crate::context::Context;
 use crate::limits::{FORM_TIMEOUT, MAX_FIELDS, MAX_FORM};
 use crate::params::Params;
@@ -17,9 +19,38 @@ pub(crate) struct Form {
 }
 
 impl Form {
+    /// A form about somebody's own account, with the name of the account: sent by a browser in which they have signed in.
+    ///
     /// # Errors
-    /// 415 for another media type, 413 above [`MAX_FORM`], 408 after [`FORM_TIMEOUT`], 400 for what can't be read.
-    pub(crate) async fn read(context: &Context, body: Body) -> Result<Self, Problem> {
+    /// 401 and 403, and as [`Form::read`].
+    pub(crate) async fn own(
+        app: &App,
+        context: &Context,
+        body: Body,
+    ) -> Result<(String, Self), Problem> {
+        let id = app.require_person(context)?;
+        require_browser(context)?;
+        Ok((id, Self::read(app, context, body).await?))
+    }
+
+    /// As [`Form::own`], in which they show once more who they are: for what changes how the account is entered.
+    ///
+    /// # Errors
+    /// As [`Form::own`] and [`again::require`].
+    pub(crate) async fn again(
+        app: &App,
+        context: &Context,
+        body: Body,
+    ) -> Result<(String, Self), Problem> {
+        let (id, form) = Self::own(app, context, body).await?;
+        again::require(app, context, &id, &form).await?;
+        Ok((id, form))
+    }
+
+    /// # Errors
+    /// 415 for another media type, 413 above [`MAX_FORM`], 408 after [`FORM_TIMEOUT`], 400 for what can't be read; as
+    /// [`App::require_unchanged`].
+    pub(crate) async fn read(app: &App, context: &Context, body: Body) -> Result<Self, Problem> {
         let kind = context.headers.get(CONTENT_TYPE);
         let kind = kind.and_then(|v| v.to_str().ok()).unwrap_or_default();
         let essence = kind.split(';').next().unwrap_or_default().trim();
@@ -36,6 +67,7 @@ impl Form {
             let detail = Message::new("server.form-too-large").with("max", MAX_FORM >> 10);
             Problem::new(StatusCode::PAYLOAD_TOO_LARGE, detail)
         })?;
+        app.require_unchanged(context).await?;
         let text = String::from_utf8(bytes.to_bytes().to_vec())
             .map_err(|_| Problem::bad_request(Message::new("server.form-unreadable")))?;
         Ok(Self {

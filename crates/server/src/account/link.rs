@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 use hyper::StatusCode;
 use model::Message;
-use store::{AuditEntry, Key, KeyHash, KeyKind};
+use store::{Ended, Key, KeyHash, KeyKind};
 
 use super::{FOR_PASSWORD, Form, own, page, password, sign_in, throttled};
 use crate::app::App;
@@ -33,34 +33,28 @@ pub(crate) async fn enter(
     body: Body,
 ) -> Result<Response, Problem> {
     context.ask();
-    let form = Form::read(&context, body).await?;
+    let form = Form::read(&app, &context, body).await?;
     let code = form.text("code").to_owned();
     let key = good(&app, &context, &code).await?;
     let new = form.exact("new");
-    if let Err(wrong) = password::require_good(new, &key.person) {
+    if let Err(wrong) = password::require_good(new, &password::own_words(&app, &key.person)) {
         let again = LinkPage::new(&context, &key.person, &code, Some(&wrong));
         return page(&again, StatusCode::UNPROCESSABLE_ENTITY);
     }
-    let entry = AuditEntry::new("link.use", &*key.person);
-    let dropped = app
-        .store
-        .drop_keys(&key.person, vec![KeyHash::of(&code)], entry)
-        .await?;
-    if dropped == 0 {
-        return Err(spent());
-    }
-    own::set_password(&app, &key.person, new, "password.set").await?;
-    own::end_all(&app, &context, &key.person, None, own::Ending::Everything).await?;
-    let directory = app.store.directory();
-    let has_second = |id: &str| {
-        let person = directory.people.get(id);
-        person.is_some_and(|person| person.second_factor.is_some())
+    let ended = Ended {
+        person: key.person.clone(),
+        kept: None,
+        tokens: true,
+        spent: Some(KeyHash::of(&code)),
     };
-    if has_second(&key.person) {
+    own::set_password(&app, &key.person, new, "password.set", Some(ended)).await?;
+    let directory = app.store.directory();
+    let person = directory.people.get(&key.person).ok_or_else(spent)?;
+    if person.second_factor.is_some() {
         // The link stands for the password only.
-        return Ok(super::to(&context, "/account"));
+        return sign_in::ask_code(&app, &context, person).await;
     }
-    sign_in::begin(&app, &context, &key.person, "link").await
+    sign_in::begin(&app, &context, person, "link", None).await
 }
 
 /// # Errors

@@ -8,13 +8,12 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE};
 use model::Message;
 use model::access::{Directory, Person};
 use serde_json::json;
-use store::{AuditEntry, KeyHash, KeyKind};
+use store::{AuditEntry, Ended, KeyHash, KeyKind};
 
-use super::{Form, Passwords, cookie, page, password, require_browser, second, to, with_cookie};
+use super::{Form, Passwords, page, password, to};
 use crate::app::App;
 use crate::context::Context;
 use crate::html::{AccountPage, SignInPage};
-use crate::identity::By;
 use crate::link::JSON;
 use crate::problem::Problem;
 
@@ -47,10 +46,11 @@ pub(super) async fn show(
     let Some(person) = directory.people.get(context.principal.actor()) else {
         return page(&SignInPage::new(app, context, "", None), StatusCode::OK);
     };
-    let keys = app.store.keys(Some(&person.id)).await?;
-    let own = match &context.by {
-        By::Session(hash) => Some(hash),
-        By::Token(_) | By::Nothing => None,
+    let own = context.session();
+    // A program reads with its token who it is, and no list of keys.
+    let keys = match own {
+        Some(_) => app.store.keys(Some(&person.id)).await?,
+        None => Vec::new(),
     };
     let live = app.sight(context)?.all();
     page(
@@ -85,88 +85,72 @@ pub(crate) async fn change_password(
     context: Context,
     body: Body,
 ) -> Result<Response, Problem> {
-    let id = app.require_person(&context)?;
-    require_browser(&context)?;
-    let form = Form::read(&context, body).await?;
-    second::require_password(&app, &context, &id, form.exact("password")).await?;
+    if has_none_here(&app, &context) {
+        let detail = Message::new("server.password-elsewhere");
+        return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+    }
+    let (id, form) = Form::again(&app, &context, body).await?;
     let new = form.exact("new");
-    password::require_good(new, &id)
+    password::require_good(new, &password::own_words(&app, &id))
         .map_err(|detail| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail))?;
-    set_password(&app, &id, new, "password.change").await?;
-    let ending = match form.text("tokens") {
-        "" => Ending::Sessions,
-        _ => Ending::Everything,
+    let ended = Ended {
+        person: id.clone(),
+        kept: context.session().cloned(),
+        tokens: !form.text("tokens").is_empty(),
+        spent: None,
     };
-    end_all(&app, &context, &id, own_session(&context), ending).await?;
+    set_password(&app, &id, new, "password.change", Some(ended)).await?;
     Ok(to(&context, "/account"))
 }
 
+/// Whether whoever asks signs in elsewhere only.
+pub(super) fn has_none_here(app: &App, context: &Context) -> bool {
+    let directory = app.store.directory();
+    let person = directory.people.get(context.principal.actor());
+    person.is_some_and(|p| p.password.is_none() && p.external.is_some())
+}
+
+/// Sets a password, and ends what began with the older one.
 pub(super) async fn set_password(
     app: &App,
     id: &str,
     new: &str,
     action: &'static str,
+    ended: Option<Ended>,
 ) -> Result<(), Problem> {
     let hash = Passwords::hash(app, new).await?;
     let (who, entry) = (id.to_owned(), AuditEntry::new(action, id));
-    let set = app.store.amend(id, move |directory| {
+    let set = move |directory: &mut Directory| {
         person(directory, &who)?.password = Some(hash);
-        Ok((entry, ()))
-    });
-    Ok(set.await?)
-}
-
-fn own_session(context: &Context) -> Option<&KeyHash> {
-    match &context.by {
-        By::Session(hash) => Some(hash),
-        By::Token(_) | By::Nothing => None,
+        Ok(entry)
+    };
+    match ended {
+        Some(ended) => app.store.amend_ending(id, ended, set).await?,
+        None => {
+            let set = app.store.amend(id, |directory| Ok((set(directory)?, ())));
+            set.await?;
+        }
     }
-}
-
-/// What ends when a password is another one.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ending {
-    Sessions,
-    /// Tokens too: somebody else may have made some.
-    Everything,
-}
-
-/// Ends the sessions of a person and takes back their links, but for one session.
-pub(super) async fn end_all(
-    app: &App,
-    context: &Context,
-    id: &str,
-    kept: Option<&KeyHash>,
-    ending: Ending,
-) -> Result<(), Problem> {
-    let keys = app.store.keys(Some(id)).await?;
-    let ended: Vec<KeyHash> = keys
-        .into_iter()
-        .filter(|(hash, key)| {
-            let ends = ending == Ending::Everything || key.kind != KeyKind::Token;
-            ends && Some(hash) != kept
-        })
-        .map(|(hash, _)| hash)
-        .collect();
-    let entry = AuditEntry::new("session.end", id).with("count", ended.len());
-    app.store
-        .drop_keys(context.principal.actor(), ended, entry)
-        .await?;
     Ok(())
 }
 
-/// `POST /account/sessions/end`: one of the sessions, or all but this one.
+/// `POST /account/sessions/end`: one of the sessions, or all but this one (ASVS 5.0 §7.5.2).
 pub(crate) async fn end_sessions(
     State(app): State<App>,
     context: Context,
     body: Body,
 ) -> Result<Response, Problem> {
-    let id = app.require_person(&context)?;
-    require_browser(&context)?;
-    let form = Form::read(&context, body).await?;
+    let (id, form) = Form::again(&app, &context, body).await?;
     let Some(hash) = KeyHash::parse(form.text("session")) else {
-        let own = own_session(&context);
-        end_all(&app, &context, &id, own, Ending::Sessions).await?;
+        let ended = Ended {
+            person: id.clone(),
+            kept: context.session().cloned(),
+            tokens: false,
+            spent: None,
+        };
+        let entry = AuditEntry::new("session.end", &*id);
+        let end = app.store.amend_ending(&id, ended, |_| Ok(entry));
+        end.await?;
         return Ok(to(&context, "/account"));
     };
     let keys = app.store.keys(Some(&id)).await?;
@@ -175,12 +159,7 @@ pub(crate) async fn end_sessions(
         .any(|(h, key)| *h == hash && key.kind == KeyKind::Session);
     if is_own {
         let entry = AuditEntry::new("session.end", &*id).with("count", 1);
-        app.store.drop_keys(&id, vec![hash.clone()], entry).await?;
+        app.store.drop_keys(&id, vec![hash], entry).await?;
     }
-    let response = to(&context, "/account");
-    Ok(if own_session(&context) == Some(&hash) {
-        with_cookie(response, cookie(&app, ""))
-    } else {
-        response
-    })
+    Ok(to(&context, "/account"))
 }

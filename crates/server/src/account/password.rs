@@ -1,6 +1,7 @@
 //! Passwords: argon2id (RFC 9106) with the parameters that OWASP names, 19 MiB and two passes.
 
 use std::collections::HashSet;
+use std::sync::LazyLock;
 
 use argon2::{Argon2, PasswordHash, PasswordHasher, PasswordVerifier};
 use model::Message;
@@ -15,21 +16,18 @@ pub(crate) const MIN_PASSWORD: usize = 12;
 /// Longest password, so that hashing it stays cheap (ASVS 5.0 §6.2.9 asks for 64 at least).
 pub(crate) const MAX_PASSWORD: usize = 256;
 
-/// What many people take, of this length (ASVS 5.0 §6.2.4); a password that begins with one of them and only goes on with
-/// digits and marks is no better.
-const COMMON: [&str; 24] = [
+/// Those of at least twelve characters among the million most frequent of known leaks, sorted (ASVS 5.0 §6.2.4, §6.2.12):
+/// `data/README.md` says whose list it is.
+static LEAKED: LazyLock<Vec<&str>> = LazyLock::new(|| {
+    include_str!("../../data/common-passwords.txt")
+        .lines()
+        .collect()
+});
+
+/// Words that many begin with; a password that only goes on with digits and marks is no better.
+const COMMON: [&str; 13] = [
     "password",
     "passw0rd",
-    "qwertyuiop",
-    "qwerty",
-    "йцукен",
-    "asdfghjkl",
-    "zxcvbnm",
-    "1q2w3e4r",
-    "123456",
-    "987654",
-    "111111",
-    "000000",
     "iloveyou",
     "letmein",
     "welcome",
@@ -39,9 +37,8 @@ const COMMON: [&str; 24] = [
     "україна",
     "ukraine",
     "changeme",
-    "football",
-    "monkey",
-    "dragon",
+    "hromada",
+    "громада",
 ];
 
 /// The hash of a password that nobody has: an account that is not there takes as long to refuse as one that is.
@@ -94,9 +91,35 @@ fn fits(hash: &str, password: &str) -> bool {
     })
 }
 
+/// Whether a hash is of other parameters than new ones.
+pub(super) fn is_old(app: &App, hash: &str) -> bool {
+    parameters(hash) != parameters(&app.passwords.nobody)
+}
+
+/// What stands before salt and hash (PHC string format): algorithm, version, cost.
+fn parameters(hash: &str) -> Option<&str> {
+    let (before, _) = hash.rsplit_once('$')?;
+    Some(before.rsplit_once('$')?.0)
+}
+
+/// Words that a password of somebody must not be made of: their own names and those of the server (ASVS 5.0 §6.2.11).
+pub(super) fn own_words(app: &App, person: &str) -> Vec<String> {
+    let directory = app.store.directory();
+    let name = directory.people.get(person).map(|p| p.name.clone());
+    let url = app.options.base_url.clone().unwrap_or_default();
+    let texts = [person.to_owned(), name.unwrap_or_default(), url];
+    let words = texts
+        .iter()
+        .flat_map(|text| text.split([' ', '.', '/', ':', '@', '-', '_']));
+    let words = words
+        .map(str::to_lowercase)
+        .filter(|w| w.chars().count() > 3);
+    words.chain([person.to_lowercase()]).collect()
+}
+
 /// # Errors
-/// What is wrong with a new password.
-pub(crate) fn require_good(password: &str, person: &str) -> Result<(), Message> {
+/// What is wrong with a new password of somebody who has these words for their own.
+pub(super) fn require_good(password: &str, own: &[String]) -> Result<(), Message> {
     let length = password.chars().count();
     if length < MIN_PASSWORD {
         return Err(Message::new("server.password-short").with("min", MIN_PASSWORD));
@@ -111,13 +134,46 @@ pub(crate) fn require_good(password: &str, person: &str) -> Result<(), Message> 
     if repeats
         || is_walk(&folded)
         || is_doubled(&folded)
+        || is_leaked(&folded)
         || COMMON.iter().any(|word| begins(word))
-        || begins("hromada")
-        || begins(person)
+        || own.iter().any(|word| begins(word))
     {
         return Err(Message::new("server.password-common"));
     }
     Ok(())
+}
+
+/// Whether a password is of the list, in itself or by the keys that it is typed with: many of the list are Cyrillic words
+/// on Latin keys.
+fn is_leaked(folded: &str) -> bool {
+    let typed: String = folded.chars().map(key).collect();
+    let known = |text: &str| LEAKED.binary_search(&text).is_ok();
+    known(folded) || known(&typed)
+}
+
+/// The letters of the Ukrainian and the Latin keyboard that share a key.
+const KEYS: [(&str, &str); 3] = [
+    ("йцукенгшщзхї", "qwertyuiop[]"),
+    ("фівапролджє", "asdfghjkl;'"),
+    ("ячсмитьбю", "zxcvbnm,."),
+];
+
+/// What the key of a letter writes on the Latin keyboard; Russian letters lie where the Ukrainian ones do not.
+fn key(letter: char) -> char {
+    match letter {
+        'ы' => 's',
+        'э' => '\'',
+        'ъ' => ']',
+        'ё' => '`',
+        _ => {
+            let mut rows = KEYS.iter();
+            let found = rows.find_map(|(own, latin)| {
+                let place = own.chars().position(|c| c == letter)?;
+                latin.chars().nth(place)
+            });
+            found.unwrap_or(letter)
+        }
+    }
 }
 
 /// Ways that fingers go by themselves.
@@ -182,8 +238,26 @@ mod tests {
     }
 
     #[test]
+    fn the_list_is_sorted_and_long_enough() {
+        assert!(LEAKED.is_sorted() && LEAKED.len() > 3_000);
+        assert!(LEAKED.iter().all(|p| p.chars().count() >= MIN_PASSWORD));
+    }
+
+    #[test]
+    fn a_hash_of_other_parameters_is_told() {
+        let own = hashed("довгий пароль 1").unwrap();
+        assert_eq!(parameters(&own), Some("$argon2id$v=19$m=19456,t=2,p=1"));
+        assert_eq!(
+            parameters("$argon2id$v=19$m=4096,t=3,p=1$c2FsdA$aGFzaA"),
+            Some("$argon2id$v=19$m=4096,t=3,p=1")
+        );
+        assert_eq!(parameters(""), None);
+    }
+
+    #[test]
     fn short_and_common_passwords_are_refused() {
-        let key = |password: &str| require_good(password, "o.koval").err().map(|m| m.key());
+        let own = ["o.koval", "оксана", "kalush"].map(str::to_owned);
+        let key = |password: &str| require_good(password, &own).err().map(|m| m.key());
         assert_eq!(key("кінь батарея"), None);
         assert_eq!(key("correct horse"), None);
         assert_eq!(key("short"), Some("server.password-short"));
@@ -203,6 +277,13 @@ mod tests {
             "1qaz2wsx3edc",
             "poiuytrewq12",
             "hundhundhund",
+            "Kalush-202026",
+            "Оксана1990!!!!",
+            // Of the list, and in letters that share its keys.
+            "chickenwing101",
+            "Justinbieber",
+            "владимирский",
+            "простопароль",
         ] {
             assert_eq!(key(common), Some("server.password-common"), "{common}");
         }

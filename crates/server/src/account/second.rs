@@ -6,10 +6,10 @@ use axum::response::Response;
 use hyper::StatusCode;
 use model::Message;
 use qrcodegen::{QrCode, QrCodeEcc};
-use store::{AuditEntry, KeyHash, KeyKind};
+use store::{AuditEntry, Ended, KeyHash, KeyKind};
 use totp_rs::{Algorithm, Builder, Secret, Totp};
 
-use super::{Form, Passwords, page, require_browser, throttled};
+use super::{Form, page};
 use crate::app::App;
 use crate::context::Context;
 use crate::html::{RecoveryPage, SecondFactorPage};
@@ -82,20 +82,26 @@ pub(crate) async fn begin(
     context: Context,
     body: Body,
 ) -> Result<Response, Problem> {
-    let id = app.require_person(&context)?;
-    require_browser(&context)?;
-    let form = Form::read(&context, body).await?;
-    require_password(&app, &context, &id, form.exact("password")).await?;
+    let (id, _) = Form::again(&app, &context, body).await?;
     let mut secret = [0; 20];
     getrandom::fill(&mut secret).map_err(Problem::internal)?;
-    shown(&app, &context, &id, &secret, None)
+    let (step, hash) = KeyHash::fresh(KeyKind::Link);
+    let key = super::step(&id, &begun_with(&base32(&secret)));
+    let entry = AuditEntry::new("second-factor.begin", &*id);
+    app.store.add_key(&id, hash, key, None, entry).await?;
+    shown(&context, &id, &secret, &step, None)
+}
+
+/// What the step is called that shows a secret: it is for that secret and no other, which its own form would bring.
+fn begun_with(secret: &str) -> String {
+    format!("second-factor {}", KeyHash::of(secret).as_str())
 }
 
 fn shown(
-    app: &App,
     context: &Context,
     id: &str,
     secret: &[u8],
+    step: &str,
     wrong: Option<&Message>,
 ) -> Result<Response, Problem> {
     let totp = totp(secret, id).ok_or_else(|| Problem::internal("a second factor has no form"))?;
@@ -108,47 +114,53 @@ fn shown(
         None => StatusCode::OK,
     };
     let text = base32(secret);
-    let directory = app.store.directory();
-    let person = directory.people.get(id);
-    let has_one = person.is_some_and(|person| person.second_factor.is_some());
     page(
-        &SecondFactorPage::new(context, &text, &svg(&picture), has_one, wrong),
+        &SecondFactorPage::new(context, &text, &svg(&picture), step, wrong),
         status,
     )
 }
 
-/// `POST /account/second-factor/confirm`
+/// `POST /account/second-factor/confirm`: by whoever began, who has shown then who they are.
 pub(crate) async fn confirm(
     State(app): State<App>,
     context: Context,
     body: Body,
 ) -> Result<Response, Problem> {
-    let id = app.require_person(&context)?;
-    require_browser(&context)?;
-    let form = Form::read(&context, body).await?;
-    require_password(&app, &context, &id, form.exact("password")).await?;
+    let (id, form) = Form::own(&app, &context, body).await?;
     let secret = from_base32(form.text("secret"))
         .filter(|secret| secret.len() == 20)
         .ok_or_else(|| Problem::bad_request(Message::new("server.form-unreadable")))?;
+    let hash = KeyHash::of(form.text("step"));
+    let label = begun_with(&base32(&secret));
+    let begun = super::good_step(&app, &hash, &label).await?;
+    if begun.is_none_or(|key| key.person != id) {
+        return Err(super::step_expired());
+    }
     let code = form.text("code").replace(' ', "");
     let step = totp(&secret, &id).and_then(|totp| totp.check(&code, seconds()));
     let Some(step) = step else {
         let wrong = Message::new("server.code-wrong");
-        return shown(&app, &context, &id, &secret, Some(&wrong));
+        return shown(&context, &id, &secret, form.text("step"), Some(&wrong));
     };
-    require_current(&app, &id, form.text("current")).await?;
     let codes: Vec<String> = (0..RECOVERY).map(|_| recovery_code()).collect();
     let hashes = codes
         .iter()
         .map(|code| KeyHash::of(&code.replace('-', "")).as_str().to_owned())
         .collect();
     let (who, entry) = (id.clone(), AuditEntry::new("second-factor.set", &*id));
-    let set = app.store.amend(&id, move |directory| {
+    let ended = Ended {
+        person: id.clone(),
+        kept: context.session().cloned(),
+        tokens: false,
+        spent: Some(hash),
+    };
+    // Sessions that began without it end.
+    let set = app.store.amend_ending(&id, ended, move |directory| {
         let person = super::own::person(directory, &who)?;
         person.second_factor = Some(secret);
         person.last_step = Some(step);
         person.recovery = hashes;
-        Ok((entry, ()))
+        Ok(entry)
     });
     set.await?;
     page(&RecoveryPage::new(&context, &codes), StatusCode::OK)
@@ -160,11 +172,7 @@ pub(crate) async fn remove(
     context: Context,
     body: Body,
 ) -> Result<Response, Problem> {
-    let id = app.require_person(&context)?;
-    require_browser(&context)?;
-    let form = Form::read(&context, body).await?;
-    require_password(&app, &context, &id, form.exact("password")).await?;
-    require_current(&app, &id, form.text("current")).await?;
+    let (id, _) = Form::again(&app, &context, body).await?;
     let (who, entry) = (id.clone(), AuditEntry::new("second-factor.remove", &*id));
     let removed = app.store.amend(&id, move |directory| {
         let person = super::own::person(directory, &who)?;
@@ -176,54 +184,10 @@ pub(crate) async fn remove(
     Ok(super::to(&context, "/account"))
 }
 
-/// That whoever changes the second factor has the one that there is.
-///
-/// # Errors
-/// 403 for a code that does not fit.
-async fn require_current(app: &App, id: &str, code: &str) -> Result<(), Problem> {
-    let directory = app.store.directory();
-    let has_one = directory
-        .people
-        .get(id)
-        .is_some_and(|person| person.second_factor.is_some());
-    if !has_one || is_right(app, id, code).await? {
-        return Ok(());
-    }
-    let detail = Message::new("server.code-wrong");
-    Err(Problem::new(StatusCode::FORBIDDEN, detail))
-}
-
-/// That whoever changes how an account is entered knows its password, and not only sits at an open browser.
-///
-/// # Errors
-/// 403 with the same words as at signing in, 429 after some attempts.
-pub(super) async fn require_password(
-    app: &App,
-    context: &Context,
-    id: &str,
-    password: &str,
-) -> Result<(), Problem> {
-    app.attempts.take(context, id).map_err(throttled)?;
-    let directory = app.store.directory();
-    let person = directory.people.get(id);
-    if person.is_some_and(|p| p.password.is_none() && p.external.is_some()) {
-        // They have none here: they sign in elsewhere.
-        return Ok(());
-    }
-    if Passwords::is_right(app, person, password).await? {
-        app.attempts.forget(context, id);
-        return Ok(());
-    }
-    let entry = AuditEntry::new("password.refused", id);
-    app.store.audit(id, entry).await?;
-    let detail = Message::new("server.password-wrong");
-    Err(Problem::new(StatusCode::FORBIDDEN, detail))
-}
-
-/// 112 random bits in seven groups (ASVS 5.0 §6.5.2).
+/// 128 random bits in eight groups (ASVS 5.0 §11.5.1).
 fn recovery_code() -> String {
     let (secret, _) = KeyHash::fresh(KeyKind::Link);
-    let groups: Vec<&str> = (0..28).step_by(4).map(|i| &secret[i..i + 4]).collect();
+    let groups: Vec<&str> = (0..32).step_by(4).map(|i| &secret[i..i + 4]).collect();
     groups.join("-")
 }
 

@@ -1,7 +1,6 @@
 //! Tokens for QGIS, GDAL and scripts.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::State;
@@ -9,19 +8,16 @@ use axum::response::Response;
 use hyper::StatusCode;
 use model::Message;
 use model::access::Scope;
-use store::{AuditEntry, Key, KeyHash, KeyKind};
+use store::{AuditEntry, KeyHash, KeyKind, NewToken};
 
-use super::{Form, own, second, to};
+use super::{Form, own, to};
 use crate::app::App;
 use crate::context::Context;
 use crate::identity;
 use crate::problem::{Problem, shown};
 
-/// Days that a token is good for at most: one that nobody remembers must end by itself.
-pub(crate) const MAX_DAYS: u64 = 730;
 /// Tokens that one person has at most.
 const MAX_TOKENS: usize = 100;
-const MAX_LABEL: usize = 80;
 
 /// `POST /account/tokens`: the token is on the page of the answer, and nowhere else ever after.
 pub(crate) async fn create(
@@ -29,58 +25,41 @@ pub(crate) async fn create(
     context: Context,
     body: Body,
 ) -> Result<Response, Problem> {
-    let id = app.require_person(&context)?;
-    require_browser(&context)?;
-    let form = Form::read(&context, body).await?;
-    second::require_password(&app, &context, &id, form.exact("password")).await?;
+    // Before they show who they are: a token is made by whom the account was then.
+    let directory = app.store.directory();
+    let person = directory.people.get(context.principal.actor());
+    let generation = person.map(|person| person.generation);
+    let (id, form) = Form::again(&app, &context, body).await?;
     let wrong = |key| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, Message::new(key));
-    let days: u64 = form
-        .text("days")
-        .parse()
-        .ok()
-        .filter(|days| (1..=MAX_DAYS).contains(days))
-        .ok_or_else(|| wrong("server.token-days"))?;
     let scopes: Option<BTreeSet<Scope>> = form.all("scope").map(Scope::from_name).collect();
-    let scopes = scopes
-        .filter(|scopes| !scopes.is_empty())
-        .ok_or_else(|| wrong("server.token-scopes"))?;
     let sight = app.sight(&context)?;
     let mut collections = BTreeSet::new();
-    for name in form
-        .text("collections")
-        .split([',', ' '])
-        .filter(|n| !n.is_empty())
-    {
+    let named = form.text("collections");
+    let names = named.split(|c: char| c == ',' || c.is_whitespace());
+    for name in names.filter(|n| !n.is_empty()) {
+        // What they do not see is not there for their tokens either.
         sight.require(name)?;
         collections.insert(name.to_owned());
     }
+    if collections.is_empty() && !named.is_empty() {
+        // Names of nothing are not all that there is.
+        return Err(Problem::no_collection(named));
+    }
     let keys = app.store.keys(Some(&id)).await?;
-    if keys
-        .iter()
-        .filter(|(_, k)| k.kind == KeyKind::Token)
-        .count()
-        >= MAX_TOKENS
-    {
+    let tokens = keys.iter().filter(|(_, k)| k.kind == KeyKind::Token);
+    if tokens.count() >= MAX_TOKENS {
         return Err(wrong("server.token-count"));
     }
-    let label: String = form.text("label").chars().take(MAX_LABEL).collect();
-    let (secret, hash) = KeyHash::fresh(KeyKind::Token);
-    let names: Vec<&str> = scopes.iter().map(|scope| scope.name()).collect();
-    let entry = AuditEntry::new("token.create", &*id)
-        .with("label", &*label)
-        .with("scopes", names)
-        .with("days", days);
-    let key = Key {
-        kind: KeyKind::Token,
+    let token = NewToken {
         person: id.clone(),
-        label,
-        scopes,
+        label: form.text("label").to_owned(),
+        scopes: scopes.ok_or_else(|| wrong("server.form-unreadable"))?,
         collections: (!collections.is_empty()).then_some(collections),
-        created: identity::now(),
-        expires: identity::after(Duration::from_secs(days * 86_400)),
-        seen: identity::now(),
+        // What is no number of days is none that is allowed.
+        days: form.text("days").parse().unwrap_or(0),
+        generation,
     };
-    app.store.add_key(&id, hash, key, entry).await?;
+    let (secret, _) = app.store.add_token(&id, token).await?;
     own::show(&app, &context, Some(&secret)).await
 }
 
@@ -90,9 +69,7 @@ pub(crate) async fn revoke(
     context: Context,
     body: Body,
 ) -> Result<Response, Problem> {
-    let id = app.require_person(&context)?;
-    require_browser(&context)?;
-    let form = Form::read(&context, body).await?;
+    let (id, form) = Form::own(&app, &context, body).await?;
     let unknown = || {
         let detail = Message::new("server.no-token").with("token", shown(form.text("token")));
         Problem::not_found(detail)

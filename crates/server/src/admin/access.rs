@@ -55,7 +55,7 @@ pub(crate) async fn change(
 ) -> Result<Response, Problem> {
     let live = publishable(&app, &context, &id)?;
     require_browser(&context)?;
-    let form = Form::read(&context, body).await?;
+    let form = Form::read(&app, &context, body).await?;
     let access = app.store.directory().access(&id);
     if form.text("state") != state(&live, &access) {
         let detail = Message::new("server.form-stale");

@@ -8,7 +8,7 @@ use axum::response::Response;
 use hyper::StatusCode;
 use model::Message;
 use model::access::{Area, Assignment, Deputy, Permission, Person, PersonKind, Role};
-use store::{AuditEntry, KeyKind};
+use store::{AuditEntry, Ended};
 
 use super::told;
 use crate::account::{Form, page, require_browser, to};
@@ -37,7 +37,7 @@ pub(crate) async fn add(
 ) -> Result<Response, Problem> {
     app.require(&context, Permission::ManagePeople)?;
     require_browser(&context)?;
-    let form = Form::read(&context, body).await?;
+    let form = Form::read(&app, &context, body).await?;
     let made = match made(&form) {
         Ok(person) => add_made(&app, &context, person).await,
         Err(wrong) => Err(wrong),
@@ -115,7 +115,7 @@ pub(crate) async fn act(
 ) -> Result<Response, Problem> {
     app.require(&context, Permission::ManagePeople)?;
     require_browser(&context)?;
-    let form = Form::read(&context, body).await?;
+    let form = Form::read(&app, &context, body).await?;
     match done(&app, &context, &id, &form).await {
         Ok(Said::Nothing) => Ok(to(&context, &format!("/admin/people/{}", segment(&id)))),
         Ok(said) => show(&app, &context, &id, said).await,
@@ -162,22 +162,18 @@ async fn done(app: &App, context: &Context, id: &str, form: &Form) -> Result<Sai
         }
         "no-second" => {
             let (who, entry) = (id.to_owned(), AuditEntry::new("second-factor.reset", id));
-            let reset = store.amend(actor, move |directory| {
+            let reset = store.amend_ending(actor, sessions(id), move |directory| {
                 let person = directory.people.get_mut(&who).ok_or_else(stale)?;
                 person.second_factor = None;
                 person.recovery.clear();
-                Ok((entry, ()))
+                Ok(entry)
             });
             reset.await?;
         }
         "end" => {
-            let keys = store.keys(Some(id)).await?;
-            let of_browsers = keys
-                .into_iter()
-                .filter(|(_, key)| key.kind == KeyKind::Session)
-                .map(|(hash, _)| hash);
             let entry = AuditEntry::new("session.end", id);
-            store.drop_keys(actor, of_browsers.collect(), entry).await?;
+            let end = store.amend_ending(actor, sessions(id), |_| Ok(entry));
+            end.await?;
         }
         "revoke" => {
             store.revoke_token(actor, form.text("token")).await?;
@@ -185,6 +181,16 @@ async fn done(app: &App, context: &Context, id: &str, form: &Form) -> Result<Sai
         _ => return Err(stale()),
     }
     Ok(Said::Nothing)
+}
+
+/// The sessions of somebody, and what has begun to become one.
+fn sessions(id: &str) -> Ended {
+    Ended {
+        person: id.to_owned(),
+        kept: None,
+        tokens: false,
+        spent: None,
+    }
 }
 
 /// The page is of an earlier state.

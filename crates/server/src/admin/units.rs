@@ -28,7 +28,7 @@ pub(crate) async fn change(
 ) -> Result<Response, Problem> {
     app.require(&context, Permission::ManagePeople)?;
     require_browser(&context)?;
-    let form = Form::read(&context, body).await?;
+    let form = Form::read(&app, &context, body).await?;
     let (store, actor) = (&app.store, context.principal.actor());
     let changed = match form.text("do") {
         "remove" => store.remove_unit(actor, form.text("id")).await,

@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
+use bytes::BytesMut;
 use formats::geojson::ParsedFeature;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::StatusCode;
 use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use model::{Collection, Envelope, Message, PropertyType, SourceId, Value};
@@ -12,6 +13,7 @@ use store::Draft;
 use tokio::sync::OwnedSemaphorePermit;
 
 use crate::app::App;
+use crate::context::Context;
 use crate::limits::{BODY_TIMEOUT, MAX_BODY};
 use crate::link::{GEOJSON, JSON};
 use crate::problem::{Problem, shown};
@@ -27,8 +29,9 @@ pub(super) struct Whole {
 ///
 /// # Errors
 /// 415 for another media type or a content coding, 400 for another CRS, 413 above [`MAX_BODY`], 408 after
-/// [`BODY_TIMEOUT`], 503 when too many bodies are held already.
-pub(super) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<Whole, Problem> {
+/// [`BODY_TIMEOUT`], 503 when too many bodies are held already; as [`App::require_unchanged`].
+pub(super) async fn read(app: &App, context: &Context, mut body: Body) -> Result<Whole, Problem> {
+    let headers = &context.headers;
     check_headers(headers)?;
     let declared = headers
         .get(CONTENT_LENGTH)
@@ -37,26 +40,41 @@ pub(super) async fn read(app: &App, headers: &HeaderMap, body: Body) -> Result<W
     if declared.is_some_and(|length| length > MAX_BODY) {
         return Err(too_large());
     }
-    let mut place = place(app, declared.unwrap_or(MAX_BODY))?;
-    let whole = tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, MAX_BODY).collect()).await;
+    let collected = collect(app, &mut body);
     let slow = |_| {
         Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             Message::new("server.body-slow").with("seconds", BODY_TIMEOUT.as_secs()),
         )
     };
-    match whole.map_err(slow)? {
-        Ok(collected) => {
-            let bytes = collected.to_bytes();
-            // What was held for bytes that did not come is free for others.
-            if let Some(held) = place.split(kibibytes(bytes.len()) as usize) {
-                place = held;
-            }
-            Ok(Whole { bytes, place })
+    let whole = tokio::time::timeout(BODY_TIMEOUT, collected).await;
+    let whole = whole.map_err(slow)??;
+    app.require_unchanged(context).await?;
+    Ok(whole)
+}
+
+/// Room is taken for what has come, and not for what is announced: that would be had for nothing.
+async fn collect(app: &App, body: &mut Body) -> Result<Whole, Problem> {
+    let broken = |_| Problem::bad_request(Message::new("server.body-broken"));
+    let mut place = place(app, 1)?;
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(part) = frame.map_err(broken)?.into_data() else {
+            continue;
+        };
+        if bytes.len() + part.len() > MAX_BODY {
+            return Err(too_large());
         }
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(_) => Err(Problem::bad_request(Message::new("server.body-broken"))),
+        let (held, needed) = (kibibytes(bytes.len()), kibibytes(bytes.len() + part.len()));
+        if needed > held {
+            place.merge(self::place(app, ((needed - held) as usize) << 10)?);
+        }
+        bytes.extend_from_slice(&part);
     }
+    Ok(Whole {
+        bytes: bytes.freeze(),
+        place,
+    })
 }
 
 /// Room in memory for a body of some bytes at most.

@@ -31,7 +31,7 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
     app.writable(&context, &id, Permission::Create)?;
-    let body = body::read(&app, &context.headers, body).await?;
+    let body = body::read(&app, &context, body).await?;
     // Again: a body may take a minute to come, and rights may have gone meanwhile.
     let (live, by) = app.writable(&context, &id, Permission::Create)?;
     let parsed = body::parse(&body.bytes)?;
@@ -64,7 +64,7 @@ pub(crate) async fn replace(
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
     app.writable(&context, &id, Permission::Change)?;
-    let body = body::read(&app, &context.headers, body).await?;
+    let body = body::read(&app, &context, body).await?;
     let (live, by) = app.writable(&context, &id, Permission::Change)?;
     let current = current(&app, &context, &live, &feature).await?;
     let mut draft = body::draft(&live.collection, body::parse(&body.bytes)?)?;

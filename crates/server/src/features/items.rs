@@ -7,8 +7,10 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
 use futures_util::stream;
+use hyper::StatusCode;
 use hyper::header::HeaderValue;
-use model::Feature;
+use model::access::View;
+use model::{Feature, Message};
 use serde_json::Value as Json;
 use store::{ItemsQuery, LiveCollection, Page};
 
@@ -37,7 +39,7 @@ pub(crate) async fn get(
     if format == Format::Html {
         return super::pages::items(&app, &context, &live, query).await;
     }
-    let mut walk = Walk::new(app, context.clone(), live, query);
+    let mut walk = Walk::new(app, context.clone(), live, query)?;
     // The first part is read before the head is sent, so that a failure is still an answer of its own.
     let first = walk.next().await?.unwrap_or_default();
     let mut response = if walk.done {
@@ -84,11 +86,21 @@ struct Walk {
     head: usize,
     begun: bool,
     done: bool,
+    /// The rules that the first part was made by: the number of the directory, and what they gave.
+    rules: (i64, Option<View>),
 }
 
 impl Walk {
-    fn new(app: App, context: Context, live: LiveCollection, query: ItemsQuery) -> Self {
-        Self {
+    fn new(
+        app: App,
+        context: Context,
+        live: LiveCollection,
+        query: ItemsQuery,
+    ) -> Result<Self, Problem> {
+        let version = app.store.directory_version();
+        let view = app.view(&context, live.collection.id.as_str())?;
+        Ok(Self {
+            rules: (version, view),
             left: query.limit,
             app,
             context,
@@ -99,13 +111,33 @@ impl Walk {
             head: 0,
             begun: false,
             done: false,
+        })
+    }
+
+    /// # Errors
+    /// 403 when whoever asks would get another answer by now: what was written since is not for them.
+    async fn require_same_rules(&mut self) -> Result<(), Problem> {
+        let version = self.app.store.directory_version();
+        if version == self.rules.0 {
+            return Ok(());
         }
+        self.app.require_unchanged(&self.context).await?;
+        let id = self.live.collection.id.as_str();
+        if self.app.view(&self.context, id)? != self.rules.1 {
+            let detail = Message::new("server.rights-changed");
+            return Err(Problem::new(StatusCode::FORBIDDEN, detail));
+        }
+        self.rules.0 = version;
+        Ok(())
     }
 
     /// The next bytes of the answer; `None` after its end.
     async fn next(&mut self) -> Result<Option<Bytes>, Problem> {
         if self.done {
             return Ok(None);
+        }
+        if self.begun {
+            self.require_same_rules().await?;
         }
         self.query.limit = self.left.min(CHUNK);
         let page = self.app.store.items(&self.live, &self.query).await?;

@@ -92,8 +92,7 @@ pub(crate) struct SecondFactorPage {
     secret: String,
     /// Made of numbers only.
     picture: String,
-    /// Whether there is one already, of which a code is needed too.
-    has_one: bool,
+    step: String,
     wrong: String,
 }
 
@@ -102,14 +101,14 @@ impl SecondFactorPage {
         context: &Context,
         secret: &str,
         picture: &str,
-        has_one: bool,
+        step: &str,
         wrong: Option<&Message>,
     ) -> Self {
         Self {
             frame: frame(context, "server.second-factor"),
             secret: secret.to_owned(),
             picture: picture.to_owned(),
-            has_one,
+            step: step.to_owned(),
             wrong: said(context, wrong),
         }
     }
@@ -140,9 +139,12 @@ pub(crate) struct AccountPage {
     roles: Vec<String>,
     has_password: bool,
     has_second: bool,
+    /// Whether they sign in elsewhere only.
+    is_elsewhere: bool,
     /// Whether a second factor is what they lack.
     needs_second: bool,
     sessions: Vec<Row>,
+    has_others: bool,
     tokens: Vec<Row>,
     scopes: Vec<(&'static str, String)>,
     collections: Vec<String>,
@@ -176,6 +178,7 @@ impl AccountPage {
             let of_kind = keys.iter().filter(|(_, key)| key.kind == kind);
             of_kind.map(|(hash, key)| row(hash, key, own)).collect()
         };
+        let sessions: Vec<Row> = rows(KeyKind::Session);
         Self {
             frame: frame(context, "server.account"),
             id: person.id.clone(),
@@ -187,8 +190,10 @@ impl AccountPage {
                 .collect(),
             has_password: person.kind == PersonKind::Person && person.password.is_some(),
             has_second: person.second_factor.is_some(),
+            is_elsewhere: person.password.is_none() && person.external.is_some(),
             needs_second: is_staff(person) && person.second_factor.is_none(),
-            sessions: rows(KeyKind::Session),
+            has_others: sessions.iter().any(|row| !row.is_own),
+            sessions,
             tokens: rows(KeyKind::Token),
             scopes: Scope::ALL
                 .map(|scope| (scope.name(), scope_title(context, scope)))
@@ -231,7 +236,7 @@ fn scope_title(context: &Context, scope: Scope) -> String {
 
 /// A role with what bounds it.
 pub(crate) fn assigned(context: &Context, assignment: &Assignment) -> String {
-    let mut parts = vec![assignment.role.id.to_owned()];
+    let mut parts = vec![assignment.role.title().text(context.lang)];
     parts.extend(assignment.unit.clone());
     if assignment.area.is_some() {
         parts.push(context.text("server.in-an-area"));

@@ -113,7 +113,7 @@ impl PeoplePage {
             href: frame.href(&format!("/admin/people/{}", segment(&person.id))),
             id: person.id.clone(),
             name: person.name.clone(),
-            roles: roles(person),
+            roles: roles(context, person),
             is_machine: person.kind == PersonKind::Machine,
             is_disabled: person.is_disabled,
             has_second: person.second_factor.is_some(),
@@ -127,9 +127,10 @@ impl PeoplePage {
     }
 }
 
-fn roles(person: &Person) -> String {
-    let ids: Vec<&str> = person.assignments.iter().map(|a| a.role.id).collect();
-    ids.join(", ")
+fn roles(context: &Context, person: &Person) -> String {
+    let roles = person.assignments.iter();
+    let titles: Vec<String> = roles.map(|a| a.role.title().text(context.lang)).collect();
+    titles.join(", ")
 }
 
 #[derive(Template)]
@@ -148,7 +149,7 @@ pub(crate) struct PersonPage {
     external: String,
     assignments: Vec<(usize, String, bool)>,
     deputies: Vec<(String, String)>,
-    roles: Vec<&'static str>,
+    roles: Vec<Choice>,
     units: Vec<Choice>,
     people: Vec<String>,
     tokens: Vec<Row>,
@@ -201,7 +202,10 @@ impl PersonPage {
                 .iter()
                 .map(|d| (d.person.clone(), dates(d)))
                 .collect(),
-            roles: BUILT_IN.iter().map(|role| role.id).collect(),
+            roles: BUILT_IN
+                .iter()
+                .map(|role| choice(role.id, role.title().text(context.lang), ""))
+                .collect(),
             units: units(directory, ""),
             people: directory.people.keys().cloned().collect(),
             tokens: of_kind(KeyKind::Token)

@@ -13,6 +13,7 @@ use model::{Lang, Message};
 
 use crate::conditional::BUILD;
 use crate::context::Context;
+use crate::identity::By;
 use crate::negotiate::Format;
 use crate::problem::Problem;
 
@@ -100,6 +101,15 @@ impl Frame {
     /// A number with its thousands apart, as the language writes it.
     pub(crate) fn number(&self, n: impl std::borrow::Borrow<u64>) -> String {
         grouped(*n.borrow(), self.context.lang)
+    }
+
+    /// A message in the language of the page.
+    pub(crate) fn say(&self, message: impl std::borrow::Borrow<Message>) -> String {
+        message.borrow().text(self.context.lang)
+    }
+
+    pub(crate) fn is_signed_in(&self) -> bool {
+        matches!(self.context.by, By::Session(_))
     }
 
     /// Who is signed in, or the way to be.

@@ -1,123 +1,33 @@
-//! Signing in and out, tokens, the second factor, and the pages of administration.
+//! Signing in and out, sessions, links, tokens.
+
+use std::future::Future;
 
 use axum::body::Body;
 use axum::http::Method;
+use futures_util::StreamExt;
 use model::access::{Assignment, Person, PersonKind, Role};
+use server::{Options, parse_network};
 use store::AuditFilter;
 
+use crate::browser::{
+    FORM, PASSWORD, actions, add, cookie, encoded, new_token, page, send, sign_in, town_with,
+};
 use crate::town::{Answer, Town};
 
-const PASSWORD: &str = "кінь батарея скріпка";
-const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
-const PARCELS: &str = "/collections/parcels/items?limit=1";
-
-fn encoded(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~".contains(&b);
-    let byte = |b: u8| {
-        if plain(b) {
-            char::from(b).to_string()
-        } else {
-            format!("%{b:02X}")
-        }
-    };
-    text.bytes().map(byte).collect()
-}
-
-/// Sends a form as a browser does.
-async fn send(town: &Town, path: &str, cookie: &str, fields: &[(&str, &str)]) -> Answer {
-    let pairs: Vec<String> = fields
-        .iter()
-        .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
-        .collect();
-    let headers = [
-        FORM,
-        ("origin", "http://town.test"),
-        ("sec-fetch-site", "same-origin"),
-        ("cookie", cookie),
-    ];
-    town.bare(Method::POST, path, &headers, Body::from(pairs.join("&")))
-        .await
-}
-
-async fn page(town: &Town, path: &str, cookie: &str) -> Answer {
-    town.bare(Method::GET, path, &[("cookie", cookie)], Body::empty())
-        .await
-}
-
-/// The cookie that an answer sets, as a browser sends it back.
-#[track_caller]
-fn cookie(answer: &Answer) -> String {
-    let set = answer.header("set-cookie");
-    assert!(
-        set.contains("HttpOnly") && set.contains("SameSite=Lax") && set.contains("Path=/"),
-        "{set}"
-    );
-    set.split(';').next().unwrap().to_owned()
-}
-
-/// A town in which somebody can sign in.
-async fn town_with(id: &str, roles: &[&str]) -> Town {
-    let town = Town::with_edits().await;
-    add(&town, id, roles).await;
-    town
-}
-
-async fn add(town: &Town, id: &str, roles: &[&str]) {
-    let mut person = Person::new(id, id, PersonKind::Person).unwrap();
-    let roles = roles.iter().map(|role| Role::named(role).unwrap());
-    person.assignments = roles.map(Assignment::of).collect();
-    town.store.add_person("test", person).await.unwrap();
-    let (code, _) = town
-        .store
-        .add_link("test", id, std::time::Duration::from_secs(60))
-        .await
-        .unwrap();
-    let fields = [("code", code.as_str()), ("new", PASSWORD)];
-    let set = send(town, "/account/link", "", &fields).await;
-    assert_eq!(set.status, 303, "{}", set.text());
-    let again = send(town, "/account/link", "", &fields).await;
-    assert_eq!(again.status, 403, "a link is good once");
-}
-
-/// The value of a hidden field.
-#[track_caller]
-fn hidden(page: &str, name: &str) -> String {
-    let value = page
-        .split(&format!("name=\"{name}\" value=\""))
-        .nth(1)
-        .unwrap();
-    value.split('"').next().unwrap().to_owned()
-}
-
-async fn sign_in(town: &Town, id: &str, password: &str) -> Answer {
-    let fields = [("name", id), ("password", password)];
-    send(town, "/account/sign-in", "", &fields).await
-}
-
-async fn actions(town: &Town) -> Vec<String> {
-    let filter = AuditFilter {
-        limit: 100,
-        ..AuditFilter::default()
-    };
-    let records = town.store.audited(&filter).await.unwrap();
-    assert!(
-        town.store
-            .verify_audit(None)
-            .await
-            .unwrap()
-            .findings
-            .is_empty()
-    );
-    records.into_iter().map(|r| r.action).collect()
-}
+pub(crate) const PARCELS: &str = "/collections/parcels/items?limit=1";
 
 #[tokio::test]
 async fn a_session_begins_with_the_password_and_ends_with_signing_out() {
     let town = town_with("olha", &["operator"]).await;
     let own = cookie(&sign_in(&town, "olha", PASSWORD).await);
     let account = page(&town, "/account", &own).await.ok();
-    assert!(account.text().contains("olha") && account.text().contains("operator"));
+    assert!(account.text().contains("olha") && account.text().contains("Operator"));
     assert_eq!(account.header("cache-control"), "no-store");
+    // Every page says at its top who is signed in, also one that is open to all.
+    let open = page(&town, "/conformance?f=html", &own).await.ok();
+    assert!(open.text().contains("olha") && open.text().contains("/account/sign-out"));
+    assert_eq!(open.header("cache-control"), "private, no-cache");
+    assert!(open.header("vary").contains("Cookie"));
     let me = page(&town, "/account/me", &own).await.ok().json();
     assert_eq!(
         (me["id"].as_str(), me["manages"].as_bool()),
@@ -125,10 +35,103 @@ async fn a_session_begins_with_the_password_and_ends_with_signing_out() {
     );
     let out = send(&town, "/account/sign-out", &own, &[]).await;
     assert!(out.header("set-cookie").contains("Max-Age=0"));
+    assert_eq!(out.header("clear-site-data"), "\"cache\"");
+    let nobody = page(&town, "/conformance?f=html", "").await.ok().text();
+    assert!(!nobody.contains("/account/sign-out"));
     let me = page(&town, "/account/me", &own).await.ok().json();
     assert!(me["id"].is_null(), "a session that has ended is nobody's");
     let actions = actions(&town).await;
     assert_eq!(&actions[..2], ["sign-out", "sign-in"]);
+}
+
+/// A town behind a proxy of this machine, or without one that it trusts, and `olha` in it.
+async fn town_behind(proxy: &str, plain_sign_in: bool) -> Town {
+    let town = Town::with(&Options {
+        base_url: Some("http://town.test".to_owned()),
+        trusted_proxies: vec![parse_network(proxy).unwrap()],
+        plain_sign_in,
+        ..Options::default()
+    })
+    .await;
+    add(&town, "olha", &["operator"]).await;
+    town
+}
+
+async fn sign_in_by(town: &Town, proxied: &[(&str, &str)]) -> Answer {
+    let headers = [&[FORM, ("sec-fetch-site", "same-origin")], proxied].concat();
+    let body = format!("name=olha&password={}", encoded(PASSWORD));
+    town.bare(Method::POST, "/account/sign-in", &headers, Body::from(body))
+        .await
+}
+
+#[tokio::test]
+async fn a_session_that_began_by_tls_does_not_go_without() {
+    let https = [("x-forwarded-proto", "https")];
+    for (proxy, is_secure) in [("127.0.0.1", true), ("192.0.2.1", false)] {
+        let town = town_behind(proxy, false).await;
+        let answer = sign_in_by(&town, &https).await;
+        let set = answer.header("set-cookie");
+        assert!(set.starts_with("hromada-session="), "{}", answer.text());
+        assert_eq!(set.contains("; Secure"), is_secure, "{proxy}: {set}");
+    }
+}
+
+/// What the store keeps of a password, by parameters of argon2.
+fn hashed(params: argon2::Params) -> String {
+    let argon2 = argon2::Argon2::from(params);
+    let hash = argon2::PasswordHasher::hash_password(&argon2, PASSWORD.as_bytes());
+    hash.unwrap().to_string()
+}
+
+#[tokio::test]
+async fn a_session_of_a_secure_server_is_bound_to_its_host() {
+    let town = Town::with(&Options {
+        base_url: Some("https://town.test".to_owned()),
+        ..Options::default()
+    })
+    .await;
+    let mut olha = Person::new("olha", "Olha", PersonKind::Person).unwrap();
+    olha.password = Some(hashed(argon2::Params::default()));
+    town.store.add_person("test", olha).await.unwrap();
+    let answer = sign_in_by(&town, &[]).await;
+    let set = answer.header("set-cookie");
+    assert!(set.starts_with("__Host-hromada-session="), "{set}");
+    assert!(
+        set.contains("; Path=/;") && set.ends_with("; Secure"),
+        "{set}"
+    );
+    assert!(!set.contains("Domain"), "{set}");
+    // A page that came without TLS is none of this server.
+    let plain = sign_in_by(&town, &[("origin", "http://town.test")]).await;
+    assert_eq!(plain.key(), "server.write-origin");
+    let secure = sign_in_by(&town, &[("origin", "https://town.test")]).await;
+    assert_eq!(secure.status, 303);
+}
+
+#[tokio::test]
+async fn passwords_and_tokens_from_elsewhere_are_taken_by_tls_only() {
+    let http = [("x-forwarded-for", "203.0.113.9")];
+    let https = [http[0], ("x-forwarded-proto", "https")];
+    let town = town_behind("127.0.0.1", false).await;
+    let own = cookie(&sign_in_by(&town, &https).await);
+    let refused = sign_in_by(&town, &http).await;
+    assert_eq!(refused.key(), "server.plain-sign-in");
+    assert!(refused.header("set-cookie").is_empty());
+    let (token, _) = town
+        .store
+        .add_token("test", new_token("olha", &["read"]))
+        .await
+        .unwrap();
+    let bearer = format!("Bearer {token}");
+    for by in [("authorization", bearer.as_str()), ("cookie", own.as_str())] {
+        let refused = town.get_with(PARCELS, &[http[0], by]).await;
+        assert_eq!(refused.key(), "server.plain-sign-in", "{by:?}");
+        let headers = [https[0], https[1], by];
+        town.get_with(PARCELS, &headers).await.ok();
+    }
+    town.get_with(PARCELS, &http).await.ok();
+    let open = town_behind("127.0.0.1", true).await;
+    assert_eq!(sign_in_by(&open, &http).await.status, 303);
 }
 
 #[tokio::test]
@@ -169,6 +172,131 @@ async fn guessing_is_slowed_down() {
 }
 
 #[tokio::test]
+async fn colleagues_behind_one_address_do_not_keep_each_other_out() {
+    let town = town_with("olha", &[]).await;
+    for i in 0..40 {
+        let right = sign_in(&town, "olha", PASSWORD).await;
+        assert_eq!(right.status, 303, "{i}");
+    }
+}
+
+#[tokio::test]
+async fn guesses_of_strangers_do_not_reach_into_a_session() {
+    let town = town_with("olha", &[]).await;
+    let own = cookie(&sign_in(&town, "olha", PASSWORD).await);
+    let mut last = 0;
+    for _ in 0..30 {
+        last = sign_in(&town, "olha", "not the password")
+            .await
+            .status
+            .as_u16();
+    }
+    assert_eq!(last, 429);
+    let fields = [("password", PASSWORD), ("new", "another long one")];
+    let changed = send(&town, "/account/password", &own, &fields).await;
+    assert_eq!(changed.status, 303);
+    // Whoever sits at the open browser guesses eight times at most.
+    let own = cookie(&changed);
+    let mut statuses = Vec::new();
+    for _ in 0..9 {
+        let fields = [
+            ("password", "not the password"),
+            ("new", "another long one"),
+        ];
+        let answer = send(&town, "/account/password", &own, &fields).await;
+        statuses.push(answer.status.as_u16());
+    }
+    assert_eq!((statuses[0], statuses[7], statuses[8]), (403, 403, 429));
+}
+
+#[tokio::test]
+async fn without_a_second_factor_that_is_required_staff_are_citizens() {
+    let town = Town::with(&Options {
+        base_url: Some("http://town.test".to_owned()),
+        require_second_factor: true,
+        ..Options::default()
+    })
+    .await;
+    add(&town, "chief", &["administrator", "planner"]).await;
+    let own = cookie(&sign_in(&town, "chief", PASSWORD).await);
+    assert_eq!(page(&town, "/admin/people", &own).await.status, 403);
+    // A token that is made with the password alone is no way around it.
+    let scopes = ["read", "write", "personal", "manage"];
+    let made = town.store.add_token("chief", new_token("chief", &scopes));
+    let (token, _) = made.await.unwrap();
+    let bearer = format!("Bearer {token}");
+    let with = [("authorization", bearer.as_str())];
+    assert_eq!(town.get_with("/admin/people", &with).await.status, 403);
+    // A program has none.
+    let mut robot = Person::new("robot", "robot", PersonKind::Machine).unwrap();
+    robot.assignments = vec![Assignment::of(Role::named("administrator").unwrap())];
+    town.store.add_person("test", robot).await.unwrap();
+    let (token, _) = town
+        .store
+        .add_token("test", new_token("robot", &["manage"]))
+        .await
+        .unwrap();
+    let bearer = format!("Bearer {token}");
+    let with = [("authorization", bearer.as_str())];
+    assert_eq!(town.get_with("/admin/people", &with).await.status, 200);
+}
+
+/// A body whose second half comes after something else was done.
+fn halted(text: &str, done: impl Future<Output = ()> + Send + 'static) -> Body {
+    let (first, second) = text.split_at(text.len() / 2);
+    let (first, second) = (first.to_owned(), second.to_owned());
+    let parts = futures_util::stream::iter([Ok::<_, std::io::Error>(first)]);
+    Body::from_stream(parts.chain(futures_util::stream::once(async move {
+        done.await;
+        Ok(second)
+    })))
+}
+
+#[tokio::test]
+async fn rights_that_go_while_a_body_comes_are_gone() {
+    let town = town_with("olha", &["administrator", "gis-editor"]).await;
+    let own = cookie(&sign_in(&town, "olha", PASSWORD).await);
+    let scopes = ["read", "write"];
+    let made = town.store.add_token("test", new_token("olha", &scopes));
+    let bearer = format!("Bearer {}", made.await.unwrap().0);
+    add(&town, "chief", &["administrator"]).await;
+    let form = [
+        FORM,
+        ("sec-fetch-site", "same-origin"),
+        ("cookie", own.as_str()),
+    ];
+    let store = town.store.clone();
+    let taken = async move {
+        let gone = store.take_role("test", "olha", |a| a.role.id == "administrator");
+        gone.await.unwrap();
+    };
+    let body = halted("id=evil&name=Evil&kind=person", taken);
+    let answer = town.bare(Method::POST, "/admin/people", &form, body).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.key().as_str()),
+        (403, "server.rights-changed")
+    );
+    assert!(!town.store.directory().people.contains_key("evil"));
+    let well =
+        r#"{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[24,49]}}"#;
+    let write = async |body: Body| {
+        let headers = [
+            ("content-type", "application/geo+json"),
+            ("authorization", bearer.as_str()),
+        ];
+        town.bare(Method::POST, "/collections/wells/items", &headers, body)
+            .await
+    };
+    let before = town.store.live().get("wells").unwrap().index.len();
+    assert_eq!(write(halted(well, async {})).await.status, 201);
+    let store = town.store.clone();
+    let off = async move { store.disable_person("test", "olha").await.unwrap() };
+    assert_eq!(write(halted(well, off)).await.key(), "server.token-refused");
+    let after = town.store.live().get("wells").unwrap().index.len();
+    assert_eq!(after, before + 1);
+}
+
+#[tokio::test]
 async fn a_session_of_somebody_elses_making_is_not_taken_over() {
     let town = town_with("olha", &[]).await;
     let planted =
@@ -189,6 +317,8 @@ async fn pages_elsewhere_can_not_use_a_session() {
     let own = cookie(&sign_in(&town, "olha", PASSWORD).await);
     for (name, value) in [
         ("origin", "http://evil.test"),
+        ("origin", "chrome-extension://town.test"),
+        ("origin", "http://town.test:8080"),
         ("origin", "null"),
         ("sec-fetch-site", "cross-site"),
     ] {
@@ -221,20 +351,88 @@ async fn another_password_ends_the_other_sessions() {
     let town = town_with("olha", &[]).await;
     let one = cookie(&sign_in(&town, "olha", PASSWORD).await);
     let two = cookie(&sign_in(&town, "olha", PASSWORD).await);
-    let change = async |old: &str, new: &str| {
+    let change = async |own: &str, old: &str, new: &str| {
         let fields = [("password", old), ("new", new)];
-        send(&town, "/account/password", &one, &fields)
-            .await
-            .status
-            .as_u16()
+        send(&town, "/account/password", own, &fields).await
     };
-    assert_eq!(change("not the password", "another long one").await, 403);
-    assert_eq!(change(PASSWORD, "short").await, 422);
-    assert_eq!(change(PASSWORD, "another long one").await, 303);
-    assert_eq!(page(&town, "/account/me", &one).await.json()["id"], "olha");
+    let another = "another long one";
+    let wrong = change(&one, "not the password", another).await;
+    assert_eq!(wrong.status, 403);
+    let short = change(&one, PASSWORD, "short").await;
+    assert_eq!(short.status, 422);
+    // They have shown who they are all the same: the key of the session is another one.
+    let done = change(&cookie(&short), PASSWORD, another).await;
+    assert_eq!(done.status, 303);
+    let own = cookie(&done);
+    assert!(page(&town, "/account/me", &one).await.json()["id"].is_null());
+    assert_eq!(page(&town, "/account/me", &own).await.json()["id"], "olha");
     assert!(page(&town, "/account/me", &two).await.json()["id"].is_null());
     assert_eq!(sign_in(&town, "olha", PASSWORD).await.status, 403);
     assert_eq!(sign_in(&town, "olha", "another long one").await.status, 303);
+}
+
+#[tokio::test]
+async fn one_ends_one_s_other_sessions() {
+    let town = town_with("olha", &[]).await;
+    let mut own = cookie(&sign_in(&town, "olha", PASSWORD).await);
+    let others = [
+        cookie(&sign_in(&town, "olha", PASSWORD).await),
+        cookie(&sign_in(&town, "olha", PASSWORD).await),
+    ];
+    let is_in =
+        async |cookie: &str| !page(&town, "/account/me", cookie).await.json()["id"].is_null();
+    let (_, secret) = others[0].split_once('=').unwrap();
+    let hash = store::KeyHash::of(secret);
+    let fields = [("password", PASSWORD), ("session", hash.as_str())];
+    let ended = send(&town, "/account/sessions/end", &own, &fields).await;
+    assert_eq!(ended.status, 303);
+    own = cookie(&ended);
+    assert_eq!(
+        [is_in(&others[0]).await, is_in(&others[1]).await],
+        [false, true]
+    );
+    let ended = send(&town, "/account/sessions/end", &own, &fields[..1]).await;
+    own = cookie(&ended);
+    assert_eq!([is_in(&others[1]).await, is_in(&own).await], [false, true]);
+}
+
+#[tokio::test]
+async fn a_hash_of_older_parameters_is_made_anew_at_signing_in() {
+    let town = town_with("olha", &[]).await;
+    let old = hashed(argon2::Params::new(8 * 1024, 3, 1, None).unwrap());
+    assert!(old.contains("m=8192,t=3"), "{old}");
+    let entry = store::AuditEntry::new("test", "olha");
+    let set = town.store.amend("test", move |directory| {
+        directory.people.get_mut("olha").unwrap().password = Some(old);
+        Ok((entry, ()))
+    });
+    set.await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(sign_in(&town, "olha", PASSWORD).await.status, 303);
+        let hash = town.store.directory().people["olha"].password.clone();
+        assert!(hash.unwrap().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
+    }
+    let log = actions(&town).await;
+    let anew = log.iter().filter(|action| *action == "password.rehash");
+    assert_eq!(anew.count(), 1);
+}
+
+#[tokio::test]
+async fn the_log_tells_who_was_refused_and_from_where() {
+    crate::logged::collect();
+    let town = town_with("stranger", &[]).await;
+    let own = cookie(&sign_in(&town, "stranger", PASSWORD).await);
+    assert_eq!(page(&town, "/admin/people", &own).await.status, 403);
+    let lines = crate::logged::lines();
+    let line = lines
+        .lines()
+        .find(|l| l.contains("route=/admin/people ") && l.contains("stranger"));
+    let line = line.unwrap_or_else(|| panic!("{lines}"));
+    assert!(
+        line.contains("status=403") && line.contains("client=\"127.0.0.1/32\""),
+        "{line}"
+    );
+    assert!(!lines.contains(PASSWORD));
 }
 
 #[tokio::test]
@@ -255,17 +453,6 @@ async fn an_account_that_is_switched_off_is_out_at_once() {
     assert_eq!(sign_in(&town, "olha", PASSWORD).await.status, 403);
 }
 
-fn new_token(person: &str, scopes: &[&str]) -> store::NewToken {
-    let scope = |name: &&str| model::access::Scope::from_name(name).unwrap();
-    store::NewToken {
-        person: person.to_owned(),
-        label: "QGIS".to_owned(),
-        scopes: scopes.iter().map(scope).collect(),
-        collections: None,
-        days: 1,
-    }
-}
-
 #[tokio::test]
 async fn a_token_is_shown_once_and_good_until_it_is_revoked() {
     let town = town_with("olha", &["gis-editor"]).await;
@@ -277,10 +464,9 @@ async fn a_token_is_shown_once_and_good_until_it_is_revoked() {
         ("scope", "read"),
         ("scope", "write"),
     ];
-    let made = send(&town, "/account/tokens", &own, &fields)
-        .await
-        .ok()
-        .text();
+    let made = send(&town, "/account/tokens", &own, &fields).await.ok();
+    let own = cookie(&made);
+    let made = made.text();
     let token = made.split("class=\"secret\">").nth(1).unwrap();
     let token = token.split('<').next().unwrap().to_owned();
     assert!(
@@ -288,7 +474,26 @@ async fn a_token_is_shown_once_and_good_until_it_is_revoked() {
         "{token}"
     );
     let account = page(&town, "/account", &own).await.ok().text();
-    assert!(account.contains("QGIS") && !account.contains(&token));
+    let hash = store::KeyHash::of(&token);
+    assert!(account.contains(hash.as_str()) && !account.contains(&token));
+    let bearer = format!("Bearer {token}");
+    let with = [("authorization", bearer.as_str())];
+    let seen = town.get_with("/account?f=html", &with).await.ok();
+    let seen = seen.text();
+    assert!(
+        seen.contains("olha") && !seen.contains(hash.as_str()),
+        "a program sees no list of keys"
+    );
+    let nothing = [
+        fields[0],
+        fields[1],
+        fields[2],
+        fields[3],
+        ("collections", " , "),
+    ];
+    let refused = send(&town, "/account/tokens", &own, &nothing).await;
+    assert_eq!(refused.status, 404, "names of nothing are not all");
+    let own = cookie(&refused);
     let basic = |name: &str| {
         use base64ct::{Base64, Encoding};
         let pair = format!("{name}:{token}");
@@ -329,7 +534,8 @@ async fn a_token_is_shown_once_and_good_until_it_is_revoked() {
     assert_eq!(revoked.status, 303);
     assert_eq!(ask(&bearer).await, 401);
     let actions = actions(&town).await;
-    assert_eq!(&actions[..2], ["token.revoke", "token.create"]);
+    let last = ["token.revoke", "session.renew", "token.create"];
+    assert_eq!(&actions[..3], last);
 }
 
 #[tokio::test]
@@ -378,116 +584,6 @@ async fn a_token_may_what_its_scopes_say() {
     );
 }
 
-/// RFC 4648 §6
-fn from_base32(text: &str) -> Vec<u8> {
-    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    let values = text
-        .bytes()
-        .map(|b| ALPHABET.iter().position(|l| *l == b).unwrap());
-    let bits: Vec<usize> = values
-        .flat_map(|v| (0..5).rev().map(move |i| v >> i & 1))
-        .collect();
-    let byte = |bits: &[usize]| bits.iter().fold(0, |byte, bit| byte << 1 | *bit as u8);
-    bits.chunks_exact(8).map(byte).collect()
-}
-
-#[tokio::test]
-async fn a_second_factor_is_asked_for_and_each_code_is_good_once() {
-    let town = town_with("olha", &["operator"]).await;
-    let own = cookie(&sign_in(&town, "olha", PASSWORD).await);
-    let begun = send(
-        &town,
-        "/account/second-factor",
-        &own,
-        &[("password", PASSWORD)],
-    )
-    .await;
-    let begun = begun.ok().text();
-    assert!(begun.contains("<svg"));
-    let secret = begun.split("name=\"secret\" value=\"").nth(1).unwrap();
-    let secret = secret.split('"').next().unwrap().to_owned();
-    let totp = totp_rs::Builder::new()
-        .with_algorithm(totp_rs::Algorithm::SHA1)
-        .with_digits(6)
-        .with_step_duration(30)
-        .with_secret(totp_rs::Secret::from(from_base32(&secret)))
-        .with_account_name("olha")
-        .build()
-        .unwrap();
-    let now = || {
-        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        since.unwrap().as_secs()
-    };
-    let code = |steps_later: u64| totp.generate(now() + 30 * steps_later).to_string();
-    let confirm = async |code: &str, password: &str| {
-        let fields = [
-            ("secret", secret.as_str()),
-            ("code", code),
-            ("password", password),
-        ];
-        send(&town, "/account/second-factor/confirm", &own, &fields).await
-    };
-    assert_eq!(confirm("000000", PASSWORD).await.status, 403);
-    assert_eq!(confirm(&code(0), "not the password").await.status, 403);
-    let first = code(0);
-    let kept = confirm(&first, PASSWORD).await.ok().text();
-    let recovery: Vec<&str> = kept
-        .split("<code>")
-        .skip(1)
-        .map(|c| c.split('<').next().unwrap())
-        .collect();
-    assert_eq!(recovery.len(), 10);
-    let step = async || {
-        let asked = sign_in(&town, "olha", PASSWORD).await.ok();
-        assert!(
-            asked.header("set-cookie").is_empty(),
-            "the password alone is not enough"
-        );
-        let step = asked
-            .text()
-            .split("name=\"step\" value=\"")
-            .nth(1)
-            .unwrap()
-            .to_owned();
-        step.split('"').next().unwrap().to_owned()
-    };
-    let enter = async |step: &str, code: &str| {
-        send(
-            &town,
-            "/account/second-step",
-            "",
-            &[("step", step), ("code", code)],
-        )
-        .await
-    };
-    let one = step().await;
-    assert_eq!(
-        enter(&one, &first).await.status,
-        403,
-        "it was used to set the factor up"
-    );
-    let entered = enter(&one, &code(1)).await;
-    assert_eq!(entered.status, 303, "{}", entered.text());
-    let inside = cookie(&entered);
-    assert_eq!(
-        page(&town, "/account/me", &inside).await.json()["id"],
-        "olha"
-    );
-    assert_eq!(
-        enter(&one, recovery[0]).await.status,
-        403,
-        "a step is taken once"
-    );
-    let two = step().await;
-    assert_eq!(enter(&two, recovery[0]).await.status, 303);
-    let three = step().await;
-    assert_eq!(
-        enter(&three, recovery[0]).await.status,
-        403,
-        "a recovery code is good once"
-    );
-}
-
 #[tokio::test]
 async fn links_that_are_used_old_or_made_up_are_refused_in_the_same_words() {
     let town = town_with("olha", &[]).await;
@@ -510,145 +606,4 @@ async fn links_that_are_used_old_or_made_up_are_refused_in_the_same_words() {
     }
     words.dedup();
     assert_eq!(words.len(), 1, "{words:?}");
-}
-
-#[tokio::test]
-async fn an_administrator_makes_accounts_and_gives_roles() {
-    let town = town_with("chief", &["administrator"]).await;
-    let own = cookie(&sign_in(&town, "chief", PASSWORD).await);
-    let fields = [("id", "ivan"), ("name", "Іван"), ("kind", "person")];
-    let made = send(&town, "/admin/people", &own, &fields).await;
-    assert_eq!(
-        made.header("location"),
-        "/admin/people/ivan",
-        "{}",
-        made.text()
-    );
-    let again = send(&town, "/admin/people", &own, &fields).await;
-    assert_eq!(
-        again.status, 422,
-        "an account is never given to somebody else"
-    );
-    let act = async |fields: &[(&str, &str)]| send(&town, "/admin/people/ivan", &own, fields).await;
-    let given = act(&[("do", "give"), ("role", "planner"), ("until", "2999-01-01")]).await;
-    assert_eq!(given.status, 303, "{}", given.text());
-    assert_eq!(
-        act(&[("do", "give"), ("role", "emperor")]).await.status,
-        422
-    );
-    let link = act(&[("do", "link")]).await.ok().text();
-    let code = link.split("/account/link?code=").nth(1).unwrap();
-    let code = code.split('<').next().unwrap();
-    let fields = [("code", code), ("new", PASSWORD)];
-    let inside = cookie(&send(&town, "/account/link", "", &fields).await);
-    assert_eq!(
-        page(&town, "/account/me", &inside).await.json()["id"],
-        "ivan"
-    );
-    for path in [
-        "/admin",
-        "/admin/people",
-        "/admin/units",
-        "/admin/access",
-        "/admin/audit",
-    ] {
-        assert_eq!(page(&town, path, &inside).await.status, 403, "{path}");
-        assert_eq!(page(&town, path, "").await.status, 401, "{path}");
-    }
-    assert_eq!(
-        act(&[
-            ("do", "take"),
-            ("place", "0"),
-            ("what", "planner, …2999-01-01")
-        ])
-        .await
-        .status,
-        303
-    );
-    assert!(town.store.directory().people["ivan"].assignments.is_empty());
-    assert_eq!(act(&[("do", "disable")]).await.status, 303);
-    assert!(page(&town, "/account/me", &inside).await.json()["id"].is_null());
-    for path in [
-        "/admin",
-        "/admin/people",
-        "/admin/people/ivan",
-        "/admin/units",
-        "/admin/roles",
-        "/admin/access",
-    ] {
-        page(&town, path, &own).await.ok();
-    }
-    assert_eq!(
-        page(&town, "/admin/audit", &own).await.status,
-        403,
-        "who keeps the accounts does not read the log"
-    );
-}
-
-#[tokio::test]
-async fn rules_of_the_form_hold_at_once_and_are_audited() {
-    let town = town_with("chief", &["administrator"]).await;
-    add(&town, "olena", &["auditor"]).await;
-    let own = cookie(&sign_in(&town, "chief", PASSWORD).await);
-    let form = page(&town, "/admin/access/parcels", &own).await.ok().text();
-    assert!(form.contains("from:owner"));
-    let fields = [
-        ("class", "public"),
-        ("from:owner", "staff"),
-        ("personal:owner", "yes"),
-        ("below", "staff"),
-        ("filter", "floors > 0"),
-    ];
-    let before = town.json("/collections/parcels/items?limit=1000").await;
-    let save = async |fields: &[(&str, &str)]| {
-        let form = page(&town, "/admin/access/parcels", &own).await.ok().text();
-        let state = hidden(&form, "state");
-        let all = [&[("state", state.as_str())], fields].concat();
-        send(&town, "/admin/access/parcels", &own, &all).await
-    };
-    let stale = send(&town, "/admin/access/parcels", &own, &fields).await;
-    assert_eq!(
-        stale.status, 409,
-        "a form of an earlier state would drop rules"
-    );
-    let saved = save(&fields).await;
-    assert_eq!(saved.status, 303, "{}", saved.text());
-    let after = town.json("/collections/parcels/items?limit=1000").await;
-    assert!(before["features"][0]["properties"]["owner"].is_string());
-    assert!(after["features"][0]["properties"].get("owner").is_none());
-    assert!(after["numberMatched"].as_i64() < before["numberMatched"].as_i64());
-    assert_eq!(
-        town.get("/collections/parcels/items?owner=x").await.status,
-        400
-    );
-    let bad = [
-        ("class", "public"),
-        ("below", "staff"),
-        ("filter", "nonsense = 1"),
-    ];
-    let refused = save(&bad).await;
-    assert_eq!(refused.status, 422);
-    assert!(refused.text().contains("nonsense"));
-    let auditor = cookie(&sign_in(&town, "olena", PASSWORD).await);
-    let log = page(&town, "/admin/audit?action=access&verify=1", &auditor)
-        .await
-        .ok()
-        .text();
-    assert!(
-        log.contains("access.change") && log.contains("floors &#62; 0")
-            || log.contains("floors &gt; 0"),
-        "{log}"
-    );
-    // A closed collection is as one that is not there.
-    let closed = save(&[("class", "restricted")]).await;
-    assert_eq!(closed.status, 303);
-    let gone = town.get("/collections/parcels").await;
-    let never = town.get("/collections/never").await;
-    assert_eq!(
-        (
-            gone.status.as_u16(),
-            gone.text().replace("parcels", "never").len()
-        ),
-        (404, never.text().len())
-    );
 }

@@ -5,8 +5,10 @@
 mod town;
 
 mod accounts;
+mod administration;
 mod assets;
 mod bad_requests;
+mod browser;
 mod canary;
 mod conditional;
 mod connection;
@@ -28,6 +30,7 @@ mod roles;
 mod scan;
 mod schemas;
 mod search;
+mod second_factor;
 mod single_sign_on;
 mod tilesets;
 mod tls;

@@ -4,8 +4,12 @@ use std::collections::BTreeMap;
 
 use axum::body::Body;
 use axum::http::Method;
+use http_body_util::BodyExt;
+use model::access::Class;
 use store::CollectionSettings;
+use tower::ServiceExt;
 
+use crate::guarded::{rules, set_rules};
 use crate::town::{Town, collection_of, import, link};
 
 /// All ids of a walk over `next` links, and the number of pages.
@@ -120,9 +124,9 @@ async fn edits_between_pages_neither_repeat_nor_skip_what_stays() {
     assert_eq!(seen, expect);
 }
 
-#[tokio::test]
-async fn a_page_of_thousands_is_whole_and_in_order() {
-    const COUNT: usize = 2_345;
+const COUNT: usize = 2_345;
+
+async fn with_poles() -> Town {
     let town = Town::new().await;
     let point = |i: usize| {
         let [x, y] = [20.0 + i as f64 / 1000.0, 40.0];
@@ -140,6 +144,35 @@ async fn a_page_of_thousands_is_whole_and_in_order() {
         CollectionSettings::default(),
     )
     .await;
+    town
+}
+
+#[tokio::test]
+async fn an_answer_under_way_ends_when_it_would_be_another_one() {
+    for (collection, ends) in [("wells", false), ("poles", true)] {
+        let town = with_poles().await;
+        let request = axum::http::Request::get("/collections/poles/items?limit=10000")
+            .header("host", "town.test")
+            .body(Body::empty())
+            .unwrap();
+        let answer = town.router.clone().oneshot(request).await.unwrap();
+        let mut body = answer.into_body();
+        let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+        assert!(first.starts_with(b"{\"type\":\"FeatureCollection\""));
+        set_rules(&town.store, collection, rules(Class::Restricted, None)).await;
+        let rest = body.collect().await.map(|rest| rest.to_bytes());
+        assert_eq!(rest.is_err(), ends, "{collection}");
+        if let Ok(rest) = rest {
+            let whole = [first, rest].concat();
+            let whole: serde_json::Value = serde_json::from_slice(&whole).unwrap();
+            assert_eq!(whole["features"].as_array().unwrap().len(), COUNT);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_of_thousands_is_whole_and_in_order() {
+    let town = with_poles().await;
     for path in [
         "/collections/poles/items?limit=10000",
         "/collections/poles/items?limit=10000&bbox=-180,-90,180,90",

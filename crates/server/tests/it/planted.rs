@@ -337,6 +337,16 @@ async fn trees(
         ),
         "restricted",
     ));
+    // A value that is known tells what may stand behind a mask.
+    let mut phone = Property::new("phone", PropertyType::Text);
+    let mut known_phone = |what: &str| {
+        let what = format!("{what} of a masked property");
+        plants.add(Kind::Text, PERSONAL, true, what, [ID, ""])
+    };
+    phone.values = vec![Enumerated {
+        value: known_phone("a known value"),
+        title: text(known_phone("the title of a known value"), ""),
+    }];
     let mut features = Vec::new();
     let rows: [(&str, [f64; 2], [Names; 2]); 4] = [
         (
@@ -399,7 +409,7 @@ async fn trees(
                 .map(str::to_owned)
                 .into(),
         ),
-        properties: vec![of_staff, of_restricted],
+        properties: vec![of_staff, of_restricted, phone],
         tiles: Some(TILES),
         ..CollectionSettings::default()
     };

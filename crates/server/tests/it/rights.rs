@@ -3,10 +3,12 @@
 use std::collections::BTreeMap;
 
 use axum::http::Method;
-use model::access::{Assignment, Class, PropertyRule, Role, RowRule, Scope, Shown, Twin};
+use model::access::{
+    Assignment, Class, PropertyRule, Reach, Role, RowRule, Scope, Shown, Twin, View,
+};
 use model::{Feature, Value};
 use serde_json::{Value as Json, json};
-use store::CollectionSettings;
+use store::{By, CollectionSettings, Lens};
 
 use crate::guarded::{Guarded, Part, add_unit, deputy, person, rules, set_rules, west};
 use crate::town::{Answer, account, collection_of, import, token_for};
@@ -410,6 +412,13 @@ async fn a_feature_does_not_leave_the_sight_of_who_writes_it() {
     let new = body(json!({ "code": "n", "kind": "n", "state": "secret" }), WEST);
     let refused = write(&town, "owner", Method::POST, "lamps/items", &[], new).await;
     assert_eq!(refused.status, 403);
+    // An id that is taken by what they do not see is refused as one that is free is: nobody counts hidden ones by trying.
+    let taken = body(
+        json!({ "code": "west-secret", "kind": "n", "state": "secret" }),
+        WEST,
+    );
+    let again = write(&town, "owner", Method::POST, "lamps/items", &[], taken).await;
+    assert_eq!((again.status, again.key()), (refused.status, refused.key()));
     // Nor does one without a value, of which nobody knows whether it is seen.
     let unknown = body(json!({ "code": "n", "kind": "n" }), WEST);
     let refused = write(&town, "owner", Method::POST, "lamps/items", &[], unknown).await;
@@ -527,6 +536,31 @@ async fn a_write_goes_to_the_feature_that_was_read_under_the_same_address() {
             .await
             .ok();
         assert_eq!(read.json()["properties"]["code"], "1");
+    }
+}
+
+#[tokio::test]
+async fn the_store_itself_writes_to_nothing_that_its_writer_does_not_see() {
+    let town = town().await;
+    let live = town.store.live();
+    let lamps = live.get("lamps").unwrap();
+    let view = View {
+        hidden: ["note".to_owned()].into(),
+        masked: BTreeMap::new(),
+        filters: ["state <> 'secret'".to_owned()].into(),
+        reach: Reach::Everywhere,
+        grid: None,
+        personal: [].into(),
+    };
+    let by = By {
+        actor: "somebody".to_owned(),
+        lens: Some(Lens::new(lamps, &view).unwrap()),
+        within: None,
+    };
+    for (id, is_seen) in [("west-secret", false), ("west-open", true)] {
+        let gone = town.store.delete("lamps", id, None, by.clone()).await;
+        assert_eq!(gone.is_ok(), is_seen, "{id}: {gone:?}");
+        assert_eq!(stored(&town, "lamps", id).await.is_some(), !is_seen, "{id}");
     }
 }
 

@@ -317,7 +317,9 @@ fn expected(route: &str, asker: &Asker) -> Option<Vec<Expected>> {
         "/admin/access" => vec![get(route, only_for(publishes))],
         "/admin/access/{collection}" => of_each(&|of| {
             let is_theirs = match asker.part {
-                Part::All | Part::West => true,
+                Part::All => true,
+                // Rules are for a whole collection.
+                Part::West => false,
                 Part::Water => matches!(of.2, Some("water" | "pumps")),
                 Part::Roads => of.2 == Some("roads"),
             };

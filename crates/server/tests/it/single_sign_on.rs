@@ -103,6 +103,13 @@ impl Place {
     }
 
     async fn with(change: impl FnOnce(&mut SingleSignOn)) -> Self {
+        Self::with_options(change, |_| {}).await
+    }
+
+    async fn with_options(
+        change: impl FnOnce(&mut SingleSignOn),
+        more: impl FnOnce(&mut Options),
+    ) -> Self {
         let mut provider = Provider::start();
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(place(folder.path()), Access::Write)
@@ -111,10 +118,11 @@ impl Place {
         store.load().await.unwrap();
         let mut single = provider.options();
         change(&mut single);
-        let options = Options {
+        let mut options = Options {
             single_sign_on: Some(single),
             ..Options::default()
         };
+        more(&mut options);
         let running = start_with(store.clone(), options).await;
         let base = format!("http://{}", running.address);
         provider.tell("redirect", format!("{base}/account/single/callback"));
@@ -204,7 +212,7 @@ impl Page {
             .iter()
             .find(|c| c.starts_with("hromada-single=;"));
         let cleared = cleared.unwrap_or_else(|| panic!("{:?}", self.cookies));
-        assert!(cleared.contains("Path=/account/single;") && cleared.contains("Max-Age=0"));
+        assert!(cleared.contains("Path=/;") && cleared.contains("Max-Age=0"));
     }
 }
 
@@ -297,7 +305,12 @@ impl Browser {
 
     /// Goes to the provider and signs in there; gives the address that it sends back to.
     async fn at_provider(&mut self, base: &str, who: &str) -> String {
-        let begun = self.get(&format!("{base}/account/single")).await;
+        self.at_provider_by(&format!("{base}/account/single"), base, who)
+            .await
+    }
+
+    async fn at_provider_by(&mut self, way: &str, base: &str, who: &str) -> String {
+        let begun = self.get(way).await;
         assert_eq!(begun.status, StatusCode::SEE_OTHER, "{}", begun.text);
         let mut there = format!("{}&login_hint={who}", begun.to);
         for _ in 0..10 {
@@ -363,12 +376,7 @@ async fn somebody_signs_in_and_gets_an_account_with_the_roles_of_their_groups() 
         let [cookie] = &begun.cookies[..] else {
             panic!("{:?}", begun.cookies);
         };
-        for attribute in [
-            "Path=/account/single;",
-            "HttpOnly",
-            "SameSite=Lax",
-            "Max-Age=600",
-        ] {
+        for attribute in ["Path=/;", "HttpOnly", "SameSite=Lax", "Max-Age=600"] {
             assert!(cookie.contains(attribute), "{cookie}");
         }
         let page = browser.sign_in(&base, "7f3a").await;
@@ -423,8 +431,8 @@ async fn over_tls_the_cookie_is_for_tls_alone() {
     let [cookie] = &begun.cookies[..] else {
         panic!("{:?}", begun.cookies);
     };
-    assert!(cookie.starts_with("__Secure-hromada-single="), "{cookie}");
-    assert!(cookie.contains("; Path=/map/account/single;") && cookie.ends_with("; Secure"));
+    assert!(cookie.starts_with("__Host-hromada-single="), "{cookie}");
+    assert!(cookie.contains("; Path=/;") && cookie.ends_with("; Secure"));
     let redirect = "redirect_uri=https%3A%2F%2Fgis.kalush.test%2Fmap%2Faccount%2Fsingle%2Fcallback";
     assert!(begun.to.contains(redirect), "{}", begun.to);
 }
@@ -644,6 +652,88 @@ async fn a_server_that_the_provider_does_not_know_signs_nobody_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn who_signs_in_elsewhere_shows_there_again_who_they_are() {
+    let place = Place::new().await;
+    let base = place.base.clone();
+    let (mut browser, _) = place.sign_in("7f3a").await;
+    // An open browser is no way to a password that would outlive the account at the provider.
+    let form = "password=&new=four+long+green+trees";
+    let page = browser
+        .post(&format!("{base}/account/password"), form)
+        .await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(page.text.contains("no password here"), "{}", page.text);
+    let token = async |browser: &mut Browser| {
+        let form = "label=QGIS&days=1&scope=read";
+        browser.post(&format!("{base}/account/tokens"), form).await
+    };
+    let page = token(&mut browser).await;
+    assert_eq!(page.status, StatusCode::FORBIDDEN);
+    assert!(page.text.contains("Confirm first"), "{}", page.text);
+    let account = browser.get(&format!("{base}/account")).await.text;
+    assert!(account.contains("/account/single?again=yes"));
+    let way = format!("{base}/account/single?again=yes");
+    let back = browser.at_provider_by(&way, &base, "7f3a").await;
+    let looked = browser.send(Method::HEAD, &back, &[], None).await;
+    assert_eq!(looked.status, StatusCode::METHOD_NOT_ALLOWED);
+    is_in(&browser.get(&back).await, &base);
+    let page = token(&mut browser).await;
+    assert_eq!(page.status, StatusCode::OK, "{}", page.text);
+    assert!(page.text.contains("hromada_"));
+    assert!(!browser.me(&base).await["id"].is_null(), "the key is new");
+    // It holds for ten minutes.
+    let (secret, hash) = KeyHash::fresh(KeyKind::Session);
+    let id = browser.me(&base).await["id"].as_str().unwrap().to_owned();
+    let now = "2999-01-01T00:00:00.000Z";
+    let old = Key {
+        kind: KeyKind::Session,
+        person: id.clone(),
+        label: String::new(),
+        scopes: Default::default(),
+        collections: None,
+        proved: Some("2026-01-01T00:00:00.000Z".to_owned()),
+        created: now.to_owned(),
+        expires: now.to_owned(),
+        seen: now.to_owned(),
+    };
+    let entry = AuditEntry::new("sign-in", &*id);
+    place
+        .store
+        .add_key("test", hash, old, None, entry)
+        .await
+        .unwrap();
+    let mut later = Browser::new();
+    later.keep(&format!("hromada-session={secret}; Path=/"));
+    assert_eq!(later.me(&base).await["id"], *id);
+    assert_eq!(token(&mut later).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_here_is_no_second_factor_of_the_provider() {
+    let mut place = Place::with_options(
+        |_| {},
+        |options| {
+            options.require_second_factor = true;
+        },
+    )
+    .await;
+    let base = place.base.clone();
+    let people = format!("{base}/admin/people");
+    place.provider.tell("account", oksana(&["admins"]));
+    let (mut browser, _) = place.sign_in("7f3a").await;
+    assert_eq!(browser.get(&people).await.status, StatusCode::OK);
+    let id = browser.me(&base).await["id"].as_str().unwrap().to_owned();
+    let day = Duration::from_secs(86_400);
+    let (code, _) = place.store.add_link("root", &id, day).await.unwrap();
+    let mut other = Browser::new();
+    let form = format!("code={code}&new=four+long+green+trees");
+    let page = other.post(&format!("{base}/account/link"), &form).await;
+    assert_eq!(page.status, StatusCode::SEE_OTHER, "{}", page.text);
+    assert_eq!(other.me(&base).await["id"], *id);
+    assert_eq!(other.get(&people).await.status, StatusCode::FORBIDDEN);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn without_the_provider_there_are_passwords_and_later_both() {
     let mut place = Place::new().await;
     let base = place.base.clone();
@@ -699,12 +789,13 @@ async fn password(store: &Store) {
         label: String::new(),
         scopes: Default::default(),
         collections: None,
+        proved: None,
         created: "2026-01-01T00:00:00.000Z".to_owned(),
         expires: "2999-01-01T00:00:00.000Z".to_owned(),
         seen: "2026-01-01T00:00:00.000Z".to_owned(),
     };
     let entry = AuditEntry::new("link.create", "petro");
-    let added = store.add_key("root", KeyHash::of("by-mail"), key, entry);
+    let added = store.add_key("root", KeyHash::of("by-mail"), key, None, entry);
     added.await.unwrap();
 }
 

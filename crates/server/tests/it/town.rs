@@ -250,7 +250,10 @@ impl Town {
             ..key("editor")
         };
         let entry = AuditEntry::new("sign-in", "editor");
-        self.store.add_key("test", hash, key, entry).await.unwrap();
+        self.store
+            .add_key("test", hash, key, None, entry)
+            .await
+            .unwrap();
         format!("hromada-session={secret}")
     }
 
@@ -323,7 +326,7 @@ pub(crate) async fn token_for(
         collections: collections.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect()),
         ..key(owner)
     };
-    store.add_key("test", hash, key, entry).await.unwrap();
+    store.add_key("test", hash, key, None, entry).await.unwrap();
     secret
 }
 
@@ -335,6 +338,7 @@ fn key(owner: &str) -> Key {
         label: "test".to_owned(),
         scopes: Scope::ALL.into(),
         collections: None,
+        proved: None,
         created: "2026-01-01T00:00:00.000Z".to_owned(),
         expires: "2999-01-01T00:00:00.000Z".to_owned(),
         seen: "2026-01-01T00:00:00.000Z".to_owned(),

@@ -6,10 +6,14 @@
 
 #[path = "../it/accounts.rs"]
 mod accounts;
+#[path = "../it/administration.rs"]
+mod administration;
 #[path = "../it/assets.rs"]
 mod assets;
 #[path = "../it/bad_requests.rs"]
 mod bad_requests;
+#[path = "../it/browser.rs"]
+mod browser;
 #[path = "../it/canary.rs"]
 mod canary;
 #[path = "../it/conditional.rs"]
@@ -53,6 +57,8 @@ mod scan;
 mod schemas;
 #[path = "../it/search.rs"]
 mod search;
+#[path = "../it/second_factor.rs"]
+mod second_factor;
 #[path = "../it/single_sign_on.rs"]
 mod single_sign_on;
 #[path = "../it/tilesets.rs"]

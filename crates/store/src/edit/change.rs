@@ -7,15 +7,26 @@ use super::{By, Done, Draft};
 use crate::import::MAX_ID;
 use crate::live::{self, LiveCollection};
 use crate::people::AuditEntry;
-use crate::people::audit::{self, digest};
+use crate::people::audit;
 use crate::session::{Dialect, Parameter, Session, statement};
 use crate::{Error, Item, items, postgres, row, sqlite};
 
 /// A geometry as its column holds it.
 struct Stored {
+    wkb: Vec<u8>,
     blob: Vec<u8>,
     /// In the storage CRS; `None` when it is empty.
     envelope: Option<Envelope>,
+}
+
+/// # Errors
+/// [`Error::Invalid`] for a text that one of the databases can't keep: a store has to be copied into the other.
+fn no_nul(draft: &Draft) -> Result<(), Error> {
+    let has_nul = |value: &Value| matches!(value, Value::Text(text) if text.contains('\0'));
+    match draft.properties.iter().any(has_nul) {
+        true => Err(Error::Invalid(Message::new("store.text-nul"))),
+        false => Ok(()),
+    }
 }
 
 /// One write within a transaction.
@@ -31,10 +42,19 @@ impl Change<'_> {
         draft: Draft,
     ) -> Result<Done<Item>, Error> {
         let table = &self.live.table;
+        no_nul(&draft)?;
         let draft = self.whole(draft, None);
         let stored = self.geometry(draft.geometry, None)?;
-        let (blob, envelope) = stored.map_or((None, None), |s| (Some(s.blob), s.envelope));
         let key = self.integer_id(&draft.properties)?;
+        // Before the table is asked, which would tell whether the id is taken to somebody who may not write this.
+        let drafted = Feature {
+            fid: key.unwrap_or(0),
+            geometry: stored.as_ref().map(|s| s.wkb.clone()),
+            properties: draft.properties,
+        };
+        self.by.require_reach(self.live, &drafted)?;
+        let properties = drafted.properties;
+        let (blob, envelope) = stored.map_or((None, None), |s| (Some(s.blob), s.envelope));
         let written = table.columns.iter().zip(&table.places);
         let written = written.filter_map(|(column, place)| Some((column, place.as_ref()?)));
         let (names, marks): (String, String) = written
@@ -55,7 +75,7 @@ impl Change<'_> {
         }
         let insert = insert
             .bind(Parameter::Geometry(blob))
-            .bind_all(self.parameters(&draft.properties, |_| true));
+            .bind_all(self.parameters(&properties, |_| true));
         let inserted = session.fetch_optional(insert).await;
         let inserted = inserted.map_err(|e| self.taken(e))?;
         let fid = inserted.ok_or_else(|| self.not_taken())?.integer(0)?;
@@ -375,12 +395,14 @@ impl Change<'_> {
             Operation::Delete => "feature.delete",
         };
         let fid = after.or(before).map(|feature| feature.fid);
+        audit::lock(session).await?;
+        let secret = audit::secret(session).await?;
+        let named = |feature: &Feature| audit::digest(&secret, feature);
         let entry = AuditEntry::new(action, self.live.collection.id.to_string())
             .with("fid", fid)
             .with("change", version.0)
-            .with("before", before.map(digest))
-            .with("after", after.map(digest));
-        audit::lock(session).await?;
+            .with("before", before.map(named))
+            .with("after", after.map(named));
         audit::append(session, &self.by.actor, &entry).await
     }
 
@@ -423,6 +445,7 @@ impl Change<'_> {
         Ok(Some(Stored {
             blob: self.live.table.stored(&wkb, &header),
             envelope: header.envelope,
+            wkb,
         }))
     }
 

@@ -1,5 +1,6 @@
 //! People, rules, tokens and the audit log of a copy. Sessions and links stay behind: they are of the server that gave them.
 
+use super::{meta, set_meta};
 use crate::Error;
 use crate::people::audit;
 use crate::session::{Parameter, Session, statement};
@@ -25,6 +26,10 @@ pub(super) async fn people(read: &mut Session<'_>, write: &mut Session<'_>) -> R
         .await?;
     texts(read, &mut session, DIRECTORY, "TRUE").await?;
     texts(read, &mut session, KEYS, "kind = 'token'").await?;
+    // The digests of the log go on to be those of the same states.
+    if let Some(secret) = meta(read, audit::SECRET).await? {
+        set_meta(&mut session, audit::SECRET, secret).await?;
+    }
     crate::people::grow(&mut session).await?;
     transaction.commit().await?;
     audit_log(read, write).await

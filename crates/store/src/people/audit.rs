@@ -3,6 +3,7 @@
 //! Each record's hash covers the record and the hash before it, so whoever changes, inserts or takes one out has to
 //! make all later hashes anew, and is found out by anybody who has noted one of them.
 
+use hmac::{Hmac, KeyInit, Mac};
 use model::{Feature, Message, Value};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
@@ -323,13 +324,33 @@ pub(crate) fn after_now(delay: std::time::Duration) -> String {
     model::date_time_of(days, micros / 1_000 * 1_000).unwrap_or_default()
 }
 
-/// SHA-256 over a feature as it is stored, by which the log names a state.
-pub(crate) fn digest(feature: &Feature) -> String {
-    let mut hasher = Sha256::new();
-    hasher.update(feature.fid.to_be_bytes());
+/// What makes the digests of a store its own.
+pub(crate) const SECRET: &str = "audit_secret";
+
+/// The key of the digests; made when there is none. To be asked for under the log's lock.
+pub(crate) async fn secret(session: &mut Session<'_>) -> Result<String, Error> {
+    let sql = "SELECT value FROM hromada_meta WHERE key = ?";
+    if let Some(row) = session.fetch_optional(statement(sql).bind(SECRET)).await? {
+        return row.text(0);
+    }
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
+    let secret = hex(&bytes);
+    let sql = "INSERT INTO hromada_meta (key, value) VALUES (?, ?)";
+    let insert = statement(sql).bind(SECRET).bind(secret.as_str());
+    session.execute(insert).await?;
+    Ok(secret)
+}
+
+/// HMAC-SHA-256 (RFC 2104) over a feature as it is stored, by which the log names a state. A plain hash would tell a short
+/// value to whoever tries all that it may be.
+pub(crate) fn digest(secret: &str, feature: &Feature) -> String {
+    let mut hasher =
+        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key of any length is one");
+    hasher.update(&feature.fid.to_be_bytes());
     let mut part = |kind: u8, bytes: &[u8]| {
-        hasher.update([kind]);
-        hasher.update((bytes.len() as u64).to_be_bytes());
+        hasher.update(&[kind]);
+        hasher.update(&(bytes.len() as u64).to_be_bytes());
         hasher.update(bytes);
     };
     match &feature.geometry {
@@ -345,7 +366,7 @@ pub(crate) fn digest(feature: &Feature) -> String {
             Value::Text(text) => part(5, text.as_bytes()),
         }
     }
-    hex(&hasher.finalize())
+    hex(&hasher.finalize().into_bytes())
 }
 
 impl AuditFinding {
@@ -356,5 +377,25 @@ impl AuditFinding {
             Self::NotAsNoted { n } => ("store.audit-not-as-noted", n),
         };
         Message::new(key).with("n", n)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_digest_is_of_one_store_and_one_state() {
+        let feature = |text: &str| Feature {
+            fid: 7,
+            geometry: None,
+            properties: vec![Value::Text(text.into())],
+        };
+        let own = digest("a secret", &feature("+380441112233"));
+        assert_eq!(own, digest("a secret", &feature("+380441112233")));
+        assert_ne!(own, digest("a secret", &feature("+380441112234")));
+        // Whoever tries all numbers needs the secret.
+        assert_ne!(own, digest("another", &feature("+380441112233")));
+        assert_ne!(own, digest("", &feature("+380441112233")));
     }
 }

@@ -5,14 +5,15 @@
 
 use std::collections::BTreeSet;
 
+use model::Message;
 use model::access::Scope;
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
 use super::audit::{self, AuditEntry};
 use super::grow;
-use super::wire::hex;
-use crate::session::{Row, statement};
+use super::wire::{self, hex};
+use crate::session::{Row, Session, statement};
 use crate::{Error, Store};
 
 /// The SHA-256 of a key, as it is stored.
@@ -89,6 +90,9 @@ pub struct Key {
     pub scopes: BTreeSet<Scope>,
     /// Collections that a token is for; `None`: all.
     pub collections: Option<BTreeSet<String>>,
+    /// Of a session that began at the provider of single sign-on: when the person showed there who they are, empty when the
+    /// provider does not say.
+    pub proved: Option<String>,
     pub created: String,
     pub expires: String,
     /// When it was last shown, to the minute.
@@ -98,7 +102,12 @@ pub struct Key {
 impl Key {
     fn body(&self) -> Json {
         let scopes: Vec<&str> = self.scopes.iter().map(|scope| scope.name()).collect();
-        json!({ "label": self.label, "scopes": scopes, "collections": self.collections })
+        let mut json =
+            json!({ "label": self.label, "scopes": scopes, "collections": self.collections });
+        if let Some(proved) = &self.proved {
+            json["proved"] = proved.as_str().into();
+        }
+        json
     }
 
     fn of(row: &Row) -> Result<Option<(KeyHash, Self)>, Error> {
@@ -121,6 +130,7 @@ impl Key {
                 // What can't be read is for nothing, and not for everything.
                 json => Some(names(json).unwrap_or_default()),
             },
+            proved: body["proved"].as_str().map(str::to_owned),
             created: row.text(4)?,
             expires: row.text(5)?,
             seen: row.text(6)?,
@@ -129,19 +139,40 @@ impl Key {
     }
 }
 
+/// That an account is as it was when its owner showed who they are.
+async fn still_theirs(
+    session: &mut Session<'_>,
+    person: &str,
+    generation: u64,
+) -> Result<(), Error> {
+    let sql = "SELECT body FROM hromada_directory WHERE kind = 'person' AND id = ?";
+    let row = session.fetch_optional(statement(sql).bind(person)).await?;
+    let body = row.map(|row| row.text(0)).transpose()?;
+    let json: Json = serde_json::from_str(body.as_deref().unwrap_or_default()).unwrap_or_default();
+    let owner = wire::read_person(person, &json);
+    if owner.is_some_and(|owner| !owner.is_disabled && owner.generation == generation) {
+        return Ok(());
+    }
+    Err(Error::Denied(Message::new("access.account-changed")))
+}
+
 const COLUMNS: &str = "hash, kind, person, body, created, expires, seen";
 
 impl Store {
-    /// Keeps a key, and says so in the audit log. Keys that have long expired go; a link takes the place of older ones of
-    /// its owner.
+    /// Keeps a key, and says so in the audit log. Keys that have expired go; a link takes the place of older ones of its
+    /// owner that are for the same.
+    ///
+    /// `generation` is that of the owner when they showed who they are ([`model::access::Person::generation`]).
     ///
     /// # Errors
-    /// When the database can't be written.
+    /// [`Error::Denied`] when the account was switched off or its sessions were ended since then; when the database can't be
+    /// written.
     pub async fn add_key(
         &self,
         actor: &str,
         hash: KeyHash,
         key: Key,
+        generation: Option<u64>,
         entry: AuditEntry,
     ) -> Result<(), Error> {
         let by = actor.to_owned();
@@ -152,11 +183,15 @@ impl Store {
                 session
                     .execute(statement(sql).bind(key.created.as_str()))
                     .await?;
+                if let Some(generation) = generation {
+                    still_theirs(session, &key.person, generation).await?;
+                }
+                let body = key.body().to_string();
                 if key.kind == KeyKind::Link {
-                    let sql = "DELETE FROM hromada_keys WHERE kind = 'link' AND person = ?";
-                    session
-                        .execute(statement(sql).bind(key.person.as_str()))
-                        .await?;
+                    let sql =
+                        "DELETE FROM hromada_keys WHERE kind = 'link' AND person = ? AND body = ?";
+                    let older = statement(sql).bind(key.person.as_str());
+                    session.execute(older.bind(body.as_str())).await?;
                 }
                 let sql =
                     format!("INSERT INTO hromada_keys ({COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)");
@@ -164,7 +199,7 @@ impl Store {
                     .bind(hash.0)
                     .bind(key.kind.name())
                     .bind(key.person.as_str())
-                    .bind(key.body().to_string())
+                    .bind(body)
                     .bind(key.created)
                     .bind(key.expires)
                     .bind(key.seen);
@@ -230,6 +265,40 @@ impl Store {
             })
         })
         .await
+    }
+
+    /// Puts another key in the place of one, with all that it was; whether the old one was still there.
+    ///
+    /// # Errors
+    /// When the database can't be written.
+    pub async fn renew_key(
+        &self,
+        actor: &str,
+        old: KeyHash,
+        new: KeyHash,
+        entry: AuditEntry,
+    ) -> Result<bool, Error> {
+        let by = actor.to_owned();
+        let is_renewed = self
+            .recording(actor, move |session| {
+                Box::pin(async move {
+                    audit::lock(session).await?;
+                    let sql = "UPDATE hromada_keys SET hash = ? WHERE hash = ?";
+                    let renew = statement(sql).bind(new.0).bind(old.0);
+                    let is_renewed = session.execute(renew).await? > 0;
+                    if is_renewed {
+                        audit::append(session, &by, &entry).await?;
+                        // So that no server takes the old one any longer.
+                        grow(session).await?;
+                    }
+                    Ok(is_renewed)
+                })
+            })
+            .await?;
+        if is_renewed {
+            self.refresh_directory().await?;
+        }
+        Ok(is_renewed)
     }
 
     /// Takes keys away, and says so in the audit log; how many there were. Of a link that two take at once, one gets it.

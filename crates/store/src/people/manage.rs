@@ -6,16 +6,17 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use model::access::{
-    Access, Assignment, Class, Deputy, Directory, Person, PersonKind, Scope, Unit, check_title,
+    Access, Assignment, Class, Deputy, Directory, Permission, Person, PersonKind, Scope, Unit,
+    check_title,
 };
 use model::{Collection, CollectionId, Message};
 use serde_json::{Value as Json, json};
 use sha2::{Digest, Sha256};
 
-use super::access_json;
 use super::audit::{self, AuditEntry};
 use super::keys::{Key, KeyHash, KeyKind};
 use super::wire::{self, hex};
+use super::{Ended, access_json};
 use crate::{Error, Store, registry};
 
 /// Days that a token is good for when nothing else is said.
@@ -42,6 +43,8 @@ pub struct NewToken {
     /// `None`: all.
     pub collections: Option<BTreeSet<String>>,
     pub days: u32,
+    /// [`Person::generation`] of the owner when they showed who they are; `None`: it is made for them.
+    pub generation: Option<u64>,
 }
 
 /// Accounts.
@@ -91,11 +94,19 @@ impl Store {
     /// Switches an account off, and ends all of its sessions, tokens and links.
     ///
     /// # Errors
-    /// [`Error::NotFound`].
+    /// [`Error::NotFound`]; [`Error::Refused`] for the last one that may manage the others.
     pub async fn disable_person(&self, actor: &str, id: &str) -> Result<(), Error> {
         let id = id.to_owned();
-        self.amend_with(actor, Some(id.clone()), move |directory| {
+        let ended = Ended {
+            person: id.clone(),
+            kept: None,
+            tokens: true,
+            spent: None,
+        };
+        self.amend_with(actor, Some(ended), move |directory| {
+            let is_managed = is_managed(directory);
             person_of(directory, &id)?.is_disabled = true;
+            still_managed(is_managed, directory, &id)?;
             Ok((vec![AuditEntry::new("person.disable", id)], ()))
         })
         .await?;
@@ -144,7 +155,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::NotFound`] for an account that there is not, or when none is chosen; [`Error::Refused`] when all of them are
-    /// given by single sign-on.
+    /// given by single sign-on, and when nobody would be left who may manage accounts.
     pub async fn take_role(
         &self,
         actor: &str,
@@ -212,6 +223,7 @@ impl Store {
     ) -> Result<T, Error> {
         let id = id.to_owned();
         self.amend(actor, move |directory| {
+            let was_managed = is_managed(directory);
             let person = person_of(directory, &id)?;
             let before = told(person);
             let done = change(person)?;
@@ -219,6 +231,7 @@ impl Store {
                 .with("before", before)
                 .with("after", told(person));
             directory.people[&id].check(directory)?;
+            still_managed(was_managed, directory, &id)?;
             Ok((entry, done))
         })
         .await
@@ -327,7 +340,7 @@ impl Store {
             let id = collection.id.as_str();
             let before = directory.access(id);
             let after = change(&before);
-            after.check(&collection.schema, directory)?;
+            after.check(&collection, directory)?;
             let entry = AuditEntry::new("access.change", id)
                 .with("before", access_json(&before))
                 .with("after", access_json(&after));
@@ -360,7 +373,7 @@ impl Store {
     /// [`Error::NotFound`] for an account or collection that there is not; [`Error::Refused`] for an account that is
     /// switched off; [`Error::Invalid`] for a label, number of days or no scope.
     pub async fn add_token(&self, actor: &str, token: NewToken) -> Result<(String, Key), Error> {
-        self.active(&token.person).await?;
+        let owner = self.active(&token.person).await?;
         if !token.label.is_empty() {
             check_title(&token.label)?;
         }
@@ -382,12 +395,15 @@ impl Store {
             label: token.label,
             scopes: token.scopes,
             collections: token.collections,
+            proved: None,
             expires: audit::after_now(Duration::from_secs(u64::from(token.days) * DAY)),
             created: now.clone(),
             seen: now,
         };
         let entry = token_entry("token.create", &hash, &key).with("expires", key.expires.as_str());
-        self.add_key(actor, hash, key.clone(), entry).await?;
+        let generation = token.generation.unwrap_or(owner.generation);
+        self.add_key(actor, hash, key.clone(), Some(generation), entry)
+            .await?;
         Ok((secret, key))
     }
 
@@ -413,12 +429,13 @@ impl Store {
             label: String::new(),
             scopes: BTreeSet::new(),
             collections: None,
+            proved: None,
             expires: audit::after_now(good_for),
             created: now.clone(),
             seen: now,
         };
         let entry = AuditEntry::new("link.create", id).with("expires", key.expires.as_str());
-        self.add_key(actor, hash, key.clone(), entry).await?;
+        self.add_key(actor, hash, key.clone(), None, entry).await?;
         Ok((secret, key))
     }
 
@@ -467,6 +484,25 @@ impl Store {
 
 fn person_of<'d>(directory: &'d mut Directory, id: &str) -> Result<&'d mut Person, Error> {
     directory.people.get_mut(id).ok_or_else(|| no_account(id))
+}
+
+/// Whether somebody may manage accounts, today or later.
+fn is_managed(directory: &Directory) -> bool {
+    let today = &audit::now()[..10];
+    let manages = |a: &Assignment| {
+        a.role.has(Permission::ManagePeople) && a.until.as_deref().is_none_or(|day| day >= today)
+    };
+    let mut active = directory.people.values().filter(|p| !p.is_disabled);
+    active.any(|person| person.assignments.iter().any(manages))
+}
+
+/// That somebody is left who may: without, only the terminal of the machine gives the town its server back.
+fn still_managed(was: bool, directory: &Directory, id: &str) -> Result<(), Error> {
+    if !was || is_managed(directory) {
+        return Ok(());
+    }
+    let message = Message::new("access.last-administrator");
+    Err(Error::Refused(message.with("id", id)))
 }
 
 fn no_account(id: &str) -> Error {

@@ -32,6 +32,39 @@ pub(crate) struct Read {
     pub(crate) directory: Arc<Directory>,
 }
 
+/// Keys of a person that end at once: their sessions and links, but for one.
+#[derive(Debug, Clone)]
+pub struct Ended {
+    pub person: String,
+    /// The session that stays.
+    pub kept: Option<KeyHash>,
+    /// Whether tokens end too.
+    pub tokens: bool,
+    /// A link that this is done by, and that is good once.
+    pub spent: Option<KeyHash>,
+}
+
+impl Ended {
+    /// How many there were.
+    async fn take(self, session: &mut Session<'_>) -> Result<u64, Error> {
+        if let Some(spent) = self.spent {
+            let sql = "DELETE FROM hromada_keys WHERE hash = ?";
+            if session.execute(statement(sql).bind(spent.as_str())).await? == 0 {
+                let message = Message::new("access.link-spent");
+                return Err(Error::Denied(message));
+            }
+        }
+        let kept = self.kept.as_ref().map_or("", KeyHash::as_str);
+        let sql = match self.tokens {
+            true => "DELETE FROM hromada_keys WHERE person = ? AND hash <> ?",
+            false => "DELETE FROM hromada_keys WHERE person = ? AND hash <> ? AND kind <> 'token'",
+        };
+        session
+            .execute(statement(sql).bind(self.person).bind(kept))
+            .await
+    }
+}
+
 /// What is done to the store's own records within one transaction.
 pub(crate) trait Recording<T>:
     for<'a, 'c> FnOnce(&'a mut Session<'c>) -> BoxFuture<'a, Result<T, Error>> + Send
@@ -103,6 +136,22 @@ impl Store {
         .await
     }
 
+    /// As [`Store::amend`], and ends sessions of a person in the same transaction, with all that has begun to become one.
+    ///
+    /// # Errors
+    /// As [`Store::amend`].
+    pub async fn amend_ending(
+        &self,
+        actor: &str,
+        ended: Ended,
+        change: impl FnOnce(&mut Directory) -> Result<AuditEntry, Error> + Send + 'static,
+    ) -> Result<(), Error> {
+        self.amend_with(actor, Some(ended), |directory| {
+            Ok((vec![change(directory)?], ()))
+        })
+        .await
+    }
+
     /// As [`Store::amend`], for several things that are done together or not at all. Without an entry nothing is changed.
     ///
     /// # Errors
@@ -115,11 +164,11 @@ impl Store {
         self.amend_with(actor, None, change).await
     }
 
-    /// As [`Store::amend_all`], and takes all keys of a person in the same transaction.
+    /// As [`Store::amend_all`], and takes keys of a person in the same transaction.
     pub(crate) async fn amend_with<T: Send + 'static>(
         &self,
         actor: &str,
-        ended: Option<String>,
+        ended: Option<Ended>,
         change: impl FnOnce(&mut Directory) -> Result<(Vec<AuditEntry>, T), Error> + Send + 'static,
     ) -> Result<T, Error> {
         let by = actor.to_owned();
@@ -134,10 +183,14 @@ impl Store {
                     let directory = before;
                     return Ok((Read { version, directory }, done));
                 }
+                if let Some(ended) = &ended
+                    && let Some(person) = after.people.get_mut(&ended.person)
+                {
+                    person.generation += 1;
+                }
                 write(session, &before, &after).await?;
-                if let Some(person) = ended {
-                    let sql = "DELETE FROM hromada_keys WHERE person = ?";
-                    let keys = session.execute(statement(sql).bind(person)).await?;
+                if let Some(ended) = ended {
+                    let keys = ended.take(session).await?;
                     let last = entries.pop().expect("there is one entry at least");
                     entries.push(last.with("keys", keys));
                 }

@@ -66,6 +66,7 @@ pub(super) fn person(person: &Person) -> Json {
         "secondFactor": person.second_factor.as_deref().map(hex),
         "lastStep": person.last_step,
         "recovery": person.recovery,
+        "generation": person.generation,
         "external": person.external.as_ref().map(|(issuer, subject)| json!([issuer, subject])),
         "assignments": assignments,
         "deputies": deputies,
@@ -87,7 +88,7 @@ pub(super) fn deputy(deputy: &Deputy) -> Json {
     json!({ "person": deputy.person, "from": deputy.from, "until": deputy.until })
 }
 
-fn read_person(id: &str, json: &Json) -> Option<Person> {
+pub(super) fn read_person(id: &str, json: &Json) -> Option<Person> {
     let kind = match json["machine"].as_bool()? {
         true => PersonKind::Machine,
         false => PersonKind::Person,
@@ -107,6 +108,7 @@ fn read_person(id: &str, json: &Json) -> Option<Person> {
         second_factor,
         last_step: json["lastStep"].as_u64(),
         recovery: list(&json["recovery"], string)?,
+        generation: json["generation"].as_u64().unwrap_or(0),
         external,
         assignments: list(&json["assignments"], read_assignment)?,
         deputies: list(&json["deputies"], read_deputy)?,

@@ -7,7 +7,10 @@ use model::Message;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{ConnectOptions, Connection};
 
-use super::{BUSY_TIMEOUT, FILE_NAME, epoch, refuse_foreign_header, refuse_foreign_tables};
+use super::{
+    BUSY_TIMEOUT, FILE_NAME, epoch, make_file, make_folder, refuse_foreign_header,
+    refuse_foreign_tables,
+};
 use crate::{Access, Error, guard};
 
 /// What belongs to a store beside its database: with a database from elsewhere it would be taken for a part of that.
@@ -59,7 +62,7 @@ pub(crate) async fn restore(from: &Path, folder: &Path) -> Result<(), Error> {
         |e: std::io::Error| guard::folder_refused("store.folder-not-writable", folder, &e);
     refuse_store(folder)?;
     recognise(from).await?;
-    std::fs::create_dir_all(folder).map_err(unwritable)?;
+    make_folder(folder).map_err(unwritable)?;
     let _lock = guard::lock(folder)?;
     guard::refuse_network_file_system(folder)?;
     // Again, now that nobody else can make one.
@@ -74,8 +77,12 @@ pub(crate) async fn restore(from: &Path, folder: &Path) -> Result<(), Error> {
 }
 
 fn place(from: &Path, partial: &Path, file: &Path) -> std::io::Result<()> {
-    // Not the rights of the backup: it may be read only.
-    let mut copy = File::create(partial)?;
+    match std::fs::remove_file(partial) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // Not the rights of the backup: it may be read only, or everybody's.
+    let mut copy = make_file(partial)?;
     std::io::copy(&mut File::open(from)?, &mut copy)?;
     copy.sync_all()?;
     std::fs::rename(partial, file)?;

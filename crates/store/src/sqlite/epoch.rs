@@ -20,6 +20,10 @@ pub(super) async fn settle(connection: &mut SqliteConnection, folder: &Path) -> 
     if known.is_some() && known == meta(connection, "epoch").await? {
         return Ok(());
     }
+    // Some that are in the database may have ended since it was copied. Tokens stay: programs can't sign in anew.
+    sqlx::query("DELETE FROM hromada_keys WHERE kind <> 'token'")
+        .execute(&mut *connection)
+        .await?;
     // The database first: when the file is not written after it, the next start begins another epoch.
     let epoch: String = sqlx::query_scalar(
         "INSERT INTO hromada_meta (key, value) VALUES ('epoch', lower(hex(randomblob(8))))

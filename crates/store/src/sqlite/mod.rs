@@ -193,7 +193,7 @@ pub(crate) async fn open(folder: &Path, access: Access) -> Result<(Database, Epo
 }
 
 /// A folder that is made here is its owner's alone: what is in it is not for all who have an account on the machine.
-fn make_folder(folder: &Path) -> std::io::Result<()> {
+pub(crate) fn make_folder(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -202,15 +202,10 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 /// An empty file for SQLite to begin with, its owner's alone; the files beside it get the same mode.
-fn make_file(path: &Path) -> std::io::Result<()> {
+pub(crate) fn make_file(path: &Path) -> std::io::Result<File> {
     use std::os::unix::fs::OpenOptionsExt;
     let mut options = std::fs::OpenOptions::new();
-    options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path)?;
-    Ok(())
+    options.write(true).create_new(true).mode(0o600).open(path)
 }
 
 async fn opened(folder: &Path, path: &Path, access: Access) -> Result<Opened, Error> {

@@ -12,6 +12,25 @@ async fn refusal(folder: &std::path::Path) -> &'static str {
 }
 
 #[tokio::test]
+async fn a_new_store_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let parent = tempfile::tempdir().unwrap();
+    let folder = parent.path().join("store");
+    let store = Store::open(&*folder, Access::Write).await.unwrap();
+    let mode = |path: &std::path::Path| {
+        let found = std::fs::metadata(path).unwrap();
+        found.permissions().mode() & 0o777
+    };
+    assert_eq!(mode(&folder), 0o700);
+    // With what SQLite puts beside it while it is open.
+    let beside = ["", "-wal", "-shm"].map(|end| format!("{}{end}", store::FILE_NAME));
+    for name in beside {
+        assert_eq!(mode(&folder.join(&name)), 0o600, "{name}");
+    }
+    drop(store);
+}
+
+#[tokio::test]
 async fn a_text_file_in_the_stores_place_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use model::CollectionId;
 use model::access::{Access, Assignment, Class, Deputy, Person, PersonKind, Role, Scope, Unit};
-use store::{AuditFilter, Error, KeyHash, KeyKind, NewToken, Store};
+use store::{AuditEntry, AuditFilter, Ended, Error, Key, KeyHash, KeyKind, NewToken, Store};
 
 use crate::support::Fixture;
 
@@ -33,6 +33,7 @@ fn token(person: &str) -> NewToken {
         scopes: [Scope::Read].into(),
         collections: None,
         days: 30,
+        generation: None,
     }
 }
 
@@ -108,6 +109,97 @@ async fn accounts_have_roles_and_deputies_and_are_switched_off_with_all_their_ke
             "role.take"
         ]
     );
+}
+
+#[tokio::test]
+async fn what_began_before_the_sessions_ended_does_not_become_one() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    store.add_person(ACTOR, person("clerk")).await.unwrap();
+    let generation = || store.directory().people["clerk"].generation;
+    let begin = async |generation: u64| {
+        let (_, hash) = KeyHash::fresh(KeyKind::Session);
+        let key = Key {
+            kind: KeyKind::Session,
+            person: "clerk".into(),
+            label: "browser".into(),
+            scopes: Default::default(),
+            collections: None,
+            proved: None,
+            created: "2026-01-01T00:00:00.000Z".into(),
+            expires: "2999-01-01T00:00:00.000Z".into(),
+            seen: "2026-01-01T00:00:00.000Z".into(),
+        };
+        let entry = AuditEntry::new("sign-in", "clerk");
+        store
+            .add_key(ACTOR, hash, key, Some(generation), entry)
+            .await
+    };
+    let shown = generation();
+    begin(shown).await.unwrap();
+    store.disable_person(ACTOR, "clerk").await.unwrap();
+    assert_eq!(key(begin(shown).await), "access.account-changed");
+    assert_eq!(key(begin(generation()).await), "access.account-changed");
+    store.enable_person(ACTOR, "clerk").await.unwrap();
+    assert_eq!(key(begin(shown).await), "access.account-changed");
+    let shown = generation();
+    let old = NewToken {
+        generation: Some(shown),
+        ..token("clerk")
+    };
+    let ended = Ended {
+        person: "clerk".into(),
+        kept: None,
+        tokens: false,
+        spent: None,
+    };
+    let entry = AuditEntry::new("password.change", "clerk");
+    store.add_token(ACTOR, old.clone()).await.unwrap();
+    begin(shown).await.unwrap();
+    store
+        .amend_ending(ACTOR, ended, |_| Ok(entry))
+        .await
+        .unwrap();
+    let kinds = async || {
+        let keys = store.keys(Some("clerk")).await.unwrap();
+        keys.iter().map(|(_, key)| key.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(kinds().await, [KeyKind::Token]);
+    assert_eq!(key(begin(shown).await), "access.account-changed");
+    assert_eq!(
+        key(store.add_token(ACTOR, old).await),
+        "access.account-changed"
+    );
+    begin(generation()).await.unwrap();
+}
+
+#[tokio::test]
+async fn somebody_is_left_who_may_manage_accounts() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    // Nobody did before, so nothing is lost.
+    store.add_person(ACTOR, person("clerk")).await.unwrap();
+    store.disable_person(ACTOR, "clerk").await.unwrap();
+    store.enable_person(ACTOR, "clerk").await.unwrap();
+    let mut boss = person("boss");
+    boss.assignments.push(role("administrator"));
+    store.add_person(ACTOR, boss).await.unwrap();
+    let past = Assignment {
+        until: Some("2020-01-01".into()),
+        ..role("administrator")
+    };
+    store.give_role(ACTOR, "clerk", past).await.unwrap();
+    let off = store.disable_person(ACTOR, "boss").await;
+    assert_eq!(key(off), "access.last-administrator");
+    let taken = store.take_role(ACTOR, "boss", |_| true).await;
+    assert_eq!(key(taken), "access.last-administrator");
+    store
+        .give_role(ACTOR, "clerk", role("administrator"))
+        .await
+        .unwrap();
+    store.disable_person(ACTOR, "boss").await.unwrap();
+    let off = store.disable_person(ACTOR, "clerk").await;
+    assert_eq!(key(off), "access.last-administrator");
 }
 
 #[tokio::test]

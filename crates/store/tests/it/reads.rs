@@ -223,7 +223,7 @@ async fn a_page_of_huge_features_ends_early_and_the_next_one_goes_on() {
                 break;
             }
         }
-        assert_eq!(pages, [vec![1, 2, 3, 4], vec![5], vec![6]]);
+        assert_eq!(pages, [vec![1, 2, 3], vec![4], vec![5], vec![6]]);
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) use provider::Provider;
 
 use self::person::Entered;
 use self::provider::{Failure, Step};
-use super::{page, sign_in, throttled, with_cookie};
+use super::{page, secure, sign_in, throttled, with_cookie};
 use crate::app::App;
 use crate::context::Context;
 use crate::html::SignInPage;
@@ -29,12 +29,14 @@ const ACTOR: &str = "single sign-on";
 /// For somebody who looks for their second factor at the provider.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 
-/// `GET /account/single`: sends the browser to the provider.
+/// `GET /account/single`: sends the browser to the provider. With `again=yes` the person is to show there once more who they
+/// are, though the provider knows them still.
 pub(crate) async fn begin(State(app): State<App>, context: Context) -> Result<Response, Problem> {
-    context.params.only(&[])?;
+    context.params.only(&["again"])?;
     context.ask();
     let provider = require(&app)?;
-    let (there, step) = match provider.begin(&redirect(&context)).await {
+    let again = context.params.get("again").is_some();
+    let (there, step) = match provider.begin(&redirect(&context), again).await {
         Ok(begun) => begun,
         Err(failure) => return failed(&app, &context, &failure),
     };
@@ -59,7 +61,12 @@ pub(crate) async fn end(State(app): State<App>, context: Context) -> Result<Resp
     let provider = require(&app)?;
     app.attempts.take_call(&context).map_err(throttled)?;
     let response = match entered(&app, &context, provider).await? {
-        Ok(person) => sign_in::begin(&app, &context, &person, ACTOR).await?,
+        Ok((id, proved)) => {
+            let directory = app.store.directory();
+            let person = directory.people.get(&id);
+            let person = person.ok_or_else(|| Problem::internal("an account has gone"))?;
+            sign_in::begin(&app, &context, person, ACTOR, Some(proved)).await?
+        }
         Err(failure) => failed(&app, &context, &failure)?,
     };
     // Good once, whatever came of it.
@@ -69,12 +76,20 @@ pub(crate) async fn end(State(app): State<App>, context: Context) -> Result<Resp
     ))
 }
 
-/// The account of whoever comes back from the provider.
+/// `HEAD /account/single/callback`: nobody is signed in by a look.
+pub(crate) async fn look(State(app): State<App>, context: Context) -> Result<Response, Problem> {
+    context.ask();
+    require(&app)?;
+    let detail = Message::new("server.method-not-allowed");
+    Err(Problem::new(StatusCode::METHOD_NOT_ALLOWED, detail))
+}
+
+/// The account of whoever comes back from the provider, and when they showed there who they are.
 async fn entered(
     app: &App,
     context: &Context,
     provider: &Provider,
-) -> Result<Result<String, Failure>, Problem> {
+) -> Result<Result<(String, String), Failure>, Problem> {
     let param = |name: &str| context.params.get(name);
     let kept = crate::identity::cookie(&context.headers, cookie_name(app));
     let step = kept.as_deref().and_then(Step::read);
@@ -105,8 +120,9 @@ async fn entered(
         Err(Failure::Refused(key)) => return refused(app, "unknown", key).await,
         Err(Failure::Away) => return Ok(Err(Failure::Away)),
     };
+    let proved = claims.proved.clone().unwrap_or_default();
     match person::enter(app, claims, provider.roles()).await? {
-        Entered::As(person) => Ok(Ok(person)),
+        Entered::As(person) => Ok(Ok((person, proved))),
         Entered::Not(person) => refused(app, &person, "server.single-disabled").await,
     }
 }
@@ -115,7 +131,7 @@ async fn refused(
     app: &App,
     subject: &str,
     key: &'static str,
-) -> Result<Result<String, Failure>, Problem> {
+) -> Result<Result<(String, String), Failure>, Problem> {
     let entry = AuditEntry::new("sign-in.refused", subject).with("by", ACTOR);
     app.store.audit("anonymous", entry).await?;
     Ok(Err(Failure::Refused(key)))
@@ -157,19 +173,19 @@ fn failed(app: &App, context: &Context, failure: &Failure) -> Result<Response, P
 
 fn cookie_name(app: &App) -> &'static str {
     if app.is_secure() {
-        "__Secure-hromada-single"
+        "__Host-hromada-single"
     } else {
         "hromada-single"
     }
 }
 
-/// Lax, because the browser comes back from a page elsewhere.
+/// Lax, because the browser comes back from a page elsewhere. The prefix keeps servers beside this one from setting it
+/// (RFC 6265bis §4.1.3.2).
 fn cookie(app: &App, context: &Context, value: &str, age: Duration) -> HeaderValue {
-    let secure = if app.is_secure() { "; Secure" } else { "" };
+    let secure = secure(app, context);
     let text = format!(
-        "{}={value}; Path={}/account/single; HttpOnly; SameSite=Lax; Max-Age={}{secure}",
+        "{}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}",
         cookie_name(app),
-        context.root,
         age.as_secs()
     );
     HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))

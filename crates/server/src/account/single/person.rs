@@ -1,7 +1,7 @@
 //! Which account the provider's word is for, and the roles that it gives.
 
 use model::access::{
-    ANONYMOUS, Assignment, Directory, MAX_NAME_LENGTH, Person, PersonKind, Role, is_name,
+    ANONYMOUS, Assignment, Directory, MAX_NAME_LENGTH, Person, PersonKind, Role, is_name, is_plain,
 };
 use store::AuditEntry;
 
@@ -9,7 +9,7 @@ use super::ACTOR;
 use crate::app::App;
 
 /// Names of accounts that the logs know as something else.
-const RESERVED: [&str; 3] = [ANONYMOUS, "import", "unknown"];
+const RESERVED: [&str; 5] = [ANONYMOUS, "import", "unknown", "administrator", "root"];
 
 /// Longest name of a person and longest address (RFC 5321 §4.5.3.1.3) that are taken over.
 const MAX_TEXT: usize = 254;
@@ -23,6 +23,8 @@ pub(super) struct Claims {
     pub(super) name: Option<String>,
     pub(super) email: Option<String>,
     pub(super) groups: Vec<String>,
+    /// When they showed there who they are.
+    pub(super) proved: Option<String>,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -113,9 +115,9 @@ fn assign(person: &mut Person, roles: &[Role]) -> Vec<AuditEntry> {
     entries
 }
 
-/// A text without control characters, cut to a length; `None` when nothing is left.
+/// A text without characters that are not seen, cut to a length; `None` when nothing is left.
 fn text(given: Option<&str>) -> Option<String> {
-    let shown = given?.chars().filter(|c| !c.is_control()).take(MAX_TEXT);
+    let shown = given?.chars().filter(|c| is_plain(*c)).take(MAX_TEXT);
     let shown: String = shown.collect();
     let shown = shown.trim();
     (!shown.is_empty()).then(|| shown.to_owned())

@@ -28,6 +28,7 @@ use url::Url;
 
 use super::person;
 use crate::SingleSignOn;
+use crate::identity;
 use crate::limits::{MAX_PROVIDER_ANSWER, PROVIDER_TIMEOUT};
 use crate::problem::shown;
 use crate::single_sign_on::is_guarded;
@@ -182,7 +183,12 @@ impl Provider {
     }
 
     /// The address at the provider that a browser is sent to, and what it keeps meanwhile.
-    pub(super) async fn begin(&self, redirect: &str) -> Result<(String, Step), Failure> {
+    /// `again`: they are to show who they are, also if they did a while ago (OpenID Connect Core 1.0 §3.1.2.1).
+    pub(super) async fn begin(
+        &self,
+        redirect: &str,
+        again: bool,
+    ) -> Result<(String, Step), Failure> {
         let found = self.found().await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let party = self.party(&found, redirect)?;
@@ -192,7 +198,12 @@ impl Provider {
             Nonce::new_random,
         );
         let scopes = self.options.scopes.iter().cloned().map(Scope::new);
-        let request = request.add_scopes(scopes).set_pkce_challenge(challenge);
+        let mut request = request.add_scopes(scopes).set_pkce_challenge(challenge);
+        if again {
+            request = request
+                .add_prompt(CoreAuthPrompt::Login)
+                .set_max_age(Duration::ZERO);
+        }
         let (there, state, nonce) = request.url();
         let step = Step {
             state: state.into_secret(),
@@ -317,6 +328,7 @@ impl Provider {
         }
         let name = verified.name().and_then(|name| name.get(None));
         // An address that the provider knows not to be theirs may be anybody's.
+        let proved = verified.auth_time().map(|time| time.timestamp());
         let email = verified
             .email()
             .filter(|_| verified.email_verified() != Some(false));
@@ -327,6 +339,7 @@ impl Provider {
             name: name.map(|name| name.to_string()),
             email: email.map(|email| email.to_string()),
             groups: Vec::new(),
+            proved: proved.map(identity::at),
         })
     }
 
@@ -396,7 +409,10 @@ impl Provider {
 
     /// OpenID Connect Discovery 1.0 §4
     async fn discover(&self) -> Result<Found, Failure> {
-        let http = Http(client(&self.options).map_err(|error| away(&error))?);
+        let http = Http {
+            client: client(&self.options).map_err(|error| away(&error))?,
+            issuer: self.options.issuer.clone(),
+        };
         let issuer = IssuerUrl::new(self.options.issuer.clone()).map_err(|error| away(&error))?;
         let metadata = CoreProviderMetadata::discover_async(issuer, &http).await;
         let metadata = metadata.map_err(|error| away(&Causes(&error)))?;
@@ -426,7 +442,10 @@ fn verify<'a>(
     token: &'a Token,
     nonce: &Nonce,
 ) -> Result<&'a IdTokenClaims<Others, CoreGenderClaim>, ClaimsVerificationError> {
-    let verifier = party.id_token_verifier().set_allowed_algs(ALGORITHMS);
+    let verifier = party
+        .id_token_verifier()
+        .set_allowed_algs(ALGORITHMS)
+        .set_issue_time_verifier_fn(|issued| is_of_now(issued.timestamp(), identity::seconds()));
     let claims = token.claims(&verifier, nonce)?;
     // OpenID Connect Core 1.0 §3.1.3.7, step 5, which the verifier leaves out. Step 4 is about tokens for others too,
     // and it takes none of those.
@@ -438,6 +457,16 @@ fn verify<'a>(
         return Err(ClaimsVerificationError::InvalidAudience(cause));
     }
     Ok(claims)
+}
+
+/// Whether a token was made for this sign-in: the clock of the provider may be a minute ahead.
+fn is_of_now(issued: i64, now: i64) -> Result<(), String> {
+    const AHEAD: i64 = 60;
+    const OLDEST: i64 = 10 * 60;
+    if (now - OLDEST..=now + AHEAD).contains(&issued) {
+        return Ok(());
+    }
+    Err(format!("it was issued {} s ago", now - issued))
 }
 
 fn is_unknown_key(error: &ClaimsVerificationError) -> bool {
@@ -504,6 +533,7 @@ enum Unanswered {
     Http(reqwest::Error),
     Status(http::StatusCode),
     TooLarge,
+    Unguarded,
 }
 
 impl fmt::Display for Unanswered {
@@ -511,6 +541,7 @@ impl fmt::Display for Unanswered {
         match self {
             Self::Http(error) => write!(f, "{}", Causes(error)),
             Self::Status(status) => write!(f, "it answers {status}"),
+            Self::Unguarded => write!(f, "an address of the provider is not guarded by TLS"),
             Self::TooLarge => write!(f, "its answer is above {MAX_PROVIDER_ANSWER} bytes"),
         }
     }
@@ -524,21 +555,28 @@ impl From<reqwest::Error> for Unanswered {
     }
 }
 
-/// The client that asks the provider.
-struct Http(reqwest::Client);
+/// The client that asks the provider, and the provider's issuer.
+struct Http {
+    client: reqwest::Client,
+    issuer: String,
+}
 
 impl<'c> AsyncHttpClient<'c> for Http {
     type Error = Unanswered;
     type Future = BoxFuture<'c, Result<HttpResponse, Unanswered>>;
 
     fn call(&'c self, request: HttpRequest) -> Self::Future {
-        Box::pin(send(&self.0, request))
+        Box::pin(send(self, request))
     }
 }
 
-async fn send(client: &reqwest::Client, request: HttpRequest) -> Result<HttpResponse, Unanswered> {
+async fn send(http: &Http, request: HttpRequest) -> Result<HttpResponse, Unanswered> {
     let request = reqwest::Request::try_from(request)?;
-    let mut answer = client.execute(request).await?;
+    // What the provider says of itself is asked for too.
+    if !is_allowed(request.url(), &http.issuer) {
+        return Err(Unanswered::Unguarded);
+    }
+    let mut answer = http.client.execute(request).await?;
     let status = answer.status();
     if status.is_server_error() || status == http::StatusCode::TOO_MANY_REQUESTS {
         return Err(Unanswered::Status(status));
@@ -574,6 +612,20 @@ mod tests {
         looks.failed = Some(after(10_000));
         assert!(!looks.may_look(after(10_500)) && !looks.may_look_for_key(after(10_500)));
         assert!(looks.may_look(after(11_000)) && looks.may_look_for_key(after(11_000)));
+    }
+
+    #[test]
+    fn a_token_is_of_this_sign_in() {
+        assert!(
+            [0, 60, -600]
+                .iter()
+                .all(|ago| is_of_now(1_000_000 + ago, 1_000_000).is_ok())
+        );
+        assert!(
+            [61, -601]
+                .iter()
+                .all(|ago| is_of_now(1_000_000 + ago, 1_000_000).is_err())
+        );
     }
 
     #[test]
