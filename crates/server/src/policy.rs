@@ -261,10 +261,10 @@ impl App {
     /// minute to come, and an answer as long to leave.
     ///
     /// # Errors
-    /// 401 or 403 when the session or token has ended, the account was switched off, or its rights are others.
+    /// 401 or 403 when the session or token has ended, the account was switched off, or has lost a right.
     pub(crate) async fn require_unchanged(&self, context: &Context) -> Result<(), Problem> {
         let now = identity::of(self, &context.headers).await?;
-        if now.by == context.by && now.principal == context.principal {
+        if now.by == context.by && now.principal.gives_all_of(&context.principal) {
             return Ok(());
         }
         Err(refused(context, Message::new("server.rights-changed")))

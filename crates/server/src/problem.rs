@@ -158,6 +158,16 @@ impl From<model::Invalid> for Problem {
     }
 }
 
+impl Problem {
+    /// The account is another one than when the request began.
+    pub(crate) fn changed() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            Message::new("access.account-changed"),
+        )
+    }
+}
+
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
         use store::Error;

@@ -122,10 +122,10 @@ impl Store {
             let (live, id) = (live.clone(), id.to_owned());
             self.reading_once(move |session| {
                 Box::pin(async move {
-                    // Of a row that is not seen nothing is read: the time would tell how large it is.
-                    match is_unseen(session, &live, &id).await? {
-                        true => Ok(None),
-                        false => stored(session, &live, &id).await,
+                    // Of a row that is not seen nothing is read: the time would tell that it is there, and how large.
+                    match is_seen(session, &live, &id).await? {
+                        true => stored(session, &live, &id).await,
+                        false => Ok(None),
                     }
                 })
             })
@@ -247,14 +247,14 @@ async fn coarse(
     Ok(features)
 }
 
-/// Whether an id names a row that whoever asks does not see.
-async fn is_unseen(
+/// Whether an id may name a row that whoever asks sees: for those who see all, any does.
+async fn is_seen(
     session: &mut Session<'_>,
     live: &LiveCollection,
     id: &str,
 ) -> Result<bool, Error> {
     if live.lens.as_ref().is_none_or(|lens| lens.shows_all()) {
-        return Ok(false);
+        return Ok(true);
     }
     let Some((column, value)) = identified(&live.collection, &live.table, id) else {
         return Ok(false);
@@ -266,7 +266,7 @@ async fn is_unseen(
     );
     let row = session.fetch_optional(statement(sql).bind(value)).await?;
     let key = row.map(|row| row.integer(0)).transpose()?;
-    Ok(key.is_some_and(|key| live.index.get(key).is_none()))
+    Ok(key.is_some_and(|key| live.index.get(key).is_some()))
 }
 
 /// A feature in the storage CRS by the id of its URL.

@@ -77,6 +77,26 @@ impl Scope {
 }
 
 impl Principal {
+    /// Whether they are the same as before, and have all that they had. A name may be another one.
+    pub fn gives_all_of(&self, before: &Self) -> bool {
+        let has = |grant: &Grant| {
+            let covers = |own: &Grant| {
+                let units = match (&own.units, &grant.units) {
+                    (None, _) => true,
+                    (Some(own), Some(before)) => own.is_superset(before),
+                    (Some(_), None) => false,
+                };
+                units
+                    && own.permissions.is_superset(&grant.permissions)
+                    && (own.area.is_none() || own.area == grant.area)
+            };
+            self.grants.iter().any(covers)
+        };
+        self.actor() == before.actor()
+            && self.collections == before.collections
+            && before.grants.iter().all(has)
+    }
+
     pub fn anonymous() -> Self {
         Self {
             who: Who::Anonymous,

@@ -8,6 +8,7 @@ use store::{AuditEntry, KeyHash, KeyKind};
 
 use super::{Form, Passwords, cookie, own, second, throttled};
 use crate::app::App;
+use crate::attempts::Guess;
 use crate::context::Context;
 use crate::identity::{self, By};
 use crate::problem::Problem;
@@ -28,9 +29,8 @@ pub(super) async fn require(
     }
     // By the session: strangers who guess at the account are not in one, and keep nobody from their own.
     let session = context.session().map_or("", KeyHash::as_str).to_owned();
-    app.attempts
-        .take_again(context, &session)
-        .map_err(throttled)?;
+    let guess = Guess::Again(&session);
+    app.attempts.take(context, guess).map_err(throttled)?;
     let directory = app.store.directory();
     let person = directory.people.get(id);
     let has_second = person.is_some_and(|p| p.second_factor.is_some());
@@ -45,7 +45,7 @@ pub(super) async fn require(
         app.store.audit(id, AuditEntry::new(action, id)).await?;
         return Err(Problem::new(StatusCode::FORBIDDEN, Message::new(detail)));
     }
-    app.attempts.forget_again(context, &session);
+    app.attempts.give_back(context, guess);
     renew(app, context, id).await
 }
 

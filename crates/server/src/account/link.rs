@@ -36,6 +36,8 @@ pub(crate) async fn enter(
     let form = Form::read(&app, &context, body).await?;
     let code = form.text("code").to_owned();
     let key = good(&app, &context, &code).await?;
+    let directory = app.store.directory();
+    let was = directory.people.get(&key.person).ok_or_else(spent)?;
     let new = form.exact("new");
     if let Err(wrong) = password::require_good(new, &password::own_words(&app, &key.person)) {
         let again = LinkPage::new(&context, &key.person, &code, Some(&wrong));
@@ -47,7 +49,7 @@ pub(crate) async fn enter(
         tokens: true,
         spent: Some(KeyHash::of(&code)),
     };
-    own::set_password(&app, &key.person, new, "password.set", Some(ended)).await?;
+    own::set_password(&app, was, new, "password.set", Some(ended)).await?;
     let directory = app.store.directory();
     let person = directory.people.get(&key.person).ok_or_else(spent)?;
     if person.second_factor.is_some() {
@@ -70,7 +72,9 @@ async fn good(app: &App, context: &Context, code: &str) -> Result<Key, Problem> 
             && key.expires.as_str() > identity::now().as_str()
             && person.is_some_and(|person| !person.is_disabled)
     };
-    key.filter(is_good).ok_or_else(spent)
+    let key = key.filter(is_good).ok_or_else(spent)?;
+    app.attempts.give_back_any(context);
+    Ok(key)
 }
 
 fn spent() -> Problem {

@@ -89,7 +89,10 @@ pub(crate) async fn change_password(
         let detail = Message::new("server.password-elsewhere");
         return Err(Problem::new(StatusCode::FORBIDDEN, detail));
     }
+    // As it was before the old password is held against it.
+    let directory = app.store.directory();
     let (id, form) = Form::again(&app, &context, body).await?;
+    let was = directory.people.get(&id).ok_or_else(Problem::changed)?;
     let new = form.exact("new");
     password::require_good(new, &password::own_words(&app, &id))
         .map_err(|detail| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail))?;
@@ -99,7 +102,7 @@ pub(crate) async fn change_password(
         tokens: !form.text("tokens").is_empty(),
         spent: None,
     };
-    set_password(&app, &id, new, "password.change", Some(ended)).await?;
+    set_password(&app, was, new, "password.change", Some(ended)).await?;
     Ok(to(&context, "/account"))
 }
 
@@ -110,24 +113,32 @@ pub(super) fn has_none_here(app: &App, context: &Context) -> bool {
     person.is_some_and(|p| p.password.is_none() && p.external.is_some())
 }
 
-/// Sets a password, and ends what began with the older one.
+/// Sets a password of an account that is still as it was, and ends what began with the older one: of two who set one at
+/// once, the second does not undo what the first was told.
 pub(super) async fn set_password(
     app: &App,
-    id: &str,
+    was: &Person,
     new: &str,
     action: &'static str,
     ended: Option<Ended>,
 ) -> Result<(), Problem> {
     let hash = Passwords::hash(app, new).await?;
-    let (who, entry) = (id.to_owned(), AuditEntry::new(action, id));
+    let entry = AuditEntry::new(action, &*was.id);
+    let (id, generation, old) = (was.id.clone(), was.generation, was.password.clone());
     let set = move |directory: &mut Directory| {
-        person(directory, &who)?.password = Some(hash);
+        let person = person(directory, &id)?;
+        if person.generation != generation || person.password != old {
+            return Err(store::Error::Denied(Message::new("access.account-changed")));
+        }
+        person.password = Some(hash);
         Ok(entry)
     };
     match ended {
-        Some(ended) => app.store.amend_ending(id, ended, set).await?,
+        Some(ended) => app.store.amend_ending(&was.id, ended, set).await?,
         None => {
-            let set = app.store.amend(id, |directory| Ok((set(directory)?, ())));
+            let set = app
+                .store
+                .amend(&was.id, |directory| Ok((set(directory)?, ())));
             set.await?;
         }
     }

@@ -14,6 +14,7 @@ use super::{
     with_cookie,
 };
 use crate::app::App;
+use crate::attempts::Guess;
 use crate::context::Context;
 use crate::html::{SecondStepPage, SignInPage};
 use crate::identity::{self, By, SESSION};
@@ -28,7 +29,8 @@ pub(crate) async fn sign_in(
     context.ask();
     let form = Form::read(&app, &context, body).await?;
     let (name, typed) = (form.text("name"), form.exact("password"));
-    app.attempts.take(&context, name).map_err(throttled)?;
+    let guess = Guess::Password(name);
+    app.attempts.take(&context, guess).map_err(throttled)?;
     let directory = app.store.directory();
     let person = directory.people.get(name).filter(|p| !p.is_disabled);
     if !Passwords::is_right(&app, person, typed).await? {
@@ -38,11 +40,11 @@ pub(crate) async fn sign_in(
         return refused(&app, &context, name, "sign-in.refused").await;
     };
     // Whoever was right did not guess.
-    app.attempts.give_back(&context, name);
+    app.attempts.give_back(&context, guess);
     let hash = person.password.as_deref().unwrap_or_default();
     if password::is_old(&app, hash) {
         // The time to hash it as new ones are is now, while it is known (ASVS 5.0 §11.2.2).
-        own::set_password(&app, &person.id, typed, "password.rehash", None).await?;
+        own::set_password(&app, person, typed, "password.rehash", None).await?;
     }
     if person.second_factor.is_none() {
         return begin(&app, &context, person, "password", None).await;
@@ -81,7 +83,7 @@ pub(crate) async fn second_step(
     };
     // Apart from the attempts at the password: strangers who use those up do not get here.
     app.attempts
-        .take(&context, &code_of(&key.person))
+        .take(&context, Guess::Code(&key.person))
         .map_err(throttled)?;
     // As they are now; the step is of the moment when they gave the password.
     let person = app.store.directory().people.get(&key.person).cloned();
@@ -98,7 +100,7 @@ pub(crate) async fn second_step(
         // Somebody was faster with the same step.
         return Err(super::step_expired());
     }
-    app.attempts.give_back(&context, &code_of(&key.person));
+    app.attempts.give_back(&context, Guess::Code(&key.person));
     begin(&app, &context, &person, "password and code", None).await
 }
 
@@ -160,11 +162,6 @@ pub(super) async fn begin(
         to(context, "/account"),
         cookie(app, context, &secret),
     ))
-}
-
-/// What attempts at the codes of an account are counted by; no account has a space in its name.
-fn code_of(person: &str) -> String {
-    format!("{person} code")
 }
 
 /// The same answer whatever was wrong: nobody learns from it whether there is such an account.

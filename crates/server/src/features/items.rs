@@ -33,13 +33,15 @@ pub(crate) async fn get(
     Segments(id): Segments<String>,
 ) -> Result<Response, Problem> {
     let format = context.wanted.json_or_html(GEOJSON)?;
+    // Before anything waits: what changes from here on is noticed before the first part.
+    let rules = (app.store.directory_version(), app.view(&context, &id)?);
     let live = app.collection(&context, &id)?;
     let query = query::parse(&context.params, &live, &app.store.epoch())?;
     app.note_personal(&context, &live, None).await?;
     if format == Format::Html {
         return super::pages::items(&app, &context, &live, query).await;
     }
-    let mut walk = Walk::new(app, context.clone(), live, query)?;
+    let mut walk = Walk::new(app, context.clone(), live, query, rules);
     // The first part is read before the head is sent, so that a failure is still an answer of its own.
     let first = walk.next().await?.unwrap_or_default();
     let mut response = if walk.done {
@@ -96,11 +98,10 @@ impl Walk {
         context: Context,
         live: LiveCollection,
         query: ItemsQuery,
-    ) -> Result<Self, Problem> {
-        let version = app.store.directory_version();
-        let view = app.view(&context, live.collection.id.as_str())?;
-        Ok(Self {
-            rules: (version, view),
+        rules: (i64, Option<View>),
+    ) -> Self {
+        Self {
+            rules,
             left: query.limit,
             app,
             context,
@@ -111,7 +112,7 @@ impl Walk {
             head: 0,
             begun: false,
             done: false,
-        })
+        }
     }
 
     /// # Errors
@@ -136,9 +137,7 @@ impl Walk {
         if self.done {
             return Ok(None);
         }
-        if self.begun {
-            self.require_same_rules().await?;
-        }
+        self.require_same_rules().await?;
         self.query.limit = self.left.min(CHUNK);
         let page = self.app.store.items(&self.live, &self.query).await?;
         let next = page.next;

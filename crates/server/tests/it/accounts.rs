@@ -288,12 +288,43 @@ async fn rights_that_go_while_a_body_comes_are_gone() {
             .await
     };
     let before = town.store.live().get("wells").unwrap().index.len();
-    assert_eq!(write(halted(well, async {})).await.status, 201);
+    // Another name, and more rights, are no reason to refuse.
+    let store = town.store.clone();
+    let more = async move {
+        let name = store.describe_person("test", "olha", "Olha Koval".to_owned(), None);
+        name.await.unwrap();
+        let role = Assignment::of(Role::named("planner").unwrap());
+        store.give_role("test", "olha", role).await.unwrap();
+    };
+    assert_eq!(write(halted(well, more)).await.status, 201);
     let store = town.store.clone();
     let off = async move { store.disable_person("test", "olha").await.unwrap() };
     assert_eq!(write(halted(well, off)).await.key(), "server.token-refused");
     let after = town.store.live().get("wells").unwrap().index.len();
     assert_eq!(after, before + 1);
+}
+
+#[tokio::test]
+async fn of_two_who_set_a_password_at_once_one_is_told_so() {
+    for _ in 0..5 {
+        let town = town_with("olha", &[]).await;
+        let own = cookie(&sign_in(&town, "olha", PASSWORD).await);
+        let thief = cookie(&sign_in(&town, "olha", PASSWORD).await);
+        let change = async |cookie: &str, new: &str| {
+            let fields = [("password", PASSWORD), ("new", new)];
+            send(&town, "/account/password", cookie, &fields)
+                .await
+                .status
+                .as_u16()
+        };
+        let words = ["owner has another one", "thief has another one"];
+        let (a, b) = tokio::join!(change(&own, words[0]), change(&thief, words[1]));
+        let won = [a, b].map(|status| status == 303);
+        assert!(won[0] != won[1], "{a} {b}");
+        for (word, won) in words.iter().zip(won) {
+            assert_eq!(sign_in(&town, "olha", word).await.status == 303, won);
+        }
+    }
 }
 
 #[tokio::test]

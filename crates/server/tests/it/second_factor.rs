@@ -231,3 +231,21 @@ async fn what_has_begun_ends_with_the_sessions() {
     let entered = enter(&hidden(&set.text(), "step"), &recovery[1]).await;
     assert_eq!(entered.status, 303, "{}", entered.text());
 }
+
+#[tokio::test]
+async fn guesses_at_passwords_do_not_use_up_the_attempts_at_codes() {
+    let town = town_with("olha", &["operator"]).await;
+    let mut own = cookie(&sign_in(&town, "olha", PASSWORD).await);
+    let (_, _, recovery) = set_up(&town, &mut own).await;
+    let step = hidden(&sign_in(&town, "olha", PASSWORD).await.ok().text(), "step");
+    // Under names that the table of codes may have been filled by.
+    for name in ["olha code", "olha"] {
+        for _ in 0..9 {
+            sign_in(&town, name, "not the password").await;
+        }
+    }
+    assert_eq!(sign_in(&town, "olha", PASSWORD).await.status, 429);
+    let fields = [("step", step.as_str()), ("code", &recovery[0])];
+    let entered = send(&town, "/account/second-step", "", &fields).await;
+    assert_eq!(entered.status, 303, "{}", entered.text());
+}

@@ -264,11 +264,18 @@ pub(crate) async fn lock(session: &mut Session<'_>) -> Result<(), Error> {
 }
 
 /// Adds a record in a transaction that holds [`lock`]; the last thing that it does.
+///
+/// # Errors
+/// [`Error::Denied`] for an account that was switched off while the transaction waited for others: nothing is done by it
+/// any more, but to itself.
 pub(crate) async fn append(
     session: &mut Session<'_>,
     actor: &str,
     entry: &AuditEntry,
 ) -> Result<(), Error> {
+    if entry.subject != actor {
+        require_active(session, actor).await?;
+    }
     let sql = "SELECT n, hash FROM hromada_audit ORDER BY n DESC LIMIT 1";
     let last = session.fetch_optional(statement(sql)).await?;
     let (n, before) = match last {
@@ -290,6 +297,20 @@ pub(crate) async fn append(
     }
     record.hash = record.hashed(&before);
     keep(session, &record).await
+}
+
+async fn require_active(session: &mut Session<'_>, actor: &str) -> Result<(), Error> {
+    let sql = "SELECT body FROM hromada_directory WHERE kind = 'person' AND id = ?";
+    let Some(row) = session.fetch_optional(statement(sql).bind(actor)).await? else {
+        // Not an account: the console, an import.
+        return Ok(());
+    };
+    let json = serde_json::from_str(&row.text(0)?).unwrap_or_default();
+    let person = super::wire::read_person(actor, &json);
+    if person.is_some_and(|person| !person.is_disabled) {
+        return Ok(());
+    }
+    Err(Error::Denied(Message::new("access.account-changed")))
 }
 
 /// Writes a record as it is.

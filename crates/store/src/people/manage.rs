@@ -486,13 +486,16 @@ fn person_of<'d>(directory: &'d mut Directory, id: &str) -> Result<&'d mut Perso
     directory.people.get_mut(id).ok_or_else(|| no_account(id))
 }
 
-/// Whether somebody may manage accounts, today or later.
+/// Whether a person may manage accounts today.
 fn is_managed(directory: &Directory) -> bool {
     let today = &audit::now()[..10];
     let manages = |a: &Assignment| {
-        a.role.has(Permission::ManagePeople) && a.until.as_deref().is_none_or(|day| day >= today)
+        a.role.has(Permission::ManagePeople)
+            && a.from.as_deref().is_none_or(|day| day <= today)
+            && a.until.as_deref().is_none_or(|day| day >= today)
     };
-    let mut active = directory.people.values().filter(|p| !p.is_disabled);
+    let people = directory.people.values();
+    let mut active = people.filter(|p| !p.is_disabled && p.kind == PersonKind::Person);
     active.any(|person| person.assignments.iter().any(manages))
 }
 

@@ -6,7 +6,7 @@ use model::CollectionId;
 use model::access::{Access, Assignment, Class, Deputy, Person, PersonKind, Role, Scope, Unit};
 use store::{AuditEntry, AuditFilter, Ended, Error, Key, KeyHash, KeyKind, NewToken, Store};
 
-use crate::support::Fixture;
+use crate::support::{Fixture, draft};
 
 const ACTOR: &str = "console:tester";
 
@@ -174,6 +174,27 @@ async fn what_began_before_the_sessions_ended_does_not_become_one() {
 }
 
 #[tokio::test]
+async fn who_was_switched_off_while_others_wrote_does_nothing_more() {
+    let fixture = Fixture::with_parcels().await;
+    let store = &fixture.store;
+    for id in ["boss", "clerk"] {
+        store.add_person(ACTOR, person(id)).await.unwrap();
+    }
+    store.disable_person("boss", "boss").await.unwrap();
+    let given = store
+        .give_role("boss", "clerk", role("administrator"))
+        .await;
+    assert_eq!(key(given), "access.account-changed");
+    let written = store.create("parcels", draft(24.7, "x"), "boss").await;
+    assert_eq!(key(written), "access.account-changed");
+    assert!(store.directory().people["clerk"].assignments.is_empty());
+    store
+        .create("parcels", draft(24.7, "x"), "clerk")
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
 async fn somebody_is_left_who_may_manage_accounts() {
     let fixture = Fixture::new().await;
     let store = &fixture.store;
@@ -189,6 +210,14 @@ async fn somebody_is_left_who_may_manage_accounts() {
         ..role("administrator")
     };
     store.give_role(ACTOR, "clerk", past).await.unwrap();
+    let later = Assignment {
+        from: Some("2999-01-01".into()),
+        ..role("administrator")
+    };
+    store.give_role(ACTOR, "clerk", later).await.unwrap();
+    let mut robot = Person::new("robot", "Robot", PersonKind::Machine).unwrap();
+    robot.assignments.push(role("administrator"));
+    store.add_person(ACTOR, robot).await.unwrap();
     let off = store.disable_person(ACTOR, "boss").await;
     assert_eq!(key(off), "access.last-administrator");
     let taken = store.take_role(ACTOR, "boss", |_| true).await;

@@ -329,6 +329,8 @@ impl Provider {
         let name = verified.name().and_then(|name| name.get(None));
         // An address that the provider knows not to be theirs may be anybody's.
         let proved = verified.auth_time().map(|time| time.timestamp());
+        // What is still to come proves nothing.
+        let proved = proved.filter(|at| *at <= identity::seconds() + AHEAD);
         let email = verified
             .email()
             .filter(|_| verified.email_verified() != Some(false));
@@ -459,9 +461,11 @@ fn verify<'a>(
     Ok(claims)
 }
 
-/// Whether a token was made for this sign-in: the clock of the provider may be a minute ahead.
+/// Seconds that the clock of the provider may be ahead.
+const AHEAD: i64 = 60;
+
+/// Whether a token was made for this sign-in.
 fn is_of_now(issued: i64, now: i64) -> Result<(), String> {
-    const AHEAD: i64 = 60;
     const OLDEST: i64 = 10 * 60;
     if (now - OLDEST..=now + AHEAD).contains(&issued) {
         return Ok(());
