@@ -9,6 +9,7 @@ mod role_bounds;
 pub mod sample_town;
 
 use std::ffi::OsString;
+use std::path::Path;
 use std::process::ExitCode;
 
 use model::{Lang, Message};
@@ -77,3 +78,17 @@ impl std::fmt::Display for Told {
 }
 
 impl std::error::Error for Told {}
+
+/// A file that is small by its nature, read whole.
+pub(crate) fn read_text(file: &Path, most: u64) -> Result<String, Told> {
+    let size = std::fs::metadata(file).map_err(|e| unreadable(file, e))?;
+    if size.len() > most {
+        return Err(unreadable(file, format!("> {} MiB", most >> 20)));
+    }
+    std::fs::read_to_string(file).map_err(|e| unreadable(file, e))
+}
+
+pub(crate) fn unreadable(file: &Path, reason: impl std::fmt::Display) -> Told {
+    let message = Message::new("cli.file-unreadable").with("file", file.display());
+    Told(message.with("reason", reason))
+}

@@ -3,11 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use clap::ArgMatches;
-use model::Message;
 use model::access::{Area, Assignment, Role};
 use serde_json::Value as Json;
 
-use crate::Told;
+use crate::{Told, read_text, unreadable};
 
 /// An area's file is read whole; that of an oblast in detail has some megabytes.
 const MAX_FILE: u64 = 32 * 1024 * 1024;
@@ -51,16 +50,8 @@ impl Bounds {
 
 /// A polygon, or the one feature that other programs write around it.
 fn read(file: &Path) -> anyhow::Result<Area> {
-    let refused = |reason: String| {
-        let message = Message::new("cli.file-unreadable").with("file", file.display());
-        Told(message.with("reason", reason))
-    };
-    let size = std::fs::metadata(file).map_err(|e| refused(e.to_string()))?;
-    if size.len() > MAX_FILE {
-        return Err(refused(format!("> {} MiB", MAX_FILE >> 20)).into());
-    }
-    let text = std::fs::read_to_string(file).map_err(|e| refused(e.to_string()))?;
-    let json: Json = serde_json::from_str(&text).map_err(|e| refused(e.to_string()))?;
+    let text = read_text(file, MAX_FILE)?;
+    let json: Json = serde_json::from_str(&text).map_err(|e| unreadable(file, e))?;
     let geometry = match (json["type"].as_str(), json["features"].as_array()) {
         (Some("FeatureCollection"), Some(features)) if features.len() == 1 => {
             &features[0]["geometry"]

@@ -10,7 +10,7 @@ use store::{Store, access_from_text, access_json};
 
 use super::{administering, reading, text};
 use crate::output::Output;
-use crate::{Outcome, Told, console};
+use crate::{Outcome, Told, console, read_text};
 
 /// Rules are some lines; a filter is bounded by itself.
 const MAX_FILE: u64 = 1024 * 1024;
@@ -111,16 +111,7 @@ async fn set(args: &ArgMatches, output: &Output) -> anyhow::Result<()> {
 }
 
 fn read(file: &Path) -> anyhow::Result<Access> {
-    let refused = |reason: String| {
-        let message = Message::new("cli.file-unreadable").with("file", file.display());
-        Told(message.with("reason", reason))
-    };
-    let size = std::fs::metadata(file).map_err(|e| refused(e.to_string()))?;
-    if size.len() > MAX_FILE {
-        return Err(refused(format!("> {} MiB", MAX_FILE >> 20)).into());
-    }
-    let text = std::fs::read_to_string(file).map_err(|e| refused(e.to_string()))?;
-    Ok(access_from_text(&text)?)
+    Ok(access_from_text(&read_text(file, MAX_FILE)?)?)
 }
 
 /// Says who sees a collection that was made, where that is not everybody, and how to open it.

@@ -152,6 +152,15 @@ fn an_area_bounds_what_its_assignment_gives_and_nothing_else() {
     let both = somebody(&mut town, "both", vec![west, assigned("gis-editor")]);
     let both = decision(&both, &Access::of(Class::Staff));
     assert_eq!(both.delete, Some(Reach::Everywhere));
+    // Rules are for all of a collection, so whoever has a part of it decides on none.
+    let publisher = Assignment {
+        area: Some(Area::parse(WEST).unwrap()),
+        ..assigned("data-publisher")
+    };
+    let publisher = somebody(&mut town, "publisher", vec![publisher]);
+    assert!(!decision(&publisher, &Access::of(Class::Staff)).publish);
+    let whole = somebody(&mut town, "whole", vec![assigned("data-publisher")]);
+    assert!(decision(&whole, &Access::of(Class::Staff)).publish);
 }
 
 #[test]

@@ -86,7 +86,9 @@ export async function targets(page, name) {
     const out = [...document.querySelectorAll('button, input, a[href]')].flatMap((e) => {
       const box = e.getBoundingClientRect()
       const shown = e.checkVisibility() && box.width > 1 && !e.closest('.skips')
-      return shown && (box.left < -1 || box.right > innerWidth + 1) ? [e.outerHTML.slice(0, 80)] : []
+      // Of the header nothing sticks out of its card either.
+      const edge = e.closest('header.card')?.getBoundingClientRect().right ?? innerWidth + 1
+      return shown && (box.left < -1 || box.right > edge) ? [e.outerHTML.slice(0, 80)] : []
     })
     return { small, out, wide: document.documentElement.scrollWidth - innerWidth }
   })

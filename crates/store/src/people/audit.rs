@@ -267,13 +267,14 @@ pub(crate) async fn lock(session: &mut Session<'_>) -> Result<(), Error> {
 ///
 /// # Errors
 /// [`Error::Denied`] for an account that was switched off while the transaction waited for others: nothing is done by it
-/// any more, but to itself.
+/// any more. That it switches itself off is its last.
 pub(crate) async fn append(
     session: &mut Session<'_>,
     actor: &str,
     entry: &AuditEntry,
 ) -> Result<(), Error> {
-    if entry.subject != actor {
+    let is_own_end = entry.action == "person.disable" && entry.subject == actor;
+    if !is_own_end {
         require_active(session, actor).await?;
     }
     let sql = "SELECT n, hash FROM hromada_audit ORDER BY n DESC LIMIT 1";
