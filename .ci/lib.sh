@@ -152,5 +152,23 @@ import_samples() {
     ((status == 0 || status == 3)) || fail "the samples were not imported: see above"
 }
 
+# start_server LOG OPTION...: serves on a free port; sets `server`, its process, and `url`, its address. The caller ends it.
+start_server() {
+    local log=$1 tries
+    shift
+    "$HROMADA" "$@" serve --listen 127.0.0.1:0 >"$log" 2>&1 &
+    server=$!
+    url=
+    for ((tries = 0; tries < 300; tries++)); do
+        url=$(grep -o 'http://[0-9.:]*' "$log" | head -n 1 || true)
+        [[ -z $url ]] && kill -0 "$server" 2>/dev/null || break
+        sleep 0.1
+    done
+    [[ -n $url ]] && return
+    cat "$log"
+    echo "the server did not start"
+    return 1
+}
+
 BUILD_PACKAGES=(ca-certificates cmake g++ libsqlite3-dev make pkg-config sqlite3)
-TEST_PACKAGES=(chromium gdal-bin iproute2 openssl pgbouncer postgresql postgresql-postgis python3-qgis qgis-providers strace)
+TEST_PACKAGES=(chromium gdal-bin iproute2 openssl pgbouncer postgresql postgresql-postgis python3-gdal python3-owslib python3-qgis qgis-providers strace)

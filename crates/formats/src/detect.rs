@@ -7,22 +7,9 @@ use std::sync::Arc;
 
 use model::Message;
 
-use crate::Error;
 use crate::error::file_name;
 use crate::input::{first_value, open_bytes};
-
-/// The formats that hromada reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Format {
-    GeoJson,
-    /// GeoJSON text sequence: one feature a line, or RFC 8142.
-    GeoJsonSeq,
-    FlatGeobuf,
-    Shapefile,
-    Csv,
-    /// Recognised only: it is read by SQL.
-    GeoPackage,
-}
+use crate::{Error, Format};
 
 /// Bytes that are looked at; a first feature longer than this makes a `.geojson` a plain document.
 const SNIFFED: u64 = 1 << 20;
@@ -45,6 +32,7 @@ pub fn detect(path: &Path) -> Result<Format, Error> {
         m if m.starts_with(b"SQLite format 3\0") => return Ok(Format::GeoPackage),
         [b'f', b'g', b'b', _, b'f', b'g', b'b', ..] => return Ok(Format::FlatGeobuf),
         [0, 0, 0x27, 0x0A, ..] => return Ok(Format::Shapefile),
+        [b'P', b'A', b'R', b'1', ..] => return Ok(Format::GeoParquet),
         [b'P', b'K', 3, 4, ..] | [b'P', b'K', 5, 6, ..] => return Ok(Format::Shapefile),
         _ => {}
     }
@@ -77,7 +65,7 @@ fn by_text(path: &Path, start: &[u8]) -> Result<Format, Error> {
         Some(b'{') => Ok(Format::GeoJson),
         Some(_) => match extension.as_str() {
             "csv" | "tsv" | "tab" | "txt" => Ok(Format::Csv),
-            "geojson" | "json" => Ok(Format::GeoJson),
+            "geojson" | "json" | "jsonfg" => Ok(Format::GeoJson),
             "shp" => Ok(Format::Shapefile),
             "fgb" => Ok(Format::FlatGeobuf),
             _ if sequence => Ok(Format::GeoJsonSeq),

@@ -3,7 +3,9 @@
 use std::io;
 use std::path::Path;
 
-use model::Message;
+use model::{FeatureId, Message};
+
+use crate::limits::shown;
 
 /// A failure that ends the reading or writing of a file, or makes one geometry or body unusable.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,17 @@ impl Error {
             Self::Malformed(message) | Self::GeoPackage(message) | Self::Io { message, .. } => {
                 message
             }
+        }
+    }
+
+    /// The same, naming the feature that could not be written.
+    pub(crate) fn of_feature(self, id: &FeatureId) -> Self {
+        match self {
+            Self::Malformed(reason) => Message::new("formats.write-feature")
+                .with("id", shown(&id.to_string()))
+                .with_message("reason", reason)
+                .into(),
+            other => other,
         }
     }
 

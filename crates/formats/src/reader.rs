@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use encoding_rs::Encoding;
 use model::{Crs, GeometryType, Message, Schema, SourceFeature};
 
-use crate::detect::{Format, detect};
+use crate::detect::detect;
 use crate::error::file_name;
 use crate::fgb::FgbReader;
 use crate::geojson::{Document, Sequence};
 use crate::limits::shown;
 use crate::shp::ShapefileReader;
 use crate::table::CsvReader;
-use crate::{Error, wkb};
+use crate::{Error, Format, wkb};
 
 /// Opens a file, recognises its format by content and extension, and reads it once to learn the types
 /// where the format has no schema of its own (GeoJSON, sequences, CSV).
@@ -33,11 +33,11 @@ pub fn open(path: &Path, options: &ReadOptions) -> Result<Reader, Error> {
     let read = Arc::<AtomicU64>::default();
     let mut total = size(path);
     let (source, mut info) = match format {
-        Format::GeoJson => {
+        Format::GeoJson | Format::JsonFg => {
             let (document, info) = Document::open(path, encoding, inferred, Arc::clone(&read))?;
             (Source::Document(document), info)
         }
-        Format::GeoJsonSeq => {
+        Format::GeoJsonSeq | Format::NdJson => {
             let (sequence, info) = Sequence::open(path, encoding, inferred, Arc::clone(&read))?;
             (Source::Sequence(sequence), info)
         }
@@ -55,6 +55,11 @@ pub fn open(path: &Path, options: &ReadOptions) -> Result<Reader, Error> {
             let read = Arc::clone(&read);
             let (reader, info) = CsvReader::open(path, options, encoding, inferred, read)?;
             (Source::Csv(reader), info)
+        }
+        Format::GeoParquet => {
+            return Err(Message::new("formats.not-readable")
+                .with("file", file_name(path))
+                .into());
         }
         Format::GeoPackage => {
             return Err(Error::GeoPackage(

@@ -8,8 +8,7 @@ use tempfile::NamedTempFile;
 
 use crate::error::file_name;
 use crate::fgb::FgbWriter;
-use crate::table::{write_header, write_row};
-use crate::{Error, Format, geojson};
+use crate::{Error, Format, Stream, StreamOptions, geojson};
 
 /// What the file is told before its features.
 #[derive(Debug, Clone, Copy)]
@@ -28,26 +27,43 @@ pub struct WriteOptions<'a> {
     pub record_separators: bool,
     /// A byte order mark, without which spreadsheets take CSV for a Windows code page.
     pub byte_order_mark: bool,
-    /// A first column for the id, in CSV and FlatGeobuf; `None` when a property of the schema holds it.
+    /// A first column for the id, in CSV, FlatGeobuf and GeoParquet; `None` when a property of the schema holds it.
     pub id_column: Option<&'a str>,
+}
+
+impl<'a> From<&WriteOptions<'a>> for StreamOptions<'a> {
+    fn from(options: &WriteOptions<'a>) -> Self {
+        Self {
+            layer_name: options.layer_name,
+            geometry_type: options.geometry_type,
+            has_z: options.has_z,
+            has_m: options.has_m,
+            crs: options.crs,
+            byte_order_mark: options.byte_order_mark,
+            id_column: options.id_column,
+            ..Self::new(
+                match options.format {
+                    Format::GeoJsonSeq if !options.record_separators => Format::NdJson,
+                    format => format,
+                },
+                options.schema,
+            )
+        }
+    }
 }
 
 /// Writes to a temporary file beside the target; [`Writer::finish`] puts it in place, anything else leaves nothing.
 pub struct Writer {
     path: PathBuf,
     out: BufWriter<NamedTempFile>,
-    schema: Schema,
     kind: Kind,
-    has_id_column: bool,
-    count: u64,
     buf: Vec<u8>,
 }
 
 enum Kind {
-    Collection,
-    Sequence { separators: bool },
+    Stream(Box<Stream>),
+    /// With its index, which needs all features before the first byte.
     FlatGeobuf(Box<FgbWriter>),
-    Csv,
 }
 
 impl Writer {
@@ -55,53 +71,51 @@ impl Writer {
     /// When the folder cannot be written, the format is not one that is written (Shapefile cannot hold long names and
     /// texts, GeoPackage is written by SQL), or GeoJSON is asked for in another CRS than longitude/latitude.
     pub fn create(path: &Path, options: &WriteOptions<'_>) -> Result<Self, Error> {
+        Self::create_as(path, &options.into())
+    }
+
+    /// As [`Writer::create`], with all that a [`Stream`] may be told. FlatGeobuf gets its index, and the number of its
+    /// features by itself.
+    ///
+    /// # Errors
+    /// As [`Writer::create`] and [`Stream::new`].
+    pub fn create_as(path: &Path, options: &StreamOptions<'_>) -> Result<Self, Error> {
         let io = |e| Error::write(path, e);
         let folder = match path.parent() {
             Some(parent) if parent != Path::new("") => parent,
             _ => Path::new("."),
         };
-        let json = matches!(options.format, Format::GeoJson | Format::GeoJsonSeq);
-        if json && !options.crs.is_wgs84() {
+        if !options.format.is_streamed() {
+            return Err(Message::new("formats.not-writable")
+                .with("file", file_name(path))
+                .into());
+        }
+        // A file has no header beside it that could tell another CRS.
+        let json = matches!(
+            options.format,
+            Format::GeoJson | Format::GeoJsonSeq | Format::NdJson
+        );
+        if json && (!options.crs.is_wgs84() || options.y_first) {
             return Err(Message::new("formats.geojson-crs")
                 .with("crs", options.crs)
                 .into());
         }
         let mut buf = Vec::new();
-        let kind = match options.format {
-            Format::GeoJson => {
-                buf.extend_from_slice(br#"{"type":"FeatureCollection","name":"#);
-                geojson::write_string(&mut buf, options.layer_name);
-                buf.extend_from_slice(br#","features":["#);
-                Kind::Collection
-            }
-            Format::GeoJsonSeq => Kind::Sequence {
-                separators: options.record_separators,
-            },
-            Format::FlatGeobuf => {
-                Kind::FlatGeobuf(Box::new(FgbWriter::create(folder, options).map_err(io)?))
-            }
-            Format::Csv => {
-                if options.byte_order_mark {
-                    buf.extend_from_slice("\u{FEFF}".as_bytes());
-                }
-                write_header(&mut buf, options.schema, options.id_column);
-                Kind::Csv
-            }
-            Format::Shapefile | Format::GeoPackage => {
-                return Err(Message::new("formats.not-writable")
-                    .with("file", file_name(path))
-                    .into());
-            }
+        let kind = if options.format == Format::FlatGeobuf {
+            Kind::FlatGeobuf(Box::new(FgbWriter::create(folder, options).map_err(io)?))
+        } else {
+            let mut stream = Stream::new(options)?;
+            let mut name = br#""name":"#.to_vec();
+            geojson::write_string(&mut name, options.layer_name);
+            stream.begin(&mut buf, &String::from_utf8_lossy(&name))?;
+            Kind::Stream(Box::new(stream))
         };
         let mut out = BufWriter::with_capacity(256 << 10, temporary(folder).map_err(io)?);
         out.write_all(&buf).map_err(io)?;
         Ok(Self {
             path: path.to_owned(),
             out,
-            schema: options.schema.clone(),
             kind,
-            has_id_column: options.id_column.is_some(),
-            count: 0,
             buf,
         })
     }
@@ -109,30 +123,16 @@ impl Writer {
     /// Writes one feature, whose values are in the schema's order.
     ///
     /// # Errors
-    /// When the geometry is damaged or has Z or M that the layer was not told of, or the disk refuses.
+    /// When the geometry is damaged or has Z or M that the layer was not told of, a value does not fit the type of its
+    /// column, or the disk refuses.
     pub fn write(&mut self, id: &FeatureId, feature: &Feature) -> Result<(), Error> {
         self.buf.clear();
-        let buf = &mut self.buf;
-        let (geometry, values) = (feature.geometry.as_deref(), &feature.properties);
         match &mut self.kind {
-            Kind::FlatGeobuf(writer) => writer.write(id, feature, &self.path)?,
-            Kind::Csv => {
-                let id = self.has_id_column.then_some(id);
-                write_row(buf, &self.schema, id, feature)?;
-            }
-            Kind::Collection => {
-                buf.extend_from_slice(if self.count > 0 { b",\n" } else { b"\n" });
-                geojson::write_feature(buf, id, geometry, &self.schema, values)?;
-            }
-            Kind::Sequence { separators } => {
-                if *separators {
-                    buf.push(0x1E);
-                }
-                geojson::write_feature(buf, id, geometry, &self.schema, values)?;
-                buf.push(b'\n');
-            }
+            Kind::FlatGeobuf(writer) => writer
+                .write(id, feature, &self.path)
+                .map_err(|error| error.of_feature(id))?,
+            Kind::Stream(stream) => stream.write(&mut self.buf, id, feature)?,
         }
-        self.count += 1;
         self.out
             .write_all(&self.buf)
             .map_err(|e| Error::write(&self.path, e))
@@ -147,13 +147,16 @@ impl Writer {
             path,
             mut out,
             kind,
-            ..
+            mut buf,
         } = self;
         let io = |e| Error::write(&path, e);
         match kind {
-            Kind::Collection => out.write_all(b"\n]}\n").map_err(io)?,
             Kind::FlatGeobuf(writer) => writer.finish(&mut out).map_err(io)?,
-            Kind::Sequence { .. } | Kind::Csv => {}
+            Kind::Stream(mut stream) => {
+                buf.clear();
+                stream.end(&mut buf, "")?;
+                out.write_all(&buf).map_err(io)?;
+            }
         }
         let file = out.into_inner().map_err(|e| io(e.into_error()))?;
         // Who might read the old file may read the new one.

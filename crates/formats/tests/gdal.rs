@@ -7,7 +7,7 @@ mod common;
 use std::path::{Path, PathBuf};
 
 use common::{Layer, folder, gdal, read, sample};
-use formats::{Format, WriteOptions, Writer, wkb};
+use formats::{Format, StreamOptions, TableGeometry, WriteOptions, Writer, wkb};
 use geo_types::{Coord, Geometry, LineString, Polygon};
 use model::{Crs, Feature, FeatureId, Value};
 
@@ -311,4 +311,121 @@ fn the_index_of_flatgeobuf_finds_what_a_scan_finds() {
         let expected = lines(&ours).iter().filter(|l| inside(l)).count();
         assert_eq!(found, expected, "{numbers:?}");
     }
+}
+
+/// All features of a layer as GDAL reads them, in GeoJSON of full precision.
+fn through_gdal(path: &Path, options: &[&str]) -> Layer {
+    let json = path.with_extension("by-gdal.geojson");
+    let exact = ["-f", "GeoJSON", "-lco", "COORDINATE_PRECISION=17"];
+    let files = [text(&json), text(path)];
+    gdal("ogr2ogr", &[&exact, options, &files].concat());
+    read(&json).unwrap()
+}
+
+#[test]
+fn streams_are_read_by_gdal_feature_by_feature() {
+    let schema = common::sample_schema();
+    for (format, options) in [
+        (Format::GeoJson, [].as_slice()),
+        (Format::GeoJsonSeq, &[]),
+        (Format::NdJson, &[]),
+        (Format::JsonFg, &[]),
+        (Format::FlatGeobuf, &[]),
+        (Format::Csv, &["-oo", "AUTODETECT_TYPE=YES"]),
+    ] {
+        let dir = folder();
+        // Without collections, which GDAL's CSV and GeoJSON treat in ways of their own.
+        let mut features = common::sample_features();
+        features.pop();
+        for (_, feature) in &mut features {
+            // GDAL has no second with offset to the microsecond, and no control characters in FlatGeobuf's text.
+            feature.properties[0] = Value::Text("а, \"б\"\nв".into());
+            feature.properties[5] = Value::Text("2024-02-29T10:00:00Z".into());
+        }
+        for count in [None, Some(features.len() as u64)] {
+            let bytes = common::encode(
+                &StreamOptions {
+                    has_z: true,
+                    layer_name: "town",
+                    count,
+                    ..StreamOptions::new(format, &schema)
+                },
+                &features,
+            );
+            let extension = match format {
+                Format::JsonFg => "json",
+                format => format.extension(),
+            };
+            let path = common::put(&dir, &format!("a.{extension}"), bytes);
+            let (found, extent) = summary(&path, &[]);
+            assert_eq!(found, features.len(), "{format:?}");
+            if format != Format::Csv {
+                assert_eq!(extent, "(0.000000, 0.000000) - (24.710100, 48.922600)");
+            }
+            let theirs = through_gdal(&path, options);
+            let (ours, theirs_lines) = (read(&path).map(|layer| lines(&layer)), lines(&theirs));
+            assert_eq!(ours.unwrap(), theirs_lines, "{format:?}");
+            for (i, (_, ours)) in features.iter().enumerate() {
+                assert_eq!(theirs.column("назва")[i], ours.properties[0], "{format:?}");
+                assert_eq!(theirs.column("n")[i], ours.properties[1], "{format:?}");
+                assert_eq!(theirs.column("r")[i], ours.properties[2], "{format:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_projected_stream_of_flatgeobuf_has_its_crs_and_columns_in_gdal() {
+    let schema = common::sample_schema();
+    let options = StreamOptions {
+        geometry_type: model::GeometryType::Polygon,
+        crs: Crs::epsg(6382),
+        layer_name: "ділянки",
+        id_column: Some("id"),
+        ..StreamOptions::new(Format::FlatGeobuf, &schema)
+    };
+    let ring = r#"{"type":"Polygon","coordinates":[[[5432100.5,5678900.25],[5432200,5678900],[5432200,5679000],[5432100.5,5678900.25]]]}"#;
+    let samples: Vec<_> = (1..=1000).map(|fid| common::sample_of(fid, ring)).collect();
+    let dir = folder();
+    let path = common::put(&dir, "a.fgb", common::encode(&options, &samples));
+    let out = gdal("ogrinfo", &["-ro", "-al", "-so", text(&path)]);
+    for expected in [
+        "Layer name: ділянки",
+        "Geometry: Polygon",
+        "Feature Count: 1000",
+        "Extent: (5432100.500000, 5678900.000000) - (5432200.000000, 5679000.000000)",
+        "ID[\"EPSG\",6382]",
+        "id: String",
+        "назва: String",
+        "n: Integer64",
+        "r: Real",
+        "b: Integer(Boolean)",
+        "d: DateTime",
+        "t: DateTime",
+    ] {
+        assert!(out.contains(expected), "{expected}: {out}");
+    }
+    // A filter by place, which without an index reads all.
+    let (found, _) = summary(
+        &path,
+        &["-spat", "5432150", "5678950", "5432160", "5678960"],
+    );
+    assert_eq!(found, 1000);
+}
+
+#[test]
+fn a_table_of_points_is_read_by_gdal() {
+    let schema = common::sample_schema();
+    let options = StreamOptions {
+        geometry_type: model::GeometryType::Point,
+        table_geometry: TableGeometry::Coordinates,
+        ..StreamOptions::new(Format::Csv, &schema)
+    };
+    let point = common::sample_of(1, r#"{"type":"Point","coordinates":[24.7101,48.9226]}"#);
+    let dir = folder();
+    let path = common::put(&dir, "a.csv", common::encode(&options, &[point]));
+    let places = ["-oo", "X_POSSIBLE_NAMES=lon", "-oo", "Y_POSSIBLE_NAMES=lat"];
+    let (found, extent) = summary(&path, &places);
+    assert_eq!(found, 1);
+    assert_eq!(extent, "(24.710100, 48.922600) - (24.710100, 48.922600)");
 }

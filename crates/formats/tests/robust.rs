@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use common::{folder, put, read, shapefile};
-use formats::{Format, WriteOptions, Writer};
+use formats::{Format, Stream, StreamOptions, WriteOptions, Writer};
 use model::{Crs, Feature, FeatureId, GeometryType, Property, PropertyType, Schema, Value};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -206,4 +206,66 @@ proptest! {
         }
         let _ = formats::geojson::parse_feature(text.as_bytes());
     }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig {
+        cases: 1000,
+        failure_persistence: None,
+        rng_seed: proptest::test_runner::RngSeed::Fixed(11),
+        ..ProptestConfig::default()
+    })]
+
+    /// Whatever bytes a geometry has, a stream writes it or names the feature, and goes on with the next one.
+    #[test]
+    fn damaged_geometry_does_not_stop_a_stream(
+        which in 0..9_usize,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
+        cut in any::<prop::sample::Index>(),
+        format in prop::sample::select(Format::ALL.to_vec()),
+        skip_geometry: bool,
+        y_first: bool,
+        decimals in prop::option::of(any::<u8>()),
+    ) {
+        prop_assume!(format.is_streamed());
+        let schema = common::sample_schema();
+        let samples = common::sample_features();
+        let (id, mut feature) = samples[which].clone();
+        if let Some(wkb) = &mut feature.geometry {
+            for (at, byte) in &changes {
+                let at = at.index(wkb.len());
+                wkb[at] = *byte;
+            }
+            if changes.is_empty() {
+                let length = cut.index(wkb.len());
+                wkb.truncate(length);
+            }
+        }
+        let options = StreamOptions {
+            has_z: true,
+            skip_geometry,
+            y_first,
+            decimals,
+            ..StreamOptions::new(format, &schema)
+        };
+        let mut stream = Stream::new(&options).unwrap();
+        let mut out = Vec::new();
+        stream.begin(&mut out, "").unwrap();
+        if let Err(error) = stream.write(&mut out, &id, &feature) {
+            common::complete(error.message());
+            prop_assert_eq!(error.message().key(), "formats.write-feature");
+        }
+        let (id, feature) = &samples[0];
+        stream.write(&mut out, id, feature).unwrap();
+        stream.end(&mut out, "").unwrap();
+        if matches!(format, Format::GeoJson | Format::JsonFg) {
+            serde_json::from_slice::<serde_json::Value>(&out).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_stream_may_go_to_another_thread() {
+    fn goes<T: Send + 'static>() {}
+    goes::<Stream>();
 }

@@ -201,7 +201,18 @@ fn what_cannot_be_written_says_so_and_leaves_nothing() {
         key(&options(&schema, Format::Csv), "none/a.csv"),
         "formats.write-failed"
     );
-    for format in [Format::GeoJson, Format::FlatGeobuf, Format::Csv] {
+    let refuses = |writer: &mut Writer, feature: &Feature, reason: &str| {
+        let error = writer.write(&FeatureId::Integer(1), feature).unwrap_err();
+        common::complete(error.message());
+        let expect = format!("The feature “1” cannot be written. {reason}");
+        assert!(error.to_string().starts_with(&expect), "{error}");
+    };
+    for format in [
+        Format::GeoJson,
+        Format::FlatGeobuf,
+        Format::Csv,
+        Format::GeoParquet,
+    ] {
         let path = dir.path().join("old");
         std::fs::write(&path, "old").unwrap();
         let flat = WriteOptions {
@@ -211,12 +222,10 @@ fn what_cannot_be_written_says_so_and_leaves_nothing() {
         let mut writer = Writer::create(&path, &flat).unwrap();
         let mut feature = features().swap_remove(1);
         if format == Format::FlatGeobuf {
-            let error = writer.write(&FeatureId::Integer(1), &feature).unwrap_err();
-            assert_eq!(error.message().key(), "formats.write-dimensions");
+            refuses(&mut writer, &feature, "The geometry has a height");
         }
         feature.geometry.as_mut().unwrap().pop();
-        let error = writer.write(&FeatureId::Integer(1), &feature).unwrap_err();
-        assert_eq!(error.message().key(), "formats.wkb-truncated");
+        refuses(&mut writer, &feature, "The geometry (WKB) ends early");
         drop(writer);
         assert_eq!(std::fs::read(&path).unwrap(), b"old");
     }

@@ -225,6 +225,14 @@ fn serve(lang: Lang) -> Command {
                 .help(t("cli.tile-cache")),
         )
         .arg(
+            Arg::new("feature-cache")
+                .long("feature-cache")
+                .value_name("MB")
+                .default_value("128")
+                .value_parser(value_parser!(u64).range(0..=65_536))
+                .help(t("cli.feature-cache")),
+        )
+        .arg(
             Arg::new("tls-certificate")
                 .long("tls-certificate")
                 .value_name("FILE")

@@ -59,21 +59,7 @@ impl Bbox {
     /// When the count is another, a number is not finite, south is greater than north, or a latitude or
     /// longitude is out of range.
     pub fn new(numbers: &[f64]) -> Result<Self, Invalid> {
-        let [west, south, east, north] = match *numbers {
-            [w, s, e, n] | [w, s, _, e, n, _] => [w, s, e, n],
-            _ => {
-                let count = numbers.len().to_string();
-                return Err(Invalid(
-                    Message::new("server.bbox-count").with("count", count),
-                ));
-            }
-        };
-        if !numbers.iter().all(|n| n.is_finite()) {
-            return Err(Invalid(Message::new("server.bbox-not-finite")));
-        }
-        if south > north {
-            return Err(Invalid(Message::new("server.bbox-reversed")));
-        }
+        let [west, south, east, north] = edges(numbers)?;
         // Clients clamp to the world with rounding of their own, so a hair beyond is let through.
         let slack = 1e-9;
         let longitudes = [west, east].iter().all(|x| x.abs() <= 180.0 + slack);
@@ -85,6 +71,21 @@ impl Bbox {
             south,
             east,
             north,
+        })
+    }
+
+    /// As [`Bbox::new`], of a box in another CRS, x first, which crosses nothing.
+    ///
+    /// # Errors
+    /// When the count is another, a number is not finite, or a side is greater than its opposite.
+    pub fn corners(numbers: &[f64]) -> Result<Envelope, Invalid> {
+        let [west, south, east, north] = edges(numbers)?;
+        if west > east {
+            return Err(Invalid(Message::new("server.bbox-reversed")));
+        }
+        Ok(Envelope {
+            min: [west, south],
+            max: [east, north],
         })
     }
 
@@ -100,6 +101,26 @@ impl Bbox {
         let second = crosses.then(|| make(-180.0, self.east));
         std::iter::once(first).chain(second)
     }
+}
+
+/// West, south, east, north.
+fn edges(numbers: &[f64]) -> Result<[f64; 4], Invalid> {
+    let edges = match *numbers {
+        [w, s, e, n] | [w, s, _, e, n, _] => [w, s, e, n],
+        _ => {
+            let count = numbers.len().to_string();
+            return Err(Invalid(
+                Message::new("server.bbox-count").with("count", count),
+            ));
+        }
+    };
+    if !numbers.iter().all(|n| n.is_finite()) {
+        return Err(Invalid(Message::new("server.bbox-not-finite")));
+    }
+    if edges[1] > edges[3] {
+        return Err(Invalid(Message::new("server.bbox-reversed")));
+    }
+    Ok(edges)
 }
 
 #[cfg(test)]

@@ -67,6 +67,12 @@ impl Crs {
     }
 }
 
+impl Default for Crs {
+    fn default() -> Self {
+        Self::CRS84
+    }
+}
+
 impl fmt::Display for Crs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "EPSG:{}", self.epsg)

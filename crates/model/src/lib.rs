@@ -6,6 +6,7 @@ pub mod access;
 mod bbox;
 mod change;
 mod collection;
+pub mod cql2;
 mod crs;
 mod datetime;
 mod feature;
@@ -26,7 +27,10 @@ pub use datetime::{
     microseconds_of_date_time, normalise_date_time,
 };
 pub use feature::{Feature, FeatureId, SourceFeature, SourceId};
-pub use filter::{Comparison, Filter, Literal, MAX_FILTER_LENGTH, Operand, Pattern, Subject};
+pub use filter::{
+    Argument, Filter, Function, GEOMETRY_ALIAS, GEOMETRY_PROPERTY, MAX_FILTER_LENGTH, Measure,
+    Pattern, Place, Row, SpatialRelation, ValueType, functions,
+};
 pub use message::{Lang, Message, unit_name};
 pub use schema::{Enumerated, Property, Schema, Text};
 pub use value::{PropertyType, Value, ValueRef};

@@ -72,6 +72,29 @@ pub(crate) fn untagged(
     response
 }
 
+/// As [`page`], without a validator.
+///
+/// # Errors
+/// As [`page`].
+pub(crate) fn page_untagged(
+    context: &Context,
+    template: &impl askama::Template,
+) -> Result<Response, Problem> {
+    let text = template.render().map_err(Problem::internal)?;
+    Ok(untagged(context, HTML_UTF8, text))
+}
+
+/// The tag of a page, whose links have the cursor of its own address in them.
+fn page_tag(context: &Context, text: &str) -> Tag {
+    let cursor = context.params.get("cursor").filter(|text| !text.is_empty());
+    Tag::weak(match cursor {
+        Some(cursor) => digest(text.replace(cursor, "").as_bytes()),
+        None => digest(text.as_bytes()),
+    })
+}
+
+const HTML_UTF8: &str = "text/html; charset=utf-8";
+
 /// # Errors
 /// 500 when a template fails, which none does on the texts it is given.
 pub(crate) fn page(
@@ -79,5 +102,6 @@ pub(crate) fn page(
     template: &impl askama::Template,
 ) -> Result<Response, Problem> {
     let text = template.render().map_err(Problem::internal)?;
-    Ok(bytes(context, "text/html; charset=utf-8", text))
+    let tag = page_tag(context, &text);
+    Ok(tagged(context, HTML_UTF8, text, &tag))
 }

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use model::access::Permission;
 use store::Store;
-use tokio::sync::Semaphore;
+use tokio::sync::{OnceCell, Semaphore};
 
 use crate::Options;
 use crate::account::{Passwords, Provider};
 use crate::attempts::Attempts;
+use crate::bulk::Bulk;
 use crate::cache::TileCache;
 use crate::context::Context;
 use crate::edge;
+use crate::features::cursor::Seal;
+use crate::fragments::Fragments;
 use crate::identity::{COOKIE_PLAIN, COOKIE_SECURE, Known};
 use crate::limits::{BODY_ROOM, MAX_NETWORK_REQUESTS, MAX_NETWORKS, MAX_REQUESTS};
 use crate::metrics::Metrics;
@@ -51,6 +54,12 @@ pub(crate) struct Inner {
     /// CPU work off the reactor: as many at once as there are cores.
     pub(crate) workers: Arc<Semaphore>,
     pub(crate) cores: usize,
+    /// Of cursors; had when it is first needed.
+    pub(crate) seal: OnceCell<Seal>,
+    /// Encoded features.
+    pub(crate) fragments: Fragments,
+    /// Whole collections as files.
+    pub(crate) bulk: Bulk,
 }
 
 impl std::ops::Deref for App {
@@ -62,6 +71,8 @@ impl std::ops::Deref for App {
 
 impl App {
     pub(crate) fn new(store: Store, options: &Options) -> Self {
+        // Some hundred milliseconds that no request shall wait for.
+        std::thread::spawn(crate::crs::prepare);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let inner = Inner {
             tiles: Arc::new(TileCache::new(options.tile_cache_bytes, &store.epoch())),
@@ -82,6 +93,9 @@ impl App {
             bodies: Arc::new(Semaphore::new(BODY_ROOM)),
             workers: Arc::new(Semaphore::new(cores)),
             cores,
+            seal: OnceCell::new(),
+            fragments: Fragments::new(options.feature_cache_bytes),
+            bulk: Bulk::default(),
         };
         Self {
             inner: Arc::new(inner),

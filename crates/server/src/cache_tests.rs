@@ -47,6 +47,7 @@ impl Place {
         let coord = TileCoord::containing(10, model::world::project(10.0, 10.0)).unwrap();
         let layers = vec![self.store.live().get("points").unwrap().clone()];
         let key = Key {
+            set: 0,
             collections: "points".into(),
             lenses: Box::new([0]),
             coord,

@@ -6,29 +6,36 @@ use model::{Collection, Envelope};
 use serde_json::{Map, Value as Json, json};
 use store::LiveCollection;
 
-use crate::answer;
 use crate::app::App;
 use crate::common::self_links;
 use crate::context::Context;
+use crate::crs::{self, CRS84};
+use crate::features::output::FORMATS;
 use crate::html;
-use crate::link::{GEOJSON, HTML, JSON, REL_SCHEMA, REL_TILESETS_VECTOR, SCHEMA_JSON, link};
+use crate::link::{
+    GEOJSON, HTML, JSON, REL_QUERYABLES, REL_SCHEMA, REL_SORTABLES, REL_TILESETS_VECTOR,
+    SCHEMA_JSON, link,
+};
 use crate::negotiate::Format;
 use crate::problem::Problem;
 use crate::segments::Segments;
-
-pub(crate) const CRS84: &str = "http://www.opengis.net/def/crs/OGC/1.3/CRS84";
+use crate::{answer, bulk};
 
 /// `GET /collections`
 pub(crate) async fn list(State(app): State<App>, context: Context) -> Result<Response, Problem> {
     context.params.only(&[])?;
     let format = context.wanted.json_or_html(JSON)?;
-    let seen = app.sight(&context)?.all();
+    let sight = app.sight(&context)?;
+    let seen = sight.all();
     if format == Format::Html {
         return answer::page(&context, &html::Collections::new(&context, &seen));
     }
     let collections: Vec<Json> = seen
         .iter()
-        .map(|c| collection_json(&context, c, false))
+        .map(|c| {
+            let is_whole = sight.may_export(c.collection.id.as_str());
+            collection_json(&context, c, is_whole, false)
+        })
         .collect();
     let body = json!({ "links": self_links(&context, JSON, format), "collections": collections });
     Ok(answer::json(&context, JSON, &body))
@@ -42,19 +49,26 @@ pub(crate) async fn one(
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
     let format = context.wanted.json_or_html(JSON)?;
-    let live = app.collection(&context, &id)?;
+    let sight = app.sight(&context)?;
+    let live = sight.require(&id)?;
     match format {
         Format::Html => answer::page(&context, &html::CollectionPage::new(&context, &live)),
         Format::Json => Ok(answer::json(
             &context,
             JSON,
-            &collection_json(&context, &live, true),
+            &collection_json(&context, &live, sight.may_export(&id), true),
         )),
     }
 }
 
-/// The collection object; `is_document` when it is the whole answer, whose own URL is then the request's.
-fn collection_json(context: &Context, live: &LiveCollection, is_document: bool) -> Json {
+/// The collection object; `is_whole` when it may be taken out whole, `is_document` when the object is the whole answer, whose
+/// own URL is then the request's.
+fn collection_json(
+    context: &Context,
+    live: &LiveCollection,
+    is_whole: bool,
+    is_document: bool,
+) -> Json {
     let collection = &*live.collection;
     let mut out = Map::new();
     let mut set = |name: &str, value: Json| out.insert(name.to_owned(), value);
@@ -74,11 +88,10 @@ fn collection_json(context: &Context, live: &LiveCollection, is_document: bool) 
         );
     }
     set("itemType", "feature".into());
-    set("crs", json!([CRS84]));
-    if collection.storage_crs.is_wgs84() {
-        // Another storage CRS is not named until `crs` can ask for it (OGC 18-058r1 §6.2: it stands in the list).
-        set("storageCrs", CRS84.into());
-    }
+    let offered = crs::offered(live);
+    let uris: Vec<Json> = offered.iter().map(|c| c.uri().into()).collect();
+    set("crs", uris.into());
+    set("storageCrs", crs::storage(live).uri().into());
     set("itemCount", live.index.len().into());
     set(
         "geometryType",
@@ -95,7 +108,16 @@ fn collection_json(context: &Context, live: &LiveCollection, is_document: bool) 
         "tiles",
         json!({ "minzoom": collection.tiles.min_zoom, "maxzoom": collection.tiles.max_zoom }),
     );
-    set("links", links(context, collection, is_document).into());
+    let mut links = links(context, collection, is_document);
+    if is_whole {
+        links.extend(bulk::offered(live).map(|format| {
+            let id = &collection.id;
+            let file = format_args!("/collections/{id}/files/{id}.{}", format.extension());
+            let title = format!("{} ({})", context.text("server.whole-file"), format.name());
+            link(context.url(file), "enclosure", format.media_type(), title)
+        }));
+    }
+    set("links", links.into());
     Json::Object(out)
 }
 
@@ -115,6 +137,12 @@ fn links(context: &Context, collection: &Collection, is_document: bool) -> Vec<J
             ),
         ]
     };
+    let others = FORMATS.iter().skip(1).map(|format| {
+        let href = format!("{here}/items?f={}", format.name());
+        let title = format!("{} ({})", text("server.items"), format.name());
+        link(href, "items", format.media_type(), title)
+    });
+    let others: Vec<Json> = others.collect();
     links.extend([
         link(
             format!("{here}/items"),
@@ -127,6 +155,18 @@ fn links(context: &Context, collection: &Collection, is_document: bool) -> Vec<J
             "items",
             HTML,
             text("server.items-html"),
+        ),
+        link(
+            format!("{here}/queryables"),
+            REL_QUERYABLES,
+            SCHEMA_JSON,
+            text("server.queryables"),
+        ),
+        link(
+            format!("{here}/sortables"),
+            REL_SORTABLES,
+            SCHEMA_JSON,
+            text("server.sortables"),
         ),
         link(
             format!("{here}/schema"),
@@ -153,6 +193,7 @@ fn links(context: &Context, collection: &Collection, is_document: bool) -> Vec<J
             text("server.tilejson"),
         ),
     ]);
+    links.extend(others);
     if let Some(licence) = collection
         .licence
         .as_deref()

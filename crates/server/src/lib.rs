@@ -10,6 +10,7 @@ mod answer;
 mod app;
 mod assets;
 mod attempts;
+mod bulk;
 mod cache;
 mod client;
 mod collections;
@@ -17,15 +18,18 @@ mod common;
 mod conditional;
 mod context;
 mod cors;
+mod crs;
 mod edge;
 mod features;
 mod finish;
+mod fragments;
 mod health;
 mod held;
 mod html;
 mod identity;
 mod limits;
 mod link;
+mod matrix_sets;
 mod metrics;
 mod negotiate;
 mod nodes;
@@ -75,6 +79,8 @@ pub struct Options {
     pub require_second_factor: bool,
     /// Bytes of encoded tiles to keep; 0 keeps none.
     pub tile_cache_bytes: u64,
+    /// Bytes of encoded features to keep; 0 keeps none.
+    pub feature_cache_bytes: u64,
     /// Networks of proxies that are believed who their clients are (`X-Forwarded-For`) and how those are connected
     /// (`X-Forwarded-Proto`). Any client can send these headers, so nobody else is.
     pub trusted_proxies: Vec<IpNet>,
@@ -96,6 +102,7 @@ impl Default for Options {
             plain_sign_in: false,
             require_second_factor: false,
             tile_cache_bytes: 64 * 1024 * 1024,
+            feature_cache_bytes: 128 * 1024 * 1024,
             trusted_proxies: Vec::new(),
             requests_per_second: 100,
             cors_origins: Vec::new(),

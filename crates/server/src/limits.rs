@@ -33,6 +33,19 @@ pub(crate) const BODY_ROOM: usize = 8 * (MAX_BODY >> 10);
 /// after the other.
 pub(crate) const DEFAULT_LIMIT: u32 = 1_000;
 
+/// Properties that an order is by: more decide nothing.
+pub(crate) const MAX_SORT: usize = 8;
+
+/// Terms that a text search names, of which one has to be found.
+pub(crate) const MAX_TERMS: usize = 16;
+
+/// For the choice of a page's features: a million are looked through in some tenths of a second, and relations of large shapes
+/// to each of them would take minutes.
+pub(crate) const CHOICE_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Bytes of an answer below which it is not packed: with its head it is one packet on the usual network.
+pub(crate) const MIN_PACKED: u64 = 1_024;
+
 /// Rows of an HTML page when the client does not say: as many as a person looks through.
 pub(crate) const DEFAULT_ROWS: u32 = 100;
 

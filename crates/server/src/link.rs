@@ -5,6 +5,8 @@ use serde_json::{Map, Value as Json};
 
 /// Relation types by OGC's register.
 pub(crate) const REL_SCHEMA: &str = "http://www.opengis.net/def/rel/ogc/1.0/schema";
+pub(crate) const REL_QUERYABLES: &str = "http://www.opengis.net/def/rel/ogc/1.0/queryables";
+pub(crate) const REL_SORTABLES: &str = "http://www.opengis.net/def/rel/ogc/1.0/sortables";
 pub(crate) const REL_TILESETS_VECTOR: &str =
     "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector";
 pub(crate) const REL_TILING_SCHEME: &str = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme";

@@ -26,6 +26,7 @@ pub(crate) struct Metrics {
 /// Set when they are asked for.
 struct Gauges {
     tile_bytes: IntGauge,
+    feature_bytes: IntGauge,
     tile_hits: IntGauge,
     tile_misses: IntGauge,
     features: IntGaugeVec,
@@ -51,6 +52,10 @@ impl Metrics {
             tile_bytes: gauge(
                 "hromada_tile_cache_bytes",
                 "Bytes of encoded tiles that are kept.",
+            ),
+            feature_bytes: gauge(
+                "hromada_feature_cache_bytes",
+                "Bytes of encoded features that are kept.",
             ),
             tile_hits: gauge(
                 "hromada_tile_cache_hits",
@@ -144,6 +149,7 @@ impl Gauges {
         let number = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
         let count = |n: usize| i64::try_from(n).unwrap_or(i64::MAX);
         self.tile_bytes.set(number(app.tiles.bytes()));
+        self.feature_bytes.set(number(app.fragments.bytes()));
         self.tile_hits
             .set(number(app.tiles.hits.load(Ordering::Relaxed)));
         self.tile_misses

@@ -68,18 +68,27 @@ impl Wanted {
     }
 
     fn choose(&self, offered: &[(Format, &str)]) -> Result<Format, Problem> {
+        let named: Vec<(Format, &str, &str)> = offered
+            .iter()
+            .map(|(format, media_type)| (*format, format.name(), *media_type))
+            .collect();
+        self.pick(&named)
+    }
+
+    /// Chooses among formats with the value of `f` and the media type of each; the first is that of who does not care.
+    ///
+    /// # Errors
+    /// 400 for an unknown `f`, 406 when `Accept` leaves nothing.
+    pub(crate) fn pick<T: Copy>(&self, offered: &[(T, &str, &str)]) -> Result<T, Problem> {
         if let Some(f) = &self.f {
-            let found = offered.iter().find(|(format, _)| format.name() == f);
-            let names: &str = if offered.iter().any(|(format, _)| *format == Format::Html) {
-                "json, html"
-            } else {
-                "json"
-            };
-            return found.map(|(format, _)| *format).ok_or_else(|| {
+            let found = offered.iter().find(|(_, name, _)| name == f);
+            return found.map(|(format, ..)| *format).ok_or_else(|| {
+                let mut names: Vec<&str> = offered.iter().map(|(_, name, _)| *name).collect();
+                names.dedup();
                 Problem::bad_request(
                     Message::new("server.format-unknown")
                         .with("value", shown(f))
-                        .with("known", names),
+                        .with("known", names.join(", ")),
                 )
             });
         }
@@ -87,14 +96,14 @@ impl Wanted {
             return Ok(offered[0].0);
         }
         let mut best = (0.0, None);
-        for (format, media_type) in offered {
+        for (format, _, media_type) in offered {
             let q = quality(&self.accept, media_type);
             if q > best.0 {
                 best = (q, Some(*format));
             }
         }
         best.1.ok_or_else(|| {
-            let mut types: Vec<&str> = offered.iter().map(|(_, t)| *t).collect();
+            let mut types: Vec<&str> = offered.iter().map(|(.., t)| *t).collect();
             types.dedup();
             Problem::new(
                 StatusCode::NOT_ACCEPTABLE,

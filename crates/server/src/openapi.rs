@@ -18,13 +18,15 @@ use store::LiveCollection;
 use crate::app::App;
 use crate::collections::title;
 use crate::context::Context;
+use crate::features::output::FORMATS;
 use crate::features::query::RESERVED;
 use crate::limits::{DEFAULT_HITS, MAX_HITS, MAX_SEARCH};
 use crate::link::{GEOJSON, HTML, JSON, MVT, OPENAPI, SCHEMA_JSON};
+use crate::matrix_sets::{self, MatrixSet};
 use crate::negotiate::Format;
 use crate::problem::Problem;
 use crate::schema::json_type;
-use crate::{answer, html};
+use crate::{answer, bulk, html};
 
 /// The last document that was made, with the hash of what it was made from: clients ask for it on each start.
 #[derive(Default)]
@@ -167,18 +169,18 @@ fn fixed_paths(context: &Context, paths: &mut Map<String, Json>) {
         search.into(),
     );
     add(
-        "/tileMatrixSets",
-        "getTileMatrixSetsList",
-        "tiles",
-        "server.matrix-sets",
+        "/functions",
+        "getFunctions",
+        "features",
+        "server.op-functions",
         &[JSON],
         common(),
     );
     add(
-        "/tileMatrixSets/WebMercatorQuad",
-        "getTileMatrixSet",
+        "/tileMatrixSets",
+        "getTileMatrixSetsList",
         "tiles",
-        "server.op-matrix-set",
+        "server.matrix-sets",
         &[JSON],
         common(),
     );
@@ -190,23 +192,34 @@ fn fixed_paths(context: &Context, paths: &mut Map<String, Json>) {
         &[JSON],
         common(),
     );
-    add(
-        "/tiles/WebMercatorQuad",
-        "dataset.vector.getTileSet",
-        "tiles",
-        "server.op-tileset",
-        &[JSON],
-        shared(&["collections", "f", "lang"]),
-    );
-    let tile = shared(&["tileMatrix", "tileRow", "tileCol", "collections"]);
-    add(
-        "/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}",
-        "dataset.vector.getTile",
-        "tiles",
-        "server.op-tile",
-        &[MVT],
-        tile,
-    );
+    for set in matrix_sets::all() {
+        let id = &set.id;
+        let named = named(set);
+        add(
+            &format!("/tileMatrixSets/{id}"),
+            &format!("{named}getTileMatrixSet"),
+            "tiles",
+            "server.op-matrix-set",
+            &[JSON],
+            common(),
+        );
+        add(
+            &format!("/tiles/{id}"),
+            &format!("dataset.vector.{named}getTileSet"),
+            "tiles",
+            "server.op-tileset",
+            &[JSON],
+            shared(&["collections", "f", "lang"]),
+        );
+        add(
+            &format!("/tiles/{id}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}"),
+            &format!("dataset.vector.{named}getTile"),
+            "tiles",
+            "server.op-tile",
+            &[MVT],
+            shared(&["tileMatrix", "tileRow", "tileCol", "collections"]),
+        );
+    }
     let short = shared(&["collectionList", "z", "x", "y"]);
     add(
         "/tiles/{collectionList}/{z}/{x}/{y}",
@@ -254,15 +267,54 @@ fn collection_paths(
         json!({ "get": get("getSchema", "features", "server.schema", &[SCHEMA_JSON], common()) }),
     );
 
-    let mut parameters = reference(&["limit", "bbox", "datetime", "cursor", "f", "lang"]);
+    for (suffix, id, key) in [
+        ("queryables", "getQueryables", "server.queryables"),
+        ("sortables", "getSortables", "server.sortables"),
+    ] {
+        let get = get(id, "features", key, &[SCHEMA_JSON], common());
+        paths.insert(format!("{at}/{suffix}"), json!({ "get": get }));
+    }
+    let media: Vec<&str> = bulk::offered(live)
+        .map(|format| format.media_type())
+        .collect();
+    let file = get(
+        "getFile",
+        "features",
+        "server.op-file",
+        &media,
+        shared(&["file"]),
+    );
+    paths.insert(format!("{at}/files/{{file}}"), json!({ "get": file }));
+    let mut parameters = reference(&[
+        "limit",
+        "bbox",
+        "bbox-crs",
+        "crs",
+        "datetime",
+        "filter",
+        "filter-lang",
+        "filter-crs",
+        "q",
+        "sortby",
+        "properties",
+        "exclude-properties",
+        "skipGeometry",
+        "precision",
+        "cursor",
+        "offset",
+        "fItems",
+        "lang",
+    ]);
     parameters.extend(filters(context, live));
-    let mut items = json!({ "get": get("getFeatures", "features", "server.op-items", &[GEOJSON, HTML], parameters.into()) });
+    let media: Vec<&str> = FORMATS.iter().map(|format| format.media_type()).collect();
+    let media = [media.as_slice(), &[HTML]].concat();
+    let mut items = json!({ "get": get("getFeatures", "features", "server.op-items", &media, parameters.into()) });
     let one = get(
         "getFeature",
         "features",
         "server.op-item",
         &[GEOJSON, HTML],
-        shared(&["featureId", "f", "lang"]),
+        shared(&["featureId", "crs", "f", "lang"]),
     );
     let mut item = json!({ "get": one });
     let body = json!({ "required": true, "content": { (GEOJSON): { "schema": { "$ref": "#/components/schemas/feature" } } } });
@@ -315,28 +367,35 @@ fn collection_paths(
     paths.insert(format!("{at}/items/{{featureId}}"), item);
 
     paths.insert(format!("{at}/tiles"), json!({ "get": get("collection.vector.getTileSetsList", "tiles", "server.tilesets", &[JSON], common()) }));
-    let tileset = get(
-        "collection.vector.getTileSet",
-        "tiles",
-        "server.op-tileset",
-        &[JSON],
-        common(),
-    );
-    paths.insert(
-        format!("{at}/tiles/WebMercatorQuad"),
-        json!({ "get": tileset }),
-    );
-    let tile = get(
-        "collection.vector.getTile",
-        "tiles",
-        "server.op-tile",
-        &[MVT],
-        shared(&["tileMatrix", "tileRow", "tileCol"]),
-    );
-    paths.insert(
-        format!("{at}/tiles/WebMercatorQuad/{{tileMatrix}}/{{tileRow}}/{{tileCol}}"),
-        json!({ "get": tile }),
-    );
+    for set in matrix_sets::all() {
+        let named = named(set);
+        let tileset = get(
+            &format!("collection.vector.{named}getTileSet"),
+            "tiles",
+            "server.op-tileset",
+            &[JSON],
+            common(),
+        );
+        let at = format!("{at}/tiles/{}", set.id);
+        paths.insert(at.clone(), json!({ "get": tileset }));
+        let tile = get(
+            &format!("collection.vector.{named}getTile"),
+            "tiles",
+            "server.op-tile",
+            &[MVT],
+            shared(&["tileMatrix", "tileRow", "tileCol"]),
+        );
+        let at = format!("{at}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}");
+        paths.insert(at, json!({ "get": tile }));
+    }
+}
+
+/// What stands in operation ids of a set that is not the usual one.
+fn named(set: &MatrixSet) -> String {
+    match set.id == matrix_sets::usual().id {
+        true => String::new(),
+        false => format!("{}.", set.id),
+    }
 }
 
 /// Equality filters, one parameter a property; style and explode are written out, since QGIS asks for them.

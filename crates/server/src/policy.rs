@@ -165,6 +165,12 @@ impl Sight {
             .collect()
     }
 
+    /// Whether the principal may take a collection out whole.
+    pub(crate) fn may_export(&self, id: &str) -> bool {
+        let live = self.live.get(id);
+        live.is_some_and(|live| self.decision(live).export)
+    }
+
     pub(crate) fn decision(&self, live: &LiveCollection) -> Arc<Decision> {
         let decisions = &self.app.decisions;
         if let Some(known) = decisions.get(self.version, &self.principal, live) {
@@ -211,6 +217,26 @@ impl App {
         id: &str,
     ) -> Result<LiveCollection, Problem> {
         self.sight(context)?.require(id)
+    }
+
+    /// A collection that whoever asks may take out whole.
+    ///
+    /// # Errors
+    /// 404 for one that they do not see, 401 for somebody who is not signed in, 403 for others.
+    pub(crate) fn exportable(
+        &self,
+        context: &Context,
+        id: &str,
+    ) -> Result<LiveCollection, Problem> {
+        let sight = self.sight(context)?;
+        let seen = sight.require(id)?;
+        if !sight.may_export(id) {
+            return Err(refused(
+                context,
+                Message::new("server.export-forbidden").with("collection", id),
+            ));
+        }
+        Ok(seen)
     }
 
     /// A collection that whoever asks may write to, and how far.

@@ -8,14 +8,16 @@ use tower::ServiceBuilder;
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 use crate::app::App;
 use crate::edge::{self, Edge};
-use crate::features::{edit, item, items};
+use crate::features::{edit, item, items, queryables};
+use crate::limits::MIN_PACKED;
 use crate::problem::Problem;
 use crate::{
-    Options, account, admin, assets, collections, common, context, health, openapi, schema, search,
-    tilesets, vector,
+    Options, account, admin, assets, bulk, collections, common, context, health, matrix_sets,
+    openapi, schema, search, tilesets, vector,
 };
 
 /// What decides over who gets an answer from a route.
@@ -41,24 +43,23 @@ pub(crate) const GUARDS: &[(&str, Guard)] = &[
     ("/collections/{collection}", Guard::Seen),
     ("/collections/{collection}/schema", Guard::Seen),
     ("/collections/{collection}/schema/feature", Guard::Seen),
+    ("/collections/{collection}/queryables", Guard::Seen),
+    ("/collections/{collection}/sortables", Guard::Seen),
+    ("/functions", Guard::Open),
+    ("/collections/{collection}/files/{file}", Guard::Seen),
     ("/collections/{collection}/items", Guard::Seen),
     ("/collections/{collection}/items/{feature}", Guard::Seen),
     ("/collections/{collection}/tiles", Guard::Seen),
+    ("/collections/{collection}/tiles/{set}", Guard::Seen),
     (
-        "/collections/{collection}/tiles/WebMercatorQuad",
-        Guard::Seen,
-    ),
-    (
-        "/collections/{collection}/tiles/WebMercatorQuad/{matrix}/{row}/{col}",
+        "/collections/{collection}/tiles/{set}/{matrix}/{row}/{col}",
         Guard::Seen,
     ),
     ("/tiles", Guard::Seen),
-    ("/tiles/WebMercatorQuad", Guard::Seen),
-    ("/tiles/WebMercatorQuad/{matrix}/{row}/{col}", Guard::Seen),
     ("/tiles/{collections}", Guard::Seen),
     ("/tiles/{collections}/{z}/{x}/{y}", Guard::Seen),
     ("/tileMatrixSets", Guard::Open),
-    ("/tileMatrixSets/WebMercatorQuad", Guard::Open),
+    ("/tileMatrixSets/{set}", Guard::Open),
     ("/search", Guard::Seen),
     ("/account", Guard::Own),
     ("/account/me", Guard::Own),
@@ -130,6 +131,15 @@ pub fn router(store: Store, options: &Options) -> Router {
             get(schema::feature),
         )
         .route(
+            "/collections/{collection}/queryables",
+            get(queryables::queryables),
+        )
+        .route(
+            "/collections/{collection}/sortables",
+            get(queryables::sortables),
+        )
+        .route("/functions", get(queryables::list))
+        .route(
             "/collections/{collection}/items",
             get(items::get).post(edit::create),
         )
@@ -142,14 +152,13 @@ pub fn router(store: Store, options: &Options) -> Router {
             get(tilesets::of_collection),
         )
         .route(
-            "/collections/{collection}/tiles/WebMercatorQuad",
+            "/collections/{collection}/tiles/{set}",
             get(tilesets::collection_tileset),
         )
         .route("/tiles", get(tilesets::of_dataset))
-        .route("/tiles/WebMercatorQuad", get(tilesets::dataset_tileset))
         .route("/tiles/{collections}", get(tilesets::tilejson))
-        .route("/tileMatrixSets", get(tilesets::matrix_sets))
-        .route("/tileMatrixSets/WebMercatorQuad", get(tilesets::matrix_set))
+        .route("/tileMatrixSets", get(matrix_sets::list))
+        .route("/tileMatrixSets/{set}", get(matrix_sets::one))
         .route("/search", get(search::get))
         .route("/account", get(account::overview))
         .route("/account/me", get(account::me))
@@ -196,18 +205,19 @@ pub fn router(store: Store, options: &Options) -> Router {
         .route("/health/ready", get(health::ready))
         .route("/metrics", get(health::metrics))
         .fallback(nothing_here)
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest));
+        .layer(
+            CompressionLayer::new()
+                .quality(CompressionLevel::Fastest)
+                .compress_when(worth_packing()),
+        );
     // These come compressed, each form made once.
     let packed = Router::new()
         .route(
-            "/collections/{collection}/tiles/WebMercatorQuad/{matrix}/{row}/{col}",
+            "/collections/{collection}/tiles/{set}/{matrix}/{row}/{col}",
             get(vector::of_collection),
         )
-        .route(
-            "/tiles/WebMercatorQuad/{matrix}/{row}/{col}",
-            get(vector::of_dataset),
-        )
         .route("/tiles/{collections}/{z}/{x}/{y}", get(vector::short))
+        .route("/collections/{collection}/files/{file}", get(bulk::get))
         .route("/app", get(assets::to_app))
         .route("/app/", get(assets::app_index))
         .route("/app/{*path}", get(assets::app))
@@ -231,6 +241,11 @@ fn dressed(routes: Router<App>, app: App) -> Router {
         .layer(axum::middleware::from_fn_with_state(app, context::layer))
         .service(routes);
     Router::new().fallback_service(all)
+}
+
+/// What one packet holds is sent as it is: packed it would be one packet too, for the work of a third of the request.
+fn worth_packing() -> impl Predicate {
+    SizeAbove::new(MIN_PACKED).and(NotForContentType::IMAGES)
 }
 
 async fn nothing_here() -> Problem {

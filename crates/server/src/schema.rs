@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use model::{Collection, GeometryType, Property, PropertyType};
+use model::{Collection, GEOMETRY_PROPERTY, GeometryType, Property, PropertyType};
 use serde_json::{Map, Value as Json, json};
 
 use crate::answer;
@@ -13,7 +13,7 @@ use crate::link::SCHEMA_JSON;
 use crate::problem::Problem;
 use crate::segments::Segments;
 
-const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
+pub(crate) const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
 /// `GET /collections/{id}/schema`
 pub(crate) async fn logical(
@@ -157,7 +157,7 @@ fn constant(kind: PropertyType, value: &str) -> Json {
 
 /// The name under which the geometry stands beside the properties.
 fn geometry_name(collection: &Collection) -> String {
-    let mut name = "geometry".to_owned();
+    let mut name = GEOMETRY_PROPERTY.to_owned();
     while collection.schema.position(&name).is_some() {
         name.push('_');
     }
@@ -174,14 +174,14 @@ pub(crate) fn has_text_id(collection: &Collection) -> bool {
 }
 
 /// The format names of OGC 23-058 table 1.
-fn geometry_format(kind: GeometryType) -> String {
+pub(crate) fn geometry_format(kind: GeometryType) -> String {
     match kind {
         GeometryType::Geometry => "geometry-any".to_owned(),
         kind => format!("geometry-{}", kind.name().to_ascii_lowercase()),
     }
 }
 
-fn geojson_geometry(kind: GeometryType) -> Json {
+pub(crate) fn geojson_geometry(kind: GeometryType) -> Json {
     let name = match kind {
         GeometryType::Geometry => "Geometry",
         GeometryType::Point => "Point",

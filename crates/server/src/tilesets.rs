@@ -4,28 +4,32 @@ use std::ops::RangeInclusive;
 
 use axum::extract::State;
 use axum::response::Response;
-use model::world::project;
 use model::{Envelope, GeometryType, PropertyType};
 use serde_json::{Map, Value as Json, json};
 use store::LiveCollection;
-use tiles::{TileCoord, matrix_set};
 
 use crate::answer;
 use crate::app::App;
-use crate::collections::{CRS84, bbox, title};
+use crate::collections::{bbox, title};
 use crate::context::Context;
+use crate::crs::CRS84;
 use crate::limits::MAX_TILE_COLLECTIONS;
 use crate::link::{JSON, MVT, REL_TILING_SCHEME, link};
+use crate::matrix_sets::{self, MatrixSet};
 use crate::problem::Problem;
 use crate::segments::Segments;
 use crate::vector::selected;
 
-/// `GET /tiles/{collections}`: TileJSON 3.0.0
+/// `GET /tiles/{collections}`: TileJSON 3.0.0; `GET /tiles/{tileMatrixSetId}`: the tileset of all collections
 pub(crate) async fn tilejson(
     State(app): State<App>,
     context: Context,
     Segments(ids): Segments<String>,
 ) -> Result<Response, Problem> {
+    // No collection has the id of a tile matrix set: theirs have no capital letters.
+    if let Some(set) = matrix_sets::named(&ids) {
+        return dataset_tileset(&app, &context, set);
+    }
     context.params.only(&[])?;
     context.wanted.json(JSON)?;
     let sight = app.sight(&context)?;
@@ -109,19 +113,20 @@ pub(crate) async fn of_dataset(
     list(&context, &layers, "/tiles", None)
 }
 
-/// `GET /tiles/WebMercatorQuad?collections=a,b`
-pub(crate) async fn dataset_tileset(
-    State(app): State<App>,
-    context: Context,
+/// `GET /tiles/{tileMatrixSetId}?collections=a,b`
+fn dataset_tileset(
+    app: &App,
+    context: &Context,
+    set: &'static MatrixSet,
 ) -> Result<Response, Problem> {
     context.params.only(&["collections"])?;
-    let sight = app.sight(&context)?;
+    let sight = app.sight(context)?;
     let chosen = context.params.get("collections");
     let layers = match chosen {
         Some(ids) => selected(&sight, ids, MAX_TILE_COLLECTIONS)?,
         None => sight.all(),
     };
-    one(&context, &layers, "/tiles", chosen)
+    one(context, set, &layers, "/tiles", chosen)
 }
 
 /// `GET /collections/{id}/tiles`
@@ -136,20 +141,20 @@ pub(crate) async fn of_collection(
     list(&context, std::slice::from_ref(&live), &at, None)
 }
 
-/// `GET /collections/{id}/tiles/WebMercatorQuad`
+/// `GET /collections/{id}/tiles/{tileMatrixSetId}`
 pub(crate) async fn collection_tileset(
     State(app): State<App>,
     context: Context,
-    Segments(id): Segments<String>,
+    Segments([id, set]): Segments<[String; 2]>,
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
     let live = app.collection(&context, &id)?;
+    let set = matrix_sets::require(&set)?;
     let at = format!("/collections/{id}/tiles");
-    one(&context, std::slice::from_ref(&live), &at, None)
+    one(&context, set, std::slice::from_ref(&live), &at, None)
 }
 
-/// A list with the one tileset. The official suite reads limits and tile templates in the item itself, so the
-/// whole tileset stands there.
+/// All tilesets. The official suite reads limits and tile templates in the items themselves, so whole tilesets stand there.
 fn list(
     context: &Context,
     layers: &[LiveCollection],
@@ -163,17 +168,25 @@ fn list(
             JSON,
             context.text("server.tilesets"),
         );
-        json!({ "links": [own], "tilesets": [tileset(context, layers, at, chosen)] })
+        // One that has no tile of these is of no use to anybody.
+        let sets = matrix_sets::all().iter();
+        let sets =
+            sets.filter(|set| matrix_sets::usual().id == set.id || !limits(set, layers).is_empty());
+        let tilesets: Vec<Json> = sets
+            .map(|set| tileset(context, set, layers, at, chosen))
+            .collect();
+        json!({ "links": [own], "tilesets": tilesets })
     })
 }
 
 fn one(
     context: &Context,
+    set: &MatrixSet,
     layers: &[LiveCollection],
     at: &str,
     chosen: Option<&str>,
 ) -> Result<Response, Problem> {
-    answer(context, || tileset(context, layers, at, chosen))
+    answer(context, || tileset(context, set, layers, at, chosen))
 }
 
 fn answer(context: &Context, make: impl FnOnce() -> Json) -> Result<Response, Problem> {
@@ -182,11 +195,18 @@ fn answer(context: &Context, make: impl FnOnce() -> Json) -> Result<Response, Pr
 }
 
 /// Tileset metadata (OGC 17-083r4 §9). `tileMatrixSetId` is not in the standard; the official suite reads it.
-fn tileset(context: &Context, layers: &[LiveCollection], at: &str, chosen: Option<&str>) -> Json {
+fn tileset(
+    context: &Context,
+    set: &MatrixSet,
+    layers: &[LiveCollection],
+    at: &str,
+    chosen: Option<&str>,
+) -> Json {
     let query = chosen
         .map(|ids| format!("?collections={}", crate::link::query_text(ids)))
         .unwrap_or_default();
-    let here = format!("{at}/{}", matrix_set::ID);
+    let here = format!("{at}/{}", set.id);
+    let definition = context.url(format_args!("/tileMatrixSets/{}", set.id));
     let template = context.url(format_args!(
         "{here}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}{query}"
     ));
@@ -199,15 +219,15 @@ fn tileset(context: &Context, layers: &[LiveCollection], at: &str, chosen: Optio
     let mut out = json!({
         "title": name,
         "dataType": "vector",
-        "crs": matrix_set::CRS_URI,
-        "tileMatrixSetURI": matrix_set::URI,
-        "tileMatrixSetId": matrix_set::ID,
-        "tileMatrixSetLimits": limits(layers).iter().map(Limits::json).collect::<Vec<_>>(),
+        "crs": set.crs_uri,
+        "tileMatrixSetURI": set.uri.clone().unwrap_or_else(|| definition.clone()),
+        "tileMatrixSetId": set.id,
+        "tileMatrixSetLimits": limits(set, layers).iter().map(Limits::json).collect::<Vec<_>>(),
         "layers": layers.iter().map(|l| layer_json(context, l)).collect::<Vec<_>>(),
         "links": [
             link(context.url(format_args!("{here}{query}")), "self", JSON, context.text("server.op-tileset")),
             item,
-            link(context.url(format_args!("/tileMatrixSets/{}", matrix_set::ID)), REL_TILING_SCHEME, JSON, context.text("server.op-matrix-set")),
+            link(definition, REL_TILING_SCHEME, JSON, context.text("server.op-matrix-set")),
         ],
     });
     if let Some(extent) = extent(layers) {
@@ -257,27 +277,26 @@ impl Limits {
     }
 }
 
-/// The limits of each zoom at which one of the collections shows; without features, of the whole world.
-pub(crate) fn limits(layers: &[LiveCollection]) -> Vec<Limits> {
+/// The limits of each matrix at which one of the collections shows; without features, of the whole world.
+pub(crate) fn limits(set: &MatrixSet, layers: &[LiveCollection]) -> Vec<Limits> {
     let whole = Envelope {
         min: [-180.0, -90.0],
         max: [180.0, 90.0],
     };
     let extent = extent(layers).unwrap_or(whole);
-    let (low, high) = (
-        project(extent.min[0], extent.max[1]),
-        project(extent.max[0], extent.min[1]),
-    );
+    let zooms = zooms(layers);
+    let shown = set
+        .matrices()
+        .filter(|m| zooms.contains(&set.usual_zoom(*m)));
     let at = |matrix| {
-        let first = TileCoord::containing(matrix, low).ok()?;
-        let last = TileCoord::containing(matrix, high).ok()?;
+        let [first, last] = set.range(matrix, &extent)?;
         Some(Limits {
             matrix,
             rows: first.y()..=last.y(),
             cols: first.x()..=last.x(),
         })
     };
-    zooms(layers).filter_map(at).collect()
+    shown.filter_map(at).collect()
 }
 
 fn zooms(layers: &[LiveCollection]) -> RangeInclusive<u8> {
@@ -291,57 +310,4 @@ fn extent(layers: &[LiveCollection]) -> Option<Envelope> {
         .iter()
         .filter_map(|l| l.index.extent())
         .reduce(Envelope::union)
-}
-
-/// `GET /tileMatrixSets`
-pub(crate) async fn matrix_sets(context: Context) -> Result<Response, Problem> {
-    context.params.only(&[])?;
-    answer(&context, || {
-        let own = link(
-            context.url(format_args!("/tileMatrixSets/{}", matrix_set::ID)),
-            "self",
-            JSON,
-            matrix_set::TITLE,
-        );
-        json!({
-            "tileMatrixSets": [{
-                "id": matrix_set::ID,
-                "title": matrix_set::TITLE,
-                "uri": matrix_set::URI,
-                "crs": matrix_set::CRS_URI,
-                "links": [own],
-            }],
-        })
-    })
-}
-
-/// `GET /tileMatrixSets/WebMercatorQuad` (OGC 17-083r4 Annex D.1)
-pub(crate) async fn matrix_set(context: Context) -> Result<Response, Problem> {
-    context.params.only(&[])?;
-    answer(&context, || {
-        let matrices: Vec<Json> = matrix_set::matrices()
-            .map(|m| {
-                json!({
-                    "id": m.zoom.to_string(),
-                    "scaleDenominator": m.scale_denominator,
-                    "cellSize": m.cell_size,
-                    "cornerOfOrigin": "topLeft",
-                    "pointOfOrigin": matrix_set::POINT_OF_ORIGIN,
-                    "tileWidth": matrix_set::TILE_SIZE,
-                    "tileHeight": matrix_set::TILE_SIZE,
-                    "matrixWidth": m.matrix_size,
-                    "matrixHeight": m.matrix_size,
-                })
-            })
-            .collect();
-        json!({
-            "id": matrix_set::ID,
-            "title": matrix_set::TITLE,
-            "uri": matrix_set::URI,
-            "crs": matrix_set::CRS_URI,
-            "orderedAxes": matrix_set::ORDERED_AXES,
-            "wellKnownScaleSet": matrix_set::WELL_KNOWN_SCALE_SET,
-            "tileMatrices": matrices,
-        })
-    })
 }

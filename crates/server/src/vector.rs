@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue};
-use model::{MAX_ZOOM, Message};
+use model::Message;
 use spatial::index::{Hit, ValueRef};
 use store::LiveCollection;
 use tiles::{LayerBuilder, TileCoord, TileValue};
@@ -18,6 +18,7 @@ use crate::conditional::{REVALIDATE, Tag};
 use crate::context::Context;
 use crate::limits::MAX_TILE_COLLECTIONS;
 use crate::link::MVT;
+use crate::matrix_sets::{self, MatrixSet};
 use crate::negotiate::Encoding;
 use crate::policy::Sight;
 use crate::problem::{Problem, shown};
@@ -31,50 +32,57 @@ const ID_PROPERTY: &str = "_id";
 /// Integers above are not exact in JavaScript.
 const MAX_SAFE_INTEGER: u64 = 1 << 53;
 
-/// `GET /tiles/{collections}/{z}/{x}/{y}`, with or without `.mvt` or `.pbf`
+/// `GET /tiles/{collections}/{z}/{x}/{y}`, with or without `.mvt` or `.pbf`; `GET /tiles/{tileMatrixSetId}/…`, see
+/// [`of_dataset`]
 pub(crate) async fn short(
     State(app): State<App>,
     context: Context,
     Segments([ids, z, x, y]): Segments<[String; 4]>,
 ) -> Result<Response, Problem> {
+    if let Some(set) = matrix_sets::named(&ids) {
+        return of_dataset(&app, &context, set, [&z, &x, &y]).await;
+    }
     context.params.only(&[])?;
     let y = y
         .strip_suffix(".mvt")
         .or_else(|| y.strip_suffix(".pbf"))
         .unwrap_or(&y);
-    let coord = coord(&z, &x, y)?;
+    let set = matrix_sets::usual();
+    let coord = coord(set, [&z, y, &x])?;
     let layers = selected(&app.sight(&context)?, &ids, MAX_TILE_COLLECTIONS)?;
-    answer(&app, &context, coord, layers).await
+    answer(&app, &context, set, coord, layers).await
 }
 
-/// `GET /collections/{id}/tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}`
+/// `GET /collections/{id}/tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}`
 pub(crate) async fn of_collection(
     State(app): State<App>,
     context: Context,
-    Segments([id, matrix, row, col]): Segments<[String; 4]>,
+    Segments([id, set, matrix, row, col]): Segments<[String; 5]>,
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
     let live = app.collection(&context, &id)?;
-    let coord = coord(&matrix, &col, &row)?;
-    within(&limits(std::slice::from_ref(&live)), coord)?;
-    answer(&app, &context, coord, vec![live]).await
+    let set = matrix_sets::require(&set)?;
+    let coord = coord(set, [&matrix, &row, &col])?;
+    within(set, &limits(set, std::slice::from_ref(&live)), coord)?;
+    answer(&app, &context, set, coord, vec![live]).await
 }
 
-/// `GET /tiles/WebMercatorQuad/{tileMatrix}/{tileRow}/{tileCol}?collections=a,b`; all collections by default
-pub(crate) async fn of_dataset(
-    State(app): State<App>,
-    context: Context,
-    Segments([matrix, row, col]): Segments<[String; 3]>,
+/// `GET /tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}?collections=a,b`; all collections by default
+async fn of_dataset(
+    app: &App,
+    context: &Context,
+    set: &'static MatrixSet,
+    place: [&str; 3],
 ) -> Result<Response, Problem> {
     context.params.only(&["collections"])?;
-    let sight = app.sight(&context)?;
+    let sight = app.sight(context)?;
     let layers = match context.params.get("collections") {
         Some(ids) => selected(&sight, ids, MAX_TILE_COLLECTIONS)?,
         None => sight.all(),
     };
-    let coord = coord(&matrix, &col, &row)?;
-    within(&limits(&layers), coord)?;
-    answer(&app, &context, coord, layers).await
+    let coord = coord(set, place)?;
+    within(set, &limits(set, &layers), coord)?;
+    answer(app, context, set, coord, layers).await
 }
 
 /// The collections of a comma-separated list, each once, in its order.
@@ -100,7 +108,8 @@ pub(crate) fn selected(
     Ok(layers)
 }
 
-fn coord(z: &str, x: &str, y: &str) -> Result<TileCoord, Problem> {
+/// A tile by matrix, row and column.
+fn coord(set: &MatrixSet, [matrix, row, col]: [&str; 3]) -> Result<TileCoord, Problem> {
     let number = |text: &str| {
         let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         if !is_number {
@@ -111,17 +120,15 @@ fn coord(z: &str, x: &str, y: &str) -> Result<TileCoord, Problem> {
         // Too large for 64 bits is too large for any matrix.
         Ok(text.parse::<u64>().unwrap_or(u64::MAX))
     };
-    let (z, x, y) = (number(z)?, number(x)?, number(y)?);
-    let outside = || Problem::not_found(Message::new("server.tile-outside").with("zoom", MAX_ZOOM));
-    let narrow = |n: u64| u32::try_from(n).map_err(|_| outside());
-    let z = u8::try_from(z).map_err(|_| outside())?;
-    TileCoord::new(z, narrow(x)?, narrow(y)?).map_err(|_| outside())
+    let (matrix, col, row) = (number(matrix)?, number(col)?, number(row)?);
+    set.tile(matrix, row, col)
 }
 
 /// # Errors
 /// 404 outside of the limits that the tileset publishes (OGC 20-057 /req/core/tc-error).
-fn within(limits: &[Limits], coord: TileCoord) -> Result<(), Problem> {
-    let found = limits.iter().find(|l| l.matrix == coord.z());
+fn within(set: &MatrixSet, limits: &[Limits], coord: TileCoord) -> Result<(), Problem> {
+    let matrix = set.matrix_of(coord);
+    let found = limits.iter().find(|l| l.matrix == matrix);
     if found.is_some_and(|l| l.rows.contains(&coord.y()) && l.cols.contains(&coord.x())) {
         return Ok(());
     }
@@ -131,11 +138,13 @@ fn within(limits: &[Limits], coord: TileCoord) -> Result<(), Problem> {
 async fn answer(
     app: &App,
     context: &Context,
+    set: &'static MatrixSet,
     coord: TileCoord,
     all: Vec<LiveCollection>,
 ) -> Result<Response, Problem> {
+    let zoom = set.usual_zoom(set.matrix_of(coord));
     let shows = |l: &LiveCollection| {
-        (l.collection.tiles.min_zoom..=l.collection.tiles.max_zoom).contains(&coord.z())
+        (l.collection.tiles.min_zoom..=l.collection.tiles.max_zoom).contains(&zoom)
     };
     let layers: Vec<LiveCollection> = all.into_iter().filter(shows).collect();
     if layers.is_empty() {
@@ -146,12 +155,13 @@ async fn answer(
     let key = Key {
         collections: ids.join(",").into(),
         lenses: layers.iter().map(lens_of).collect(),
+        set: set.place(),
         coord,
         encoding,
     };
     let wanted = Wanted {
         key,
-        envelopes: coord.query_envelopes().collect(),
+        envelopes: set.envelopes(coord),
         layers,
     };
     let got = app.tiles.get(Arc::new(wanted), &app.workers, cut).await;
@@ -233,6 +243,7 @@ fn layer(live: &LiveCollection, wanted: &Wanted) -> Option<Vec<u8>> {
         .collect();
     hits.sort_unstable_by_key(Hit::fid);
     hits.dedup_by_key(|hit| hit.fid());
+    let set = matrix_sets::all().get(usize::from(wanted.key.set))?;
     let mut builder = LayerBuilder::new(wanted.key.coord, collection.id.as_str(), &keys);
     for hit in hits {
         let fid = hit.fid();
@@ -244,6 +255,16 @@ fn layer(live: &LiveCollection, wanted: &Wanted) -> Option<Vec<u8>> {
             Some(value) => tile_value(value),
         };
         for geometry in hit.geometries() {
+            let moved;
+            let geometry = if set.is_world() {
+                geometry
+            } else {
+                let Some(there) = set.geometry(&geometry) else {
+                    continue;
+                };
+                moved = there;
+                moved.view()
+            };
             let values = columns.iter().map(|column| tile_value(hit.value(*column)));
             let values = std::iter::once(id).chain(values).enumerate();
             // Ids below zero keep their bits; `_id` has the number.

@@ -6,9 +6,15 @@ mod area;
 pub mod crs;
 mod error;
 pub mod index;
+mod near;
+mod query_box;
+mod relate;
 mod relation;
 pub mod validity;
 
 pub use area::{WorldArea, grid_center};
 pub use error::Error;
+pub use near::meets;
+pub use query_box::{QueryBox, Window};
+pub use relate::{area, by_envelopes, length, relate};
 pub use relation::{envelope, intersects};

@@ -29,6 +29,11 @@ fn meets(geometry: &Geometry<f64>, part: &Envelope) -> bool {
         return true;
     }
     let [min, max] = [part.min, part.max].map(|[x, y]| Coord { x, y });
+    meets_rect(geometry, min, max)
+}
+
+/// Whether a geometry and a box, whose corners are given, have a point in common.
+pub(crate) fn meets_rect(geometry: &Geometry<f64>, min: Coord, max: Coord) -> bool {
     let exact = || match (min.x == max.x, min.y == max.y) {
         (true, true) => geometry.intersects(&Point(min)),
         (false, false) => geometry.intersects(&Rect::new(min, max)),

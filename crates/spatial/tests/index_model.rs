@@ -382,3 +382,64 @@ fn an_empty_index_answers() {
     assert_eq!((index.len(), index.extent()), (1, None));
     assert_eq!(index.get(7).unwrap().value(1).to_value(), Value::Integer(1));
 }
+
+#[test]
+fn features_are_found_by_a_value_and_a_state_by_its_stamp() {
+    let mut random = Random(7);
+    let text = |n: u64| Value::Text(format!("{n}").into());
+    let mut builder = Builder::new(2, &[]);
+    let mut list: BTreeMap<i64, [Value; 2]> = BTreeMap::new();
+    for fid in 0..500 {
+        let values = [text(fid), Value::Integer(random.below(5) as i64)];
+        builder.push(fid as i64, None, &[], &values).unwrap();
+        list.insert(fid as i64, values);
+    }
+    let mut snapshot = builder.finish();
+    for _ in 0..200 {
+        let fid = random.below(600) as i64;
+        let stamp = |snapshot: &Snapshot, fid| snapshot.get(fid).map(|hit| hit.stamp());
+        let before: Vec<_> = list.keys().map(|f| (*f, stamp(&snapshot, *f))).collect();
+        let edit = if random.below(4) == 0 {
+            list.remove(&fid);
+            Edit::Remove { fid }
+        } else {
+            let values = [
+                text(random.below(300)),
+                Value::Integer(random.below(5) as i64),
+            ];
+            list.insert(fid, values.clone());
+            Edit::Put {
+                fid,
+                envelope: None,
+                geometries: vec![],
+                values: values.to_vec(),
+            }
+        };
+        snapshot = snapshot.with(&[edit]).unwrap();
+        for (other, was) in before {
+            assert_eq!(
+                other == fid,
+                stamp(&snapshot, other) != was,
+                "{other} {fid}"
+            );
+        }
+        for (column, value) in [
+            (0, text(random.below(300))),
+            (1, Value::Integer(random.below(6) as i64)),
+            (1, Value::Real(1.0)),
+            (0, Value::Null),
+        ] {
+            let mut found: Vec<i64> = snapshot
+                .equal(column, (&value).into())
+                .map(|hit| hit.fid())
+                .collect();
+            found.sort_unstable();
+            let expected: Vec<i64> = list
+                .iter()
+                .filter(|(_, v)| v[column] == value)
+                .map(|(f, _)| *f)
+                .collect();
+            assert_eq!(found, expected, "{column} {value:?}");
+        }
+    }
+}

@@ -85,6 +85,21 @@ impl Store {
         .await
     }
 
+    /// As [`Store::reading`], never from a replica.
+    pub(crate) async fn reading_newest<T: Send + 'static>(
+        &self,
+        work: impl Reading<T>,
+    ) -> Result<T, Error> {
+        let store = self.clone();
+        self.undisturbed(async move {
+            let mut transaction = store.inner.backend.read_primary().await?;
+            let read = work(&mut transaction.session()).await?;
+            transaction.commit().await?;
+            Ok(read)
+        })
+        .await
+    }
+
     /// Reads by a single statement, which needs no transaction.
     pub(crate) async fn reading_once<T: Send + 'static>(
         &self,

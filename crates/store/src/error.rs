@@ -23,6 +23,9 @@ pub enum Error {
     /// The id is taken already.
     #[error("{0}")]
     Conflict(Message),
+    /// What is asked for can't be told any more.
+    #[error("{0}")]
+    Gone(Message),
     /// The feature has changed since the version that the caller saw.
     #[error("{0}")]
     PreconditionFailed(Message),
@@ -136,6 +139,7 @@ impl Error {
             | Self::Denied(m)
             | Self::NotFound(m)
             | Self::Conflict(m)
+            | Self::Gone(m)
             | Self::PreconditionFailed(m)
             | Self::Full(m)
             | Self::Stopped(m)

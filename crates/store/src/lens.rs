@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use model::access::{Access, Reach, View};
+use model::access::{Reach, View};
 use model::world::{self, WorldBuf};
 use model::{
-    Collection, Envelope, Feature, Filter, GeometryType, Message, PropertyType, Schema, Value,
+    Collection, Crs, Envelope, Feature, Filter, GeometryType, PropertyType, Schema, Value,
 };
 use spatial::index::{self, Hit, ValueRef};
 use spatial::{WorldArea, grid_center};
@@ -77,14 +77,6 @@ impl Lens {
             .map(|text| Filter::parse(text, &source.schema))
             .collect();
         let filters = filters?;
-        for position in filters.iter().flat_map(Filter::properties) {
-            if live.column_of(position).is_none() {
-                let name = &source.schema.properties[position].name;
-                return Err(Error::Refused(
-                    Message::new("store.rule-not-carried").with("property", name),
-                ));
-            }
-        }
         let areas = match &view.reach {
             Reach::Everywhere => None,
             Reach::Within(areas) => {
@@ -199,14 +191,20 @@ impl Lens {
             .holds(&value, |area| area.meets(world.iter().map(WorldBuf::view)))
     }
 
-    /// A stored feature as it is seen, in longitude/latitude; `None` when it is not.
-    pub(crate) fn seen(&self, feature: Feature) -> Option<Feature> {
+    /// A stored feature as it is seen, in a CRS; `None` when it is not.
+    pub(crate) fn seen(&self, feature: Feature, crs: Crs) -> Option<Feature> {
         if !self.sees(&feature) {
             return None;
         }
-        let mut shown = row::shown(&self.source, feature);
+        // Places are rounded in longitude/latitude, so that they are the same in whatever CRS they are seen.
+        let direct = self.grid.map_or(crs, |_| Crs::CRS84);
+        let mut shown = row::shown(&self.source, feature, direct);
         if let Some(grid) = self.grid {
-            shown.geometry = shown.geometry.as_deref().and_then(|wkb| coarse(wkb, grid));
+            let rounded = shown.geometry.as_deref().and_then(|wkb| coarse(wkb, grid));
+            shown.geometry = match crs.is_wgs84() {
+                true => rounded,
+                false => rounded.and_then(|wkb| row::in_crs(Crs::CRS84, crs, &wkb).ok()),
+            };
         }
         shown.properties = self.chosen(shown.properties);
         Some(shown)
@@ -235,17 +233,6 @@ impl Lens {
         }
         whole
     }
-}
-
-/// Properties that the rules of a collection look at, by their position in its schema; filters that can't be read look at
-/// none, and show nothing.
-pub(crate) fn asked_by(access: &Access, schema: &Schema) -> BTreeSet<usize> {
-    let twin = access.twin.as_ref().and_then(|twin| twin.filter.as_ref());
-    let texts = access.rows.iter().map(|rule| &rule.filter).chain(twin);
-    texts
-        .filter_map(|text| Filter::parse(text, schema).ok())
-        .flat_map(|filter| filter.properties())
-        .collect()
 }
 
 /// A stored feature's geometry as the index has it; nothing for one that can't be shown.

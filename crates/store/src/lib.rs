@@ -16,7 +16,6 @@ mod error;
 mod export;
 mod files;
 mod fill;
-mod filter;
 mod guard;
 mod import;
 mod items;
@@ -28,6 +27,7 @@ mod people;
 mod postgres;
 mod registry;
 mod row;
+mod secret;
 mod session;
 mod sqlite;
 mod table;
@@ -54,7 +54,10 @@ pub use import::{
     CollectionSettings, ImportJob, ImportMode, ImportReport, InvalidGeometry, Progress,
     SourceLayer, source_layers,
 };
-pub use items::{Item, ItemsQuery, MAX_LIMIT, Page, SearchHit};
+pub use items::{
+    Begin, Chosen, Item, ItemsQuery, Key as ItemKey, MAX_LIMIT, Page, SearchHit, Sort, Walk,
+    portions,
+};
 pub use lens::Lens;
 pub use live::{Live, LiveCollection};
 pub use moving::{CopiedCollection, CopyPart, CopyProgress, CopyReport, copy};

@@ -10,9 +10,8 @@ use model::{ChangeSeq, Collection, Envelope, Feature, Value};
 use spatial::index::{Builder, Edit, Snapshot};
 use tokio::sync::Semaphore;
 
-use crate::backend::Backend;
-use crate::lens::{Lens, asked_by};
-use crate::people::access_from_json;
+use crate::items::Walk;
+use crate::lens::Lens;
 use crate::postgres::WITHOUT_LIMIT;
 use crate::registry::Registered;
 use crate::session::{Dialect, Session, statement};
@@ -68,6 +67,15 @@ impl LiveCollection {
         self.lens
             .as_ref()
             .is_none_or(|lens| lens.is_whole(position))
+    }
+
+    /// The moment that the index shows; nothing is counted.
+    pub fn now(&self) -> Walk {
+        Walk {
+            collection: self.n,
+            seq: self.seq,
+            matched: 0,
+        }
     }
 
     /// The index column of a schema position.
@@ -141,8 +149,8 @@ pub(crate) async fn load_collection(
     } = registered;
     let last = statement("SELECT max(seq) FROM hromada_changes WHERE collection = ?").bind(n);
     let seq = session.fetch_one(last).await?.maybe_integer(0)?;
-    let rules = rules(session, &collection).await?;
-    let columns = index_columns(&collection, &rules);
+    // All of them: filters, orders and rules are answered from the index.
+    let columns: Vec<usize> = (0..collection.schema.properties.len()).collect();
     let mut select = format!("SELECT {}, {}", table.key_out, table.geometry_out());
     for column in &columns {
         select.push_str(", ");
@@ -255,64 +263,4 @@ pub(crate) fn put_or_leave_out(live: &LiveCollection, feature: &Feature) -> Edit
 
 pub(crate) fn index_failed(error: spatial::Error) -> Error {
     Error::Io(std::io::Error::other(error.to_string()))
-}
-
-/// The properties that the rules of a collection look at.
-async fn rules(
-    session: &mut Session<'_>,
-    collection: &Collection,
-) -> Result<BTreeSet<usize>, Error> {
-    let sql = "SELECT body FROM hromada_directory WHERE kind = 'access' AND id = ?";
-    let stored = statement(sql).bind(collection.id.as_str());
-    let stored = session.fetch_optional(stored).await?;
-    let body = stored.map(|row| row.text(0)).transpose()?;
-    let access = body
-        .and_then(|body| serde_json::from_str(&body).ok())
-        .and_then(|json| access_from_json(&json));
-    Ok(access.map_or_else(BTreeSet::new, |access| {
-        asked_by(&access, &collection.schema)
-    }))
-}
-
-/// The properties that the index carries: those of tiles, of the search box, of rules, the id and the label.
-fn index_columns(collection: &Collection, rules: &BTreeSet<usize>) -> Vec<usize> {
-    let Some(names) = &collection.tiles.properties else {
-        return (0..collection.schema.properties.len()).collect();
-    };
-    let named = [&collection.id_property, &collection.label_property];
-    let wanted =
-        |name: &String| names.contains(name) || named.iter().any(|n| n.as_ref() == Some(name));
-    let properties = collection.schema.properties.iter().enumerate();
-    properties
-        .filter(|(i, p)| p.searchable || wanted(&p.name) || rules.contains(i))
-        .map(|(i, _)| i)
-        .collect()
-}
-
-impl Store {
-    /// Loads those collections again whose rules look at properties that the index does not carry yet.
-    pub(crate) async fn carry_what_rules_ask(&self) -> Result<(), Error> {
-        let live = self.live();
-        let directory = self.directory();
-        let is_carried = |live: &LiveCollection| {
-            let access = directory.access(live.collection.id.as_str());
-            asked_by(&access, &live.collection.schema)
-                .into_iter()
-                .all(|position| live.column_of(position).is_some())
-        };
-        if !live.loaded || live.collections.values().all(is_carried) {
-            return Ok(());
-        }
-        match &self.inner.backend {
-            Backend::Sqlite(database) => {
-                // With the writer held no change falls between.
-                let _held = match &database.writer {
-                    Some(writer) => Some(writer.lock().await),
-                    None => None,
-                };
-                self.load().await
-            }
-            Backend::Postgres(_) => self.load().await,
-        }
-    }
 }

@@ -51,13 +51,18 @@ pub(crate) fn kinds() -> Vec<PropertyType> {
     COLUMNS.iter().map(|c| c.1).collect()
 }
 
+/// What reads the number of the CRS of the geometry before; a GeoPackage blob has it inside, see [`Row::blob_srs`].
+pub(crate) fn crs(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => "NULL",
+        Dialect::Postgres => "ST_SRID(before_geometry)::bigint",
+    }
+}
+
 /// The rows after a number, in their order, for [`Entry::of`].
 pub(crate) fn after(dialect: Dialect, seq: i64) -> Statement {
     let table = table(dialect);
-    let crs = match dialect {
-        Dialect::Sqlite => "NULL",
-        Dialect::Postgres => "ST_SRID(before_geometry)::bigint",
-    };
+    let crs = crs(dialect);
     let sql = format!(
         "SELECT {}, {crs} FROM {} WHERE seq > ? ORDER BY seq",
         table.select(),

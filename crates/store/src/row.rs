@@ -45,16 +45,24 @@ pub(crate) fn in_wgs84(collection: &Collection, mut feature: Feature) -> Result<
     Ok(feature)
 }
 
-/// As [`in_wgs84`], for readers. What can't be shown (another program may have written a coordinate that is no number) is
-/// null, as in the index; one row must not take a whole page with it.
-pub(crate) fn shown(collection: &Collection, mut feature: Feature) -> Feature {
+/// A feature with its geometry in a CRS, for readers; bit for bit as stored where that is the storage CRS. What can't be shown
+/// (another program may have written a coordinate that is no number) is null, as in the index; one row must not take a whole
+/// page with it.
+pub(crate) fn shown(collection: &Collection, mut feature: Feature, crs: Crs) -> Feature {
     feature.geometry = feature.geometry.take().and_then(|wkb| {
-        if collection.storage_crs.is_wgs84() {
+        if collection.storage_crs == crs {
             return formats::wkb::check(&wkb).is_ok().then_some(wkb);
         }
-        Some(served(collection, &wkb).ok()?.into_owned())
+        in_crs(collection.storage_crs, crs, &wkb).ok()
     });
     feature
+}
+
+/// WKB in another CRS, Z and M as they are.
+pub(crate) fn in_crs(from: Crs, to: Crs, wkb: &[u8]) -> Result<Vec<u8>, Error> {
+    let mut xy = formats::wkb::xy(wkb).map_err(damaged)?;
+    spatial::crs::transform(from, to, &mut xy).map_err(outside)?;
+    formats::wkb::with_xy(wkb, &xy).map_err(damaged)
 }
 
 /// Stored WKB as longitude/latitude WKB, Z and M as they are.
@@ -62,10 +70,7 @@ fn served<'a>(collection: &Collection, wkb: &'a [u8]) -> Result<Cow<'a, [u8]>, E
     if collection.storage_crs.is_wgs84() {
         return Ok(wkb.into());
     }
-    let mut xy = formats::wkb::xy(wkb).map_err(damaged)?;
-    spatial::crs::transform(collection.storage_crs, Crs::CRS84, &mut xy).map_err(outside)?;
-    let wkb = formats::wkb::with_xy(wkb, &xy).map_err(damaged)?;
-    Ok(wkb.into())
+    in_crs(collection.storage_crs, Crs::CRS84, wkb).map(Cow::Owned)
 }
 
 /// Whether a client gives a geometry as it was served: by its GeoJSON, which has no place for M. What is stored and

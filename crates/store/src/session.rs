@@ -147,13 +147,6 @@ pub(crate) fn statement(sql: impl Into<String>) -> Statement {
 }
 
 impl Statement {
-    /// With more text at its end.
-    #[must_use]
-    pub(crate) fn then(mut self, sql: &str) -> Self {
-        self.sql.push_str(sql);
-        self
-    }
-
     #[must_use]
     pub(crate) fn bind(mut self, parameter: impl Into<Parameter>) -> Self {
         self.parameters.push(parameter.into());

@@ -23,7 +23,6 @@ mod coord;
 pub mod decode;
 mod geometry;
 mod layer;
-pub mod matrix_set;
 mod proto;
 mod tile;
 mod value;

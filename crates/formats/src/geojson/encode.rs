@@ -2,6 +2,7 @@
 
 use model::{FeatureId, GeometryType, Schema, Value};
 
+use super::coordinates::Coordinates;
 use crate::Error;
 use crate::wkb::walk::{Part, Points, Visitor, walk};
 
@@ -39,9 +40,19 @@ pub fn write_feature(
 /// # Errors
 /// When the WKB is damaged (see [`crate::wkb::check`]).
 pub fn write_geometry(out: &mut Vec<u8>, wkb: &[u8]) -> Result<(), Error> {
+    write_geometry_as(out, wkb, Coordinates::default())
+}
+
+/// As [`write_geometry`], with coordinates in another order or rounded.
+pub(super) fn write_geometry_as(
+    out: &mut Vec<u8>,
+    wkb: &[u8],
+    coordinates: Coordinates,
+) -> Result<(), Error> {
     let start = out.len();
     let mut encoder = Encoder {
         out,
+        coordinates,
         numbers: zmij::Buffer::new(),
     };
     match walk(wkb, &mut encoder) {
@@ -130,18 +141,20 @@ fn must_escape(byte: u8) -> bool {
 
 struct Encoder<'a> {
     out: &'a mut Vec<u8>,
+    coordinates: Coordinates,
     numbers: zmij::Buffer,
 }
 
 impl Encoder<'_> {
     fn number(&mut self, value: f64) {
-        let text = self.numbers.format_finite(value).as_bytes();
-        // A whole number is as good without ".0", and shorter.
-        let text = text.strip_suffix(b".0").unwrap_or(text);
-        self.out.extend_from_slice(text);
+        self.coordinates.put(self.out, &mut self.numbers, value);
     }
 
     fn position(&mut self, [x, y, z, _]: [f64; 4], has_z: bool) {
+        let (x, y) = match self.coordinates.y_first {
+            true => (y, x),
+            false => (x, y),
+        };
         self.out.push(b'[');
         self.number(x);
         self.out.push(b',');

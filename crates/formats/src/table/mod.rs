@@ -8,5 +8,5 @@ mod wkt;
 mod writer;
 
 pub(crate) use reader::CsvReader;
-pub(crate) use wkt::write as write_wkt;
-pub(crate) use writer::{write_header, write_row};
+use wkt::write as write_wkt;
+pub(crate) use writer::CsvEncoder;

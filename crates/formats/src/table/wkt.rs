@@ -3,6 +3,7 @@
 use model::{GeometryType, Message};
 
 use crate::Error;
+use crate::geojson::Coordinates;
 use crate::limits::{MAX_DEPTH, MAX_RING_POINTS, shown};
 use crate::wkb::walk::{Dims, Part, Points, Visitor, walk};
 use crate::wkb::{self, Builder};
@@ -290,10 +291,11 @@ impl Parser<'_> {
 ///
 /// # Errors
 /// When the WKB is damaged.
-pub(crate) fn write(wkb: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
+pub(super) fn write(wkb: &[u8], out: &mut Vec<u8>, coordinates: Coordinates) -> Result<(), Error> {
     let start = out.len();
     let mut writer = WktWriter {
         out,
+        coordinates,
         numbers: zmij::Buffer::new(),
     };
     if let Err(error) = walk(wkb, &mut writer) {
@@ -305,6 +307,7 @@ pub(crate) fn write(wkb: &[u8], out: &mut Vec<u8>) -> Result<(), Error> {
 
 struct WktWriter<'a> {
     out: &'a mut Vec<u8>,
+    coordinates: Coordinates,
     numbers: zmij::Buffer,
 }
 
@@ -323,9 +326,7 @@ impl WktWriter<'_> {
                 if j > 0 {
                     self.out.push(b' ');
                 }
-                let text = self.numbers.format_finite(value).as_bytes();
-                self.out
-                    .extend_from_slice(text.strip_suffix(b".0").unwrap_or(text));
+                self.coordinates.put(self.out, &mut self.numbers, value);
             }
         }
     }
@@ -382,7 +383,7 @@ mod tests {
         let mut wkb = Vec::new();
         read(text, &mut wkb).map_err(|m| m.key())?;
         let mut out = Vec::new();
-        write(&wkb, &mut out).map_err(|e| e.message().key())?;
+        write(&wkb, &mut out, Coordinates::default()).map_err(|e| e.message().key())?;
         Ok(String::from_utf8(out).unwrap())
     }
 

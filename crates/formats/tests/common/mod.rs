@@ -225,3 +225,87 @@ pub fn shapefile() -> [(&'static str, Vec<u8>); 3] {
     dbf.push(0x1A);
     [("a.shp", shp), ("a.shx", shx), ("a.dbf", dbf)]
 }
+
+/// A feature with its id.
+pub type Sample = (model::FeatureId, model::Feature);
+
+/// A property of every type.
+pub fn sample_schema() -> Schema {
+    use model::PropertyType as T;
+    Schema {
+        properties: [
+            ("назва", T::Text),
+            ("n", T::Integer),
+            ("r", T::Real),
+            ("b", T::Boolean),
+            ("d", T::Date),
+            ("t", T::DateTime),
+        ]
+        .map(|(name, kind)| model::Property::new(name, kind))
+        .into(),
+    }
+}
+
+/// A feature of [`sample_schema`] with a GeoJSON geometry; its integer is 1.
+pub fn sample_of(fid: i64, geometry: &str) -> Sample {
+    use model::Value as V;
+    let body = format!(r#"{{"type":"Feature","properties":{{}},"geometry":{geometry}}}"#);
+    let feature = model::Feature {
+        fid,
+        geometry: formats::geojson::parse_feature(body.as_bytes())
+            .unwrap()
+            .geometry,
+        properties: vec![
+            V::Text("ділянка".into()),
+            V::Integer(1),
+            V::Real(0.5),
+            V::Boolean(false),
+            V::Text("2024-02-29".into()),
+            V::Text("2024-02-29T10:00:00Z".into()),
+        ],
+    };
+    (model::FeatureId::Integer(fid), feature)
+}
+
+/// Nulls, the ends of ranges, quotes and line ends, every geometry type, with and without z.
+pub fn sample_features() -> Vec<Sample> {
+    use model::Value as V;
+    let geometries = [
+        "null",
+        r#"{"type":"Point","coordinates":[1,2,3]}"#,
+        r#"{"type":"Point","coordinates":[24.7101,48.9226]}"#,
+        r#"{"type":"LineString","coordinates":[[0,0],[1,1]]}"#,
+        r#"{"type":"Polygon","coordinates":[[[0,0],[9,0],[9,9],[0,0]],[[2,1],[3,1],[3,2],[2,1]]]}"#,
+        r#"{"type":"MultiPoint","coordinates":[[0,0,1],[1,0,1]]}"#,
+        r#"{"type":"MultiLineString","coordinates":[[[0,0,1],[1,0,1]],[[1,1,1],[0,0,1]]]}"#,
+        r#"{"type":"MultiPolygon","coordinates":[[[[0,0,1],[1,0,1],[1,1,1],[0,0,1]]]]}"#,
+        r#"{"type":"GeometryCollection","geometries":[{"type":"Point","coordinates":[1,2,3]},{"type":"MultiPolygon","coordinates":[[[[0,0,1],[1,0,1],[1,1,1],[0,0,1]]]]}]}"#,
+    ];
+    let mut features: Vec<Sample> = (0..)
+        .zip(geometries)
+        .map(|(fid, geometry)| sample_of(fid, geometry))
+        .collect();
+    features[0].1.properties = vec![V::Null; 6];
+    features[1].1.properties = vec![
+        V::Text("а,\"б\"\r\nв\t\u{1}".into()),
+        V::Integer(i64::MIN),
+        V::Real(-1.5e-300),
+        V::Boolean(true),
+        V::Text("2024-02-29".into()),
+        V::Text("2024-02-29T10:00:00.123456+02:00".into()),
+    ];
+    features[2].1.properties[0] = V::Text("".into());
+    features
+}
+
+/// All bytes of a stream.
+pub fn encode(options: &formats::StreamOptions<'_>, features: &[Sample]) -> Vec<u8> {
+    let mut stream = formats::Stream::new(options).unwrap();
+    let mut out = Vec::new();
+    stream.begin(&mut out, "").unwrap();
+    for (id, feature) in features {
+        stream.write(&mut out, id, feature).unwrap();
+    }
+    stream.end(&mut out, "").unwrap();
+    out
+}

@@ -99,6 +99,7 @@ fn options(args: &ArgMatches, listen: SocketAddr) -> Result<server::Options, Tol
         plain_sign_in: args.get_flag("plain-sign-in"),
         require_second_factor: args.get_flag("require-second-factor"),
         tile_cache_bytes: args.get_one::<u64>("tile-cache").copied().unwrap_or(64) * 1024 * 1024,
+        feature_cache_bytes: args.get_one::<u64>("feature-cache").copied().unwrap_or(128) << 20,
         trusted_proxies: trusted_proxies.map_err(Told)?,
         requests_per_second: rate.unwrap_or(defaults.requests_per_second),
         cors_origins: cors_origins.map_err(Told)?,
@@ -197,8 +198,9 @@ async fn shutdown() {
 
 /// One JSON object a line on standard error; `RUST_LOG` chooses what, `info` by default.
 fn start_logging() {
+    // The geometry library warns of each shape that is not as it should be: a filter of a client asks about all of them.
     let filter = tracing_subscriber::EnvFilter::try_from_default_env()
-        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info,geo=error"));
     let subscriber = tracing_subscriber::fmt()
         .json()
         .with_env_filter(filter)

@@ -1,17 +1,18 @@
 //! Values as they are compared.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 
-use super::Literal;
+use crate::cql2::Literal;
 use crate::{PropertyType, ValueRef, days_of_date, microseconds_of_date_time};
 
 /// A value that is not null, read as its property's type says.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Scalar<'a> {
     Boolean(bool),
     Integer(i64),
     Real(f64),
-    Text(&'a str),
+    Text(Cow<'a, str>),
     /// As in [`Literal::Date`].
     Date(i64),
     /// As in [`Literal::Instant`].
@@ -26,7 +27,7 @@ impl<'a> Scalar<'a> {
             (Kind::Boolean, ValueRef::Boolean(b)) => Self::Boolean(b),
             (Kind::Integer | Kind::Real, ValueRef::Integer(i)) => Self::Integer(i),
             (Kind::Integer | Kind::Real, ValueRef::Real(x)) => Self::Real(x),
-            (Kind::Text, ValueRef::Text(t)) => Self::Text(t),
+            (Kind::Text, ValueRef::Text(t)) => Self::Text(Cow::Borrowed(t)),
             (Kind::Date, ValueRef::Text(t)) => Self::Date(days_of_date(t)?),
             (Kind::DateTime, ValueRef::Text(t)) => {
                 let (days, micros) = microseconds_of_date_time(t)?;
@@ -34,6 +35,17 @@ impl<'a> Scalar<'a> {
             }
             _ => return None,
         })
+    }
+
+    pub(super) fn to_literal(&self) -> Literal {
+        match self {
+            Self::Boolean(b) => Literal::Boolean(*b),
+            Self::Integer(i) => Literal::Integer(*i),
+            Self::Real(x) => Literal::Real(*x),
+            Self::Text(t) => Literal::Text(t.as_ref().into()),
+            Self::Date(days) => Literal::Date(*days),
+            Self::Instant(days, micros) => Literal::Instant(*days, *micros),
+        }
     }
 }
 
@@ -43,7 +55,7 @@ impl Literal {
             Self::Boolean(b) => Scalar::Boolean(*b),
             Self::Integer(i) => Scalar::Integer(*i),
             Self::Real(x) => Scalar::Real(*x),
-            Self::Text(t) => Scalar::Text(t),
+            Self::Text(t) => Scalar::Text(Cow::Borrowed(t)),
             Self::Date(days) => Scalar::Date(*days),
             Self::Instant(days, micros) => Scalar::Instant(*days, *micros),
         }
@@ -51,17 +63,21 @@ impl Literal {
 }
 
 /// `None` for what can't be compared.
-pub(super) fn compare(a: Scalar<'_>, b: Scalar<'_>) -> Option<Ordering> {
+pub(super) fn compare(a: &Scalar<'_>, b: &Scalar<'_>) -> Option<Ordering> {
     Some(match (a, b) {
-        (Scalar::Boolean(a), Scalar::Boolean(b)) => a.cmp(&b),
-        (Scalar::Integer(a), Scalar::Integer(b)) | (Scalar::Date(a), Scalar::Date(b)) => a.cmp(&b),
-        (Scalar::Real(a), Scalar::Real(b)) => return a.partial_cmp(&b),
-        (Scalar::Integer(a), Scalar::Real(b)) => return integer_with_real(a, b),
-        (Scalar::Real(a), Scalar::Integer(b)) => return Some(integer_with_real(b, a)?.reverse()),
+        (Scalar::Boolean(a), Scalar::Boolean(b)) => a.cmp(b),
+        (Scalar::Integer(a), Scalar::Integer(b)) | (Scalar::Date(a), Scalar::Date(b)) => a.cmp(b),
+        (Scalar::Real(a), Scalar::Real(b)) => return a.partial_cmp(b),
+        (Scalar::Integer(a), Scalar::Real(b)) => return integer_with_real(*a, *b),
+        (Scalar::Real(a), Scalar::Integer(b)) => return Some(integer_with_real(*b, *a)?.reverse()),
         // UTF-8 is ordered as its code points are.
-        (Scalar::Text(a), Scalar::Text(b)) => a.cmp(b),
+        (Scalar::Text(a), Scalar::Text(b)) => a.as_ref().cmp(b.as_ref()),
         (Scalar::Instant(a, a_micros), Scalar::Instant(b, b_micros)) => {
             (a, a_micros).cmp(&(b, b_micros))
+        }
+        // A date is its whole day.
+        (Scalar::Instant(a, _), Scalar::Date(b)) | (Scalar::Date(a), Scalar::Instant(b, _)) => {
+            a.cmp(b)
         }
         _ => return None,
     })

@@ -6,24 +6,25 @@ use std::time::SystemTime;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::Response;
+use formats::{Format, Stream};
 use futures_util::stream;
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use model::access::View;
 use model::{Feature, Message};
 use serde_json::Value as Json;
-use store::{ItemsQuery, LiveCollection, Page};
+use store::{Begin, Chosen, ItemKey, LiveCollection};
 
+use super::output::{self, Output};
+use super::query::Asked;
 use super::{feature_id, query, time};
 use crate::answer;
 use crate::app::App;
-use crate::collections::CRS84;
-use crate::common::self_links;
 use crate::conditional::Tag;
 use crate::context::Context;
+use crate::crs::Reference;
 use crate::limits::{CHUNK, MAX_PAGE_BYTES};
-use crate::link::{GEOJSON, JSON, link};
-use crate::negotiate::Format;
+use crate::link::{JSON, link};
 use crate::problem::Problem;
 use crate::segments::Segments;
 
@@ -32,29 +33,59 @@ pub(crate) async fn get(
     context: Context,
     Segments(id): Segments<String>,
 ) -> Result<Response, Problem> {
-    let format = context.wanted.json_or_html(GEOJSON)?;
+    let output = Output::wanted(&context)?;
     // Before anything waits: what changes from here on is noticed before the first part.
     let rules = (app.store.directory_version(), app.view(&context, &id)?);
     let live = app.collection(&context, &id)?;
-    let query = query::parse(&context.params, &live, &app.store.epoch())?;
+    let asked = query::parse(&app, &context, &live).await?;
     app.note_personal(&context, &live, None).await?;
-    if format == Format::Html {
-        return super::pages::items(&app, &context, &live, query).await;
-    }
-    let mut walk = Walk::new(app, context.clone(), live, query, rules);
+    let format = match output {
+        Output::Html => return super::pages::items(&app, &context, &live, asked.query).await,
+        Output::Features(format) => format,
+    };
+    // Formats that are always x first are in no order of an authority.
+    let mut crs = asked.crs;
+    crs.y_first &= format.follows_axis_order();
+    let mut walk = Walk::new(app, context.clone(), live, asked, format, rules).await?;
     // The first part is read before the head is sent, so that a failure is still an answer of its own.
     let first = walk.next().await?.unwrap_or_default();
-    let mut response = if walk.done {
+    let matched = walk.chosen.walk.matched;
+    let links = walk.header_links().await?;
+    let live = walk.live.clone();
+    let content_type = output::content_type(format);
+    // A page that goes on has no tag: another moment may lie behind the same features, and whoever kept the page would go on
+    // in the old one.
+    let mut response = if walk.done && !walk.goes_on() {
         // The time at its head is another one each time, and nothing that anybody asked for.
-        let tag = Tag::weak(answer::digest(&first[walk.head..]));
-        answer::tagged(&context, GEOJSON, first, &tag)
+        let counts = format!("{matched},{}", walk.returned);
+        let tag = [&first[walk.head..walk.tail], counts.as_bytes()].concat();
+        answer::tagged(
+            &context,
+            content_type,
+            first,
+            &Tag::weak(answer::digest(&tag)),
+        )
+    } else if walk.done {
+        answer::untagged(&context, content_type, first)
     } else {
-        answer::untagged(&context, GEOJSON, streamed(first, walk))
+        answer::untagged(&context, content_type, streamed(first, walk))
     };
-    if let Ok(crs) = HeaderValue::try_from(format!("<{CRS84}>")) {
-        response.headers_mut().insert("content-crs", crs);
+    if response.status() == StatusCode::NOT_MODIFIED {
+        return Ok(response);
     }
+    if let Some(links) = links {
+        output::head(&mut response, &links, matched);
+    }
+    output::name_file(&mut response, &live, format);
+    name_crs(&mut response, crs);
     Ok(response)
+}
+
+/// Says in which CRS an answer is (OGC 18-058r1 /req/crs/ogc-crs-header).
+pub(super) fn name_crs(response: &mut Response, crs: Reference) {
+    if let Ok(value) = HeaderValue::try_from(format!("<{}>", crs.uri())) {
+        response.headers_mut().insert("content-crs", value);
+    }
 }
 
 /// The rest is made as fast as the client takes it. A failure half-way breaks the connection off, so that
@@ -73,19 +104,24 @@ fn streamed(first: Bytes, walk: Walk) -> Body {
     Body::from_stream(rest)
 }
 
-/// A page of features being written, some thousand at a time. The index is that of the first part, so the
-/// count belongs to one moment; features come by rising key, each once.
+/// A page of features being written, some thousand at a time. All of it shows one moment.
 struct Walk {
     app: App,
     context: Context,
     live: LiveCollection,
-    query: ItemsQuery,
-    /// Features still wanted.
-    left: u32,
+    asked: Asked,
+    format: Format,
+    /// What encodes features that are not taken encoded from where they are kept.
+    stream: Option<Stream>,
+    chosen: Chosen,
+    /// How many of the chosen are written or left out.
+    taken: usize,
     returned: u64,
     written: usize,
     /// Bytes of the first part up to the end of the time.
     head: usize,
+    /// Bytes of the last part up to the links.
+    tail: usize,
     begun: bool,
     done: bool,
     /// The rules that the first part was made by: the number of the directory, and what they gave.
@@ -93,26 +129,37 @@ struct Walk {
 }
 
 impl Walk {
-    fn new(
+    async fn new(
         app: App,
         context: Context,
         live: LiveCollection,
-        query: ItemsQuery,
+        asked: Asked,
+        format: Format,
         rules: (i64, Option<View>),
-    ) -> Self {
-        Self {
+    ) -> Result<Self, Problem> {
+        let chosen = app.store.choose(&live, &asked.query).await?;
+        let is_kept = format == Format::GeoJson && asked.is_plain();
+        let stream = match is_kept {
+            true => None,
+            false => Some(output::stream(&context, &live, format, &asked)?),
+        };
+        Ok(Self {
             rules,
-            left: query.limit,
+            format,
+            stream,
             app,
             context,
             live,
-            query,
+            asked,
+            chosen,
+            taken: 0,
             returned: 0,
             written: 0,
             head: 0,
+            tail: 0,
             begun: false,
             done: false,
-        }
+        })
     }
 
     /// # Errors
@@ -138,57 +185,223 @@ impl Walk {
             return Ok(None);
         }
         self.require_same_rules().await?;
-        self.query.limit = self.left.min(CHUNK);
-        let page = self.app.store.items(&self.live, &self.query).await?;
-        let next = page.next;
-        let count = page.features.len();
-        let (mut out, is_first) = (Vec::new(), !self.begun);
-        if is_first {
+        let mut out = Vec::new();
+        if !self.begun {
             self.begun = true;
-            out.extend_from_slice(br#"{"type":"FeatureCollection","timeStamp":""#);
-            out.extend_from_slice(time::format(SystemTime::now()).as_bytes());
-            self.head = out.len();
-            out.extend_from_slice(
-                format!(r#"","numberMatched":{},"features":["#, page.number_matched).as_bytes(),
-            );
+            self.begin(&mut out)?;
         }
-        let mut out = self.encode(page, out, !is_first).await?;
-        self.returned += count as u64;
-        self.left -= u32::try_from(count).unwrap_or(self.left).min(self.left);
+        let end = self.chosen.keys.len().min(self.taken + CHUNK as usize);
+        let keys = self.chosen.keys[self.taken..end].to_vec();
+        let (mut out, count) = match self.stream.take() {
+            None => self.encoded(keys, out).await?,
+            Some(stream) => self.written_by(stream, keys, out).await?,
+        };
+        self.taken = end;
+        self.returned += count;
         self.written += out.len();
-        self.query.after = next;
-        if next.is_none() || self.left == 0 || count == 0 || self.written > MAX_PAGE_BYTES {
+        // Where the link to the next page is in a header, it has been sent.
+        let is_full = self.written > MAX_PAGE_BYTES && output::has_links(self.format);
+        if end == self.chosen.keys.len() || is_full {
             self.done = true;
-            let links = Json::from(self.links(next));
-            out.extend_from_slice(
-                format!(r#"],"numberReturned":{},"links":{links}}}"#, self.returned).as_bytes(),
-            );
+            self.end(&mut out).await?;
         }
         Ok(Some(out.into()))
     }
 
-    /// Few features are encoded here; many on a worker, since they would hold up other requests.
-    async fn encode(&self, page: Page, mut out: Vec<u8>, comma: bool) -> Result<Vec<u8>, Problem> {
-        const FEW: usize = 50;
-        if page.features.len() <= FEW {
-            write_features(&mut out, &self.live, &page.features, comma)?;
-            return Ok(out);
-        }
-        let live = self.live.clone();
-        let work = move || write_features(&mut out, &live, &page.features, comma).map(|()| out);
-        self.app.work(work).await?
+    fn begin(&mut self, out: &mut Vec<u8>) -> Result<(), Problem> {
+        let now = time::format(SystemTime::now());
+        let matched = self.chosen.walk.matched;
+        let Some(stream) = &mut self.stream else {
+            out.extend_from_slice(br#"{"type":"FeatureCollection","timeStamp":""#);
+            out.extend_from_slice(now.as_bytes());
+            self.head = out.len();
+            out.extend_from_slice(
+                format!(r#"","numberMatched":{matched},"features":["#).as_bytes(),
+            );
+            return Ok(());
+        };
+        let members = format!(r#""timeStamp":"{now}","numberMatched":{matched}"#);
+        stream.begin(out, &members).map_err(Problem::internal)?;
+        self.head = out.len();
+        Ok(())
     }
 
-    fn links(&self, next: Option<i64>) -> Vec<Json> {
+    async fn end(&mut self, out: &mut Vec<u8>) -> Result<(), Problem> {
+        let returned = format!(r#""numberReturned":{}"#, self.returned);
+        let Some(mut stream) = self.stream.take() else {
+            out.extend_from_slice(format!("],{returned},").as_bytes());
+            self.tail = out.len();
+            let links = Json::from(self.links().await?);
+            out.extend_from_slice(format!(r#""links":{links}}}"#).as_bytes());
+            return Ok(());
+        };
+        self.tail = out.len();
+        let members = match output::has_links(self.format) {
+            true => format!(r#"{returned},"links":{}"#, Json::from(self.links().await?)),
+            false => String::new(),
+        };
+        stream.end(out, &members).map_err(Problem::internal)?;
+        // What a format has only at its end is of its features too.
+        if !output::has_links(self.format) {
+            self.tail = out.len();
+        }
+        Ok(())
+    }
+
+    /// Appends features by an encoder and says how many.
+    async fn written_by(
+        &mut self,
+        mut stream: Stream,
+        keys: Vec<ItemKey>,
+        mut out: Vec<u8>,
+    ) -> Result<(Vec<u8>, u64), Problem> {
+        let mut count = 0;
+        for part in store::portions(&keys) {
+            let walk = &self.chosen.walk;
+            let crs = self.asked.crs.crs;
+            let read = self.app.store.read(&self.live, walk, crs, part).await?;
+            count += read.len() as u64;
+            let live = self.live.clone();
+            let work = move || {
+                for feature in &read {
+                    let id = feature_id(&live.collection, feature);
+                    stream.write(&mut out, &id, feature)?;
+                }
+                Ok::<_, formats::Error>((stream, out))
+            };
+            let done = self.app.work(work).await?;
+            (stream, out) = done.map_err(Problem::internal)?;
+        }
+        self.stream = Some(stream);
+        Ok((out, count))
+    }
+
+    /// Appends features and says how many. Those that are kept encoded are taken from there; the others are read.
+    async fn encoded(
+        &self,
+        keys: Vec<ItemKey>,
+        mut out: Vec<u8>,
+    ) -> Result<(Vec<u8>, u64), Problem> {
+        let crs = self.asked.crs;
+        let kept: Vec<Option<Bytes>> = keys
+            .iter()
+            .map(|key| self.app.fragments.get(&self.live, key, crs))
+            .collect();
+        let missing: Vec<ItemKey> = keys
+            .iter()
+            .zip(&kept)
+            .filter(|(_, kept)| kept.is_none())
+            .map(|(key, _)| *key)
+            .collect();
+        let bytes: usize = kept.iter().flatten().map(|kept| kept.len() + 1).sum();
+        out.reserve(bytes);
+        let mut is_comma = self.returned > 0;
+        let mut count = 0;
+        if missing.is_empty() {
+            for fragment in kept.iter().flatten() {
+                append(&mut out, &mut is_comma, fragment);
+                count += 1;
+            }
+            return Ok((out, count));
+        }
+        // A part of those that are missing at a time, with the kept ones between them.
+        let mut rest = keys.iter().zip(kept).peekable();
+        for part in store::portions(&missing) {
+            let read = self
+                .app
+                .store
+                .read(&self.live, &self.chosen.walk, crs.crs, part);
+            let read = read.await?;
+            let last = part.last().map(|key| key.fid);
+            let mut some = Vec::new();
+            for (key, kept) in rest.by_ref() {
+                let is_last = kept.is_none() && Some(key.fid) == last;
+                some.push((*key, kept));
+                if is_last {
+                    break;
+                }
+            }
+            let written = self.write(some, read, out, is_comma).await?;
+            count += written.1;
+            is_comma |= written.1 > 0;
+            out = written.0;
+        }
+        for (_, kept) in rest {
+            if let Some(fragment) = kept {
+                append(&mut out, &mut is_comma, &fragment);
+                count += 1;
+            }
+        }
+        Ok((out, count))
+    }
+
+    /// Few features are encoded here; many on a worker, since they would hold up other requests.
+    async fn write(
+        &self,
+        some: Vec<(ItemKey, Option<Bytes>)>,
+        read: Vec<Feature>,
+        out: Vec<u8>,
+        is_comma: bool,
+    ) -> Result<(Vec<u8>, u64), Problem> {
+        const FEW: usize = 50;
+        let many = read.len() > FEW;
+        let (app, live, crs) = (self.app.clone(), self.live.clone(), self.asked.crs);
+        let work = move || write_features(&app, &live, crs, some, read, out, is_comma);
+        if many {
+            return self.app.work(work).await?;
+        }
+        work()
+    }
+
+    /// The links of a format that has no place for them.
+    async fn header_links(&self) -> Result<Option<Vec<(String, &'static str, String)>>, Problem> {
+        if output::has_links(self.format) {
+            return Ok(None);
+        }
+        let media_type = self.format.media_type().to_owned();
+        let here = self.context.url_with(&[("f", Some(self.format.name()))]);
+        let mut links = vec![(here, "self", media_type.clone())];
+        if let Some(href) = self.next_page().await? {
+            links.push((href, "next", media_type));
+        }
+        Ok(Some(links))
+    }
+
+    /// Whether there is a next page.
+    fn goes_on(&self) -> bool {
+        self.begin_of_next().is_some()
+    }
+
+    fn begin_of_next(&self) -> Option<Begin> {
+        let ended_early = self.done && self.taken < self.chosen.keys.len();
+        match ended_early {
+            true => Some(self.chosen.begin_at(self.taken)),
+            false => self.chosen.next,
+        }
+    }
+
+    async fn next_page(&self) -> Result<Option<String>, Problem> {
+        let begin = self.begin_of_next();
+        let Some(begin) = begin else { return Ok(None) };
+        let cursor = self
+            .app
+            .cursor(&self.context, &self.live, &self.chosen.walk, begin)
+            .await?;
+        Ok(Some(
+            self.context
+                .url_with(&[("cursor", Some(&cursor)), ("offset", None)]),
+        ))
+    }
+
+    async fn links(&self) -> Result<Vec<Json>, Problem> {
         let context = &self.context;
-        let mut links = self_links(context, GEOJSON, Format::Json);
-        if let Some(key) = next {
-            let cursor = query::cursor_text(&self.app.store.epoch(), key);
-            let href = context.url_with(&[("cursor", Some(&cursor))]);
+        let mut links = output::self_links(context, self.format);
+        if let Some(href) = self.next_page().await? {
+            let media_type = self.format.media_type();
             links.push(link(
                 href,
                 "next",
-                GEOJSON,
+                media_type,
                 context.text("server.next-page"),
             ));
         }
@@ -199,24 +412,50 @@ impl Walk {
             JSON,
             context.text("server.collection"),
         ));
-        links
+        Ok(links)
     }
 }
 
+fn append(out: &mut Vec<u8>, is_comma: &mut bool, fragment: &[u8]) {
+    if *is_comma {
+        out.push(b',');
+    }
+    *is_comma = true;
+    out.extend_from_slice(fragment);
+}
+
+/// Appends features in the order of their keys, kept ones as they are, the others encoded and kept.
 fn write_features(
-    out: &mut Vec<u8>,
+    app: &App,
     live: &LiveCollection,
-    features: &[Feature],
-    mut comma: bool,
-) -> Result<(), Problem> {
-    for feature in features {
-        if comma {
+    crs: Reference,
+    some: Vec<(ItemKey, Option<Bytes>)>,
+    read: Vec<Feature>,
+    mut out: Vec<u8>,
+    mut is_comma: bool,
+) -> Result<(Vec<u8>, u64), Problem> {
+    let mut count = 0;
+    let mut read = read.into_iter().peekable();
+    for (key, kept) in some {
+        if let Some(fragment) = kept {
+            append(&mut out, &mut is_comma, &fragment);
+            count += 1;
+            continue;
+        }
+        // What the table has lost without a trace is passed over.
+        let Some(feature) = read.next_if(|feature| feature.fid == key.fid) else {
+            continue;
+        };
+        if is_comma {
             out.push(b',');
         }
-        comma = true;
-        write_feature(out, live, feature)?;
+        is_comma = true;
+        let start = out.len();
+        write_feature(&mut out, live, &feature, crs)?;
+        app.fragments.keep(live, &key, crs, &out[start..]);
+        count += 1;
     }
-    Ok(())
+    Ok((out, count))
 }
 
 /// Appends a feature as GeoJSON.
@@ -224,10 +463,22 @@ pub(super) fn write_feature(
     out: &mut Vec<u8>,
     live: &LiveCollection,
     feature: &Feature,
+    crs: Reference,
 ) -> Result<(), Problem> {
     let collection = &live.collection;
     let id = feature_id(collection, feature);
-    let geometry = feature.geometry.as_deref();
+    let swapped;
+    let mut geometry = feature.geometry.as_deref();
+    if let Some(wkb) = geometry.filter(|_| crs.y_first) {
+        swapped = y_first(wkb).map_err(Problem::internal)?;
+        geometry = Some(&swapped);
+    }
     formats::geojson::write_feature(out, &id, geometry, &collection.schema, &feature.properties)
         .map_err(Problem::internal)
+}
+
+fn y_first(wkb: &[u8]) -> Result<Vec<u8>, formats::Error> {
+    let xy = formats::wkb::xy(wkb)?.into_iter();
+    let yx: Vec<(f64, f64)> = xy.map(|(x, y)| (y, x)).collect();
+    formats::wkb::with_xy(wkb, &yx)
 }

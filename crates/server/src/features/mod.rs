@@ -1,11 +1,15 @@
 //! OGC API Features: items (OGC 17-069r4 §7.15 and §7.16) and their plainest editing (OGC 20-002, draft).
 
 pub(crate) mod body;
+pub(crate) mod cursor;
 pub(crate) mod edit;
+pub(crate) mod filter;
 pub(crate) mod item;
 pub(crate) mod items;
+pub(crate) mod output;
 pub(crate) mod pages;
 pub(crate) mod query;
+pub(crate) mod queryables;
 mod time;
 
 use model::{Collection, Feature, FeatureId, Value};

@@ -3,7 +3,6 @@
 use axum::response::Response;
 use store::{ItemsQuery, LiveCollection};
 
-use super::query::cursor_text;
 use crate::answer;
 use crate::app::App;
 use crate::context::Context;
@@ -25,8 +24,10 @@ pub(super) async fn items(
     };
     query.limit = query.limit.min(rows);
     let page = app.store.items(live, &query).await?;
-    let next = page
-        .next
-        .map(|key| context.query_with(&[("cursor", Some(&cursor_text(&app.store.epoch(), key)))]));
-    answer::page(context, &ItemsPage::new(context, live, &page, next))
+    let Some(begin) = page.next else {
+        return answer::page(context, &ItemsPage::new(context, live, &page, None));
+    };
+    let cursor = app.cursor(context, live, &page.walk, begin).await?;
+    let next = context.query_with(&[("cursor", Some(&cursor)), ("offset", None)]);
+    answer::page_untagged(context, &ItemsPage::new(context, live, &page, Some(next)))
 }

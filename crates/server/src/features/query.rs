@@ -1,42 +1,108 @@
 //! What a request for items asks for (OGC 17-069r4 §7.15.2 to §7.15.6).
 
-use model::{Bbox, Epoch, Interval, Message, Property, PropertyType, Value};
-use store::{ItemsQuery, LiveCollection, MAX_LIMIT};
+use std::time::Instant;
 
-use crate::limits::DEFAULT_LIMIT;
+use model::{Bbox, GEOMETRY_PROPERTY, Interval, Message, Property, PropertyType, Value};
+use spatial::QueryBox;
+use store::{Begin, ItemsQuery, LiveCollection, MAX_LIMIT, Sort};
+
+use super::filter;
+use crate::app::App;
+use crate::context::Context;
+use crate::crs::{self, Reference};
+use crate::limits::{CHOICE_TIMEOUT, DEFAULT_LIMIT, MAX_SEARCH, MAX_SORT, MAX_TERMS};
 use crate::params::Params;
 use crate::problem::{Problem, shown};
 
 /// Parameters with a meaning of their own; a property of such a name can't be filtered by.
-pub(crate) const RESERVED: [&str; 6] = ["f", "lang", "limit", "bbox", "datetime", "cursor"];
+pub(crate) const RESERVED: [&str; 18] = [
+    "f",
+    "lang",
+    "limit",
+    "bbox",
+    "datetime",
+    "cursor",
+    "offset",
+    "crs",
+    "bbox-crs",
+    "sortby",
+    "filter",
+    "filter-lang",
+    "filter-crs",
+    "q",
+    "properties",
+    "exclude-properties",
+    "skipGeometry",
+    "precision",
+];
+
+/// Decimals that a double can tell of a degree or a metre.
+const MAX_DECIMALS: u8 = 15;
+
+/// What a request for items asks for.
+#[derive(Default)]
+pub(crate) struct Asked {
+    pub(crate) query: ItemsQuery,
+    /// Of the answer.
+    pub(crate) crs: Reference,
+    /// Positions in the schema of the properties that the answer has; `None`: all of them.
+    pub(crate) select: Option<Vec<usize>>,
+    pub(crate) skip_geometry: bool,
+    /// Decimals of coordinates.
+    pub(crate) decimals: Option<u8>,
+}
+
+impl Asked {
+    /// Whether features are written as they are kept encoded.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.select.is_none() && !self.skip_geometry && self.decimals.is_none()
+    }
+}
 
 /// Reads the parameters of an items request.
 ///
 /// # Errors
-/// 400 with the parameter, what it holds and what it takes.
-pub(crate) fn parse(
-    params: &Params,
+/// 400 with the parameter, what it holds and what it takes; 410 for a cursor of another life of the store.
+pub(crate) async fn parse(
+    app: &App,
+    context: &Context,
     live: &LiveCollection,
-    epoch: &Epoch,
-) -> Result<ItemsQuery, Problem> {
+) -> Result<Asked, Problem> {
+    let params = &context.params;
     let schema = &live.collection.schema;
     let position = |name: &str| schema.position(name).filter(|p| live.is_queryable(*p));
     params.only_where(&RESERVED[2..], |name| position(name).is_some())?;
+    let crs = crs::named(live, "crs", params.get("crs"))?;
     let mut query = ItemsQuery {
         limit: DEFAULT_LIMIT,
+        crs: crs.crs,
+        until: Some(Instant::now() + CHOICE_TIMEOUT),
         ..ItemsQuery::default()
     };
     if let Some(text) = params.get("limit") {
         query.limit = limit(text)?;
     }
+    let box_crs = crs::named(live, "bbox-crs", params.get("bbox-crs"))?;
     if let Some(text) = params.get("bbox") {
-        query.bbox = Some(bbox(text)?);
+        query.bbox = Some(query_box(text, box_crs)?);
     }
     if let Some(text) = params.get("datetime") {
         query.datetime = Some(Interval::parse(text)?);
     }
-    if let Some(text) = params.get("cursor") {
-        query.after = Some(cursor(text, epoch)?);
+    if let Some(text) = params.get("sortby") {
+        query.sort = sort(text, live)?;
+    }
+    match (params.get("cursor"), params.get("offset")) {
+        (Some(_), Some(_)) => {
+            let detail = Message::new("server.cursor-and-offset");
+            return Err(Problem::bad_request(detail));
+        }
+        (Some(text), None) => {
+            let (walk, begin) = app.opened(context, live, text).await?;
+            (query.walk, query.begin) = (Some(walk), begin);
+        }
+        (None, Some(text)) => query.begin = Begin::Offset(offset(text)?),
+        (None, None) => {}
     }
     for (name, text) in params.pairs().filter(|(name, _)| !RESERVED.contains(name)) {
         if let Some(position) = position(name) {
@@ -45,7 +111,147 @@ pub(crate) fn parse(
                 .push((position, filter_value(&schema.properties[position], text)?));
         }
     }
-    Ok(query)
+    query.filter = filter::asked(context, live)?;
+    if let Some(text) = params.get("q") {
+        query.text = words(text)?;
+    }
+    Ok(Asked {
+        select: selected(params, live)?,
+        skip_geometry: flag(params, "skipGeometry")?,
+        decimals: params.get("precision").map(decimals).transpose()?,
+        query,
+        crs,
+    })
+}
+
+/// The properties of the answer (OGC API Features Part 6, draft): those that are named, or all but those.
+fn selected(params: &Params, live: &LiveCollection) -> Result<Option<Vec<usize>>, Problem> {
+    let schema = &live.collection.schema;
+    let named = |text: &str| -> Result<Vec<usize>, Problem> {
+        let names = text
+            .split(',')
+            .map(str::trim)
+            .filter(|name| !name.is_empty());
+        let names =
+            names.filter(|name| *name != GEOMETRY_PROPERTY || schema.position(name).is_some());
+        let position = |name: &str| {
+            schema.position(name).ok_or_else(|| {
+                let detail = Message::new("server.select-unknown").with("name", shown(name));
+                Problem::bad_request(detail)
+            })
+        };
+        names.map(position).collect()
+    };
+    match (params.get("properties"), params.get("exclude-properties")) {
+        (Some(_), Some(_)) => {
+            let detail = Message::new("server.select-both");
+            Err(Problem::bad_request(detail))
+        }
+        (Some(text), None) => Ok(Some(named(text)?)),
+        (None, Some(text)) => {
+            let left_out = named(text)?;
+            let all = 0..schema.properties.len();
+            Ok(Some(all.filter(|p| !left_out.contains(p)).collect()))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+fn flag(params: &Params, name: &'static str) -> Result<bool, Problem> {
+    match params.get(name) {
+        None | Some("false") => Ok(false),
+        Some("true" | "") => Ok(true),
+        Some(other) => {
+            let detail = Message::new("server.flag-invalid")
+                .with("name", name)
+                .with("value", shown(other));
+            Err(Problem::bad_request(detail))
+        }
+    }
+}
+
+fn decimals(text: &str) -> Result<u8, Problem> {
+    let number = text.parse().ok().filter(|n| *n <= MAX_DECIMALS);
+    number.ok_or_else(|| {
+        let detail = Message::new("server.precision-invalid")
+            .with("value", shown(text))
+            .with("max", MAX_DECIMALS);
+        Problem::bad_request(detail)
+    })
+}
+
+/// Terms separated by commas, of which one has to be found (OGC API Features Part 9, draft).
+fn words(text: &str) -> Result<Vec<String>, Problem> {
+    let terms = text
+        .split(',')
+        .map(str::trim)
+        .filter(|term| !term.is_empty());
+    let terms: Vec<String> = terms.map(str::to_owned).collect();
+    if terms.is_empty() || terms.len() > MAX_TERMS || text.chars().count() > MAX_SEARCH {
+        let detail = Message::new("server.q-invalid")
+            .with("terms", MAX_TERMS)
+            .with("max", MAX_SEARCH);
+        return Err(Problem::bad_request(detail));
+    }
+    Ok(terms)
+}
+
+/// `name`, `+name` or `-name`, separated by commas (OGC API Features Part 8, draft); `+` comes as a space from clients that do
+/// not escape it.
+fn sort(text: &str, live: &LiveCollection) -> Result<Vec<Sort>, Problem> {
+    let mut keys = Vec::new();
+    for part in text.split(',') {
+        // One sign, which as `+` comes as a space from clients that do not escape it.
+        let name = part
+            .strip_prefix(['+', '-', ' '])
+            .unwrap_or(part)
+            .trim_end();
+        let position = live.collection.schema.position(name);
+        let position = position.filter(|p| live.is_queryable(*p) && live.column_of(*p).is_some());
+        let Some(position) = position else {
+            let detail = Message::new("server.sort-unknown").with("value", shown(part));
+            return Err(Problem::bad_request(detail));
+        };
+        keys.push(Sort {
+            position,
+            descending: part.starts_with('-'),
+        });
+    }
+    if keys.len() > MAX_SORT {
+        let detail = Message::new("server.sort-too-long").with("max", MAX_SORT);
+        return Err(Problem::bad_request(detail));
+    }
+    Ok(keys)
+}
+
+fn offset(text: &str) -> Result<u64, Problem> {
+    let is_number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    if !is_number {
+        let detail = Message::new("server.offset-invalid").with("value", shown(text));
+        return Err(Problem::bad_request(detail));
+    }
+    // Behind all features there is none.
+    Ok(text.parse().unwrap_or(u64::MAX).min(i64::MAX as u64))
+}
+
+/// A box in a CRS, whose numbers stand in the order of its axes (OGC 18-058r1 /req/crs/fc-bbox-crs-action).
+pub(crate) fn query_box(text: &str, reference: Reference) -> Result<QueryBox, Problem> {
+    let mut numbers = numbers(text)?;
+    if reference.y_first {
+        match numbers.as_mut_slice() {
+            [a, b, c, d] | [a, b, _, c, d, _] => {
+                std::mem::swap(a, b);
+                std::mem::swap(c, d);
+            }
+            // Told as a wrong count.
+            _ => {}
+        }
+    }
+    if reference.crs.is_wgs84() {
+        return Ok(Bbox::new(&numbers)?.into());
+    }
+    let own = Bbox::corners(&numbers)?;
+    QueryBox::new(reference.crs, own).map_err(|error| Problem::bad_request(error.message()))
 }
 
 /// A limit above the maximum is the maximum (OGC 17-069r4 /req/core/fc-limit-response-1).
@@ -65,32 +271,17 @@ fn limit(text: &str) -> Result<u32, Problem> {
     Ok(u32::try_from(number).unwrap_or(MAX_LIMIT).min(MAX_LIMIT))
 }
 
-pub(crate) fn bbox(text: &str) -> Result<Bbox, Problem> {
-    let mut numbers = Vec::new();
+fn numbers(text: &str) -> Result<Vec<f64>, Problem> {
     // One more than the most that a box has, so that the count is told as wrong.
-    for part in text.split(',').take(7) {
-        let number: f64 = part.trim().parse().map_err(|_| {
-            Problem::bad_request(Message::new("server.bbox-not-number").with("value", shown(part)))
-        })?;
-        numbers.push(number);
-    }
-    Ok(Bbox::new(&numbers)?)
-}
-
-/// The place after which the next page starts: `{epoch}.{key}`.
-fn cursor(text: &str, epoch: &Epoch) -> Result<i64, Problem> {
-    let unreadable =
-        || Problem::bad_request(Message::new("server.cursor-invalid").with("value", shown(text)));
-    let (life, key) = text.rsplit_once('.').ok_or_else(unreadable)?;
-    let key = key.parse().map_err(|_| unreadable())?;
-    if life != &*epoch.0 {
-        return Err(Problem::bad_request(Message::new("server.cursor-epoch")));
-    }
-    Ok(key)
-}
-
-pub(crate) fn cursor_text(epoch: &Epoch, key: i64) -> String {
-    format!("{}.{key}", epoch.0)
+    let parts = text.split(',').take(7);
+    parts
+        .map(|part| {
+            part.trim().parse().map_err(|_| {
+                let detail = Message::new("server.bbox-not-number").with("value", shown(part));
+                Problem::bad_request(detail)
+            })
+        })
+        .collect()
 }
 
 /// The value that a property must equal, by the property's type.
@@ -134,15 +325,5 @@ mod tests {
         for bad in ["0", "-1", "", "unlimited", "1.5", "+5", "1e3", " 1"] {
             assert!(limit(bad).is_err(), "{bad}");
         }
-    }
-
-    #[test]
-    fn a_cursor_of_another_life_of_the_store_is_refused() {
-        let epoch = Epoch("abc.d".into());
-        assert_eq!(cursor(&cursor_text(&epoch, -7), &epoch).unwrap(), -7);
-        let key = |text: &str| cursor(text, &epoch).unwrap_err().detail.key();
-        assert_eq!(key("other.7"), "server.cursor-epoch");
-        assert_eq!(key("7"), "server.cursor-invalid");
-        assert_eq!(key("abc.d.x"), "server.cursor-invalid");
     }
 }

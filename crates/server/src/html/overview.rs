@@ -51,7 +51,7 @@ pub(crate) struct Class<'a> {
 }
 
 /// Standards by the part of a class's URI that names them. Titles of standards are not translated.
-const STANDARDS: [(&str, &str); 8] = [
+const STANDARDS: [(&str, &str); 14] = [
     ("ogcapi-common-1", "OGC API – Common – Part 1: Core"),
     (
         "ogcapi-common-2",
@@ -60,10 +60,28 @@ const STANDARDS: [(&str, &str); 8] = [
     ("ogcapi-common-3", "OGC API – Common – Part 3: Schemas"),
     ("ogcapi-features-1", "OGC API – Features – Part 1: Core"),
     (
+        "ogcapi-features-2",
+        "OGC API – Features – Part 2: Coordinate Reference Systems by Reference",
+    ),
+    (
+        "ogcapi-features-3",
+        "OGC API – Features – Part 3: Filtering",
+    ),
+    ("cql2", "Common Query Language (CQL2)"),
+    (
         "ogcapi-features-4",
         "OGC API – Features – Part 4: Create, Replace, Update and Delete",
     ),
     ("ogcapi-features-5", "OGC API – Features – Part 5: Schemas"),
+    (
+        "ogcapi-features-6",
+        "OGC API – Features – Part 6: Property Selection",
+    ),
+    ("ogcapi-features-8", "OGC API – Features – Part 8: Sorting"),
+    (
+        "ogcapi-features-9",
+        "OGC API – Features – Part 9: Text Search",
+    ),
     ("ogcapi-tiles-1", "OGC API – Tiles – Part 1: Core"),
     ("tms", "OGC Two Dimensional Tile Matrix Set"),
 ];

@@ -5,6 +5,8 @@ use serde_json::{Value as Json, json};
 use store::MAX_LIMIT;
 
 use crate::context::Context;
+use crate::features::filter::LANGUAGES;
+use crate::features::output::FORMATS;
 use crate::limits::DEFAULT_LIMIT;
 use crate::problem;
 
@@ -19,6 +21,8 @@ pub(super) fn json(context: &Context) -> Json {
         })
     };
     let cells = (1_u64 << MAX_ZOOM) - 1;
+    let mut formats: Vec<&str> = FORMATS.iter().map(|format| format.name()).collect();
+    formats.push("html");
     json!({
         "parameters": {
             "limit": query("limit", "server.param-limit",
@@ -27,10 +31,31 @@ pub(super) fn json(context: &Context) -> Json {
                 json!({ "type": "array", "minItems": 4, "maxItems": 6, "items": { "type": "number" } })),
             "datetime": query("datetime", "server.param-datetime", json!({ "type": "string" })),
             "cursor": query("cursor", "server.param-cursor", json!({ "type": "string" })),
+            "offset": query("offset", "server.param-offset", json!({ "type": "integer", "minimum": 0 })),
+            "crs": query("crs", "server.param-crs", json!({ "type": "string", "format": "uri" })),
+            "bbox-crs": query("bbox-crs", "server.param-bbox-crs", json!({ "type": "string", "format": "uri" })),
+            "sortby": query("sortby", "server.param-sortby",
+                json!({ "type": "array", "minItems": 1, "items": { "type": "string", "pattern": "[+|-]?.+" } })),
+            "filter": query("filter", "server.param-filter", json!({ "type": "string" })),
+            "filter-lang": query("filter-lang", "server.param-filter-lang",
+                json!({ "type": "string", "enum": LANGUAGES, "default": LANGUAGES[0] })),
+            "filter-crs": query("filter-crs", "server.param-filter-crs", json!({ "type": "string", "format": "uri" })),
+            "q": query("q", "server.param-q",
+                json!({ "type": "array", "minItems": 1, "items": { "type": "string", "minLength": 1 } })),
+            "properties": query("properties", "server.param-properties",
+                json!({ "type": "array", "items": { "type": "string" } })),
+            "exclude-properties": query("exclude-properties", "server.param-exclude-properties",
+                json!({ "type": "array", "items": { "type": "string" } })),
+            "skipGeometry": query("skipGeometry", "server.param-skip-geometry",
+                json!({ "type": "boolean", "default": false })),
+            "precision": query("precision", "server.param-precision",
+                json!({ "type": "integer", "minimum": 0, "maximum": 15 })),
+            "fItems": query("f", "server.param-f", json!({ "type": "string", "enum": formats })),
             "f": query("f", "server.param-f", json!({ "type": "string", "enum": ["json", "html"] })),
             "lang": query("lang", "server.param-lang", json!({ "type": "string", "enum": ["uk", "en"] })),
             "collections": query("collections", "server.param-collections",
                 json!({ "type": "array", "items": { "type": "string" } })),
+            "file": path("file", json!({ "type": "string" })),
             "featureId": path("featureId", json!({ "type": "string" })),
             "collectionList": path("collectionList", json!({ "type": "string" })),
             "tileMatrix": path("tileMatrix", number(MAX_ZOOM.into())),

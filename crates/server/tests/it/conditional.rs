@@ -19,7 +19,7 @@ async fn documents_are_revalidated_by_tag() {
         "/collections/parcels",
         "/collections/parcels/schema",
         "/collections/parcels/schema/feature",
-        "/collections/parcels/items?limit=3",
+        "/collections/parcels/items?limit=100",
         &item,
         "/tiles/parcels",
         "/tiles",
@@ -132,7 +132,7 @@ async fn a_tag_is_of_what_is_answered_and_a_cursor_of_one_store() {
         .await;
     assert_eq!(
         (answer.status.as_u16(), answer.key().as_str()),
-        (400, "server.cursor-epoch")
+        (410, "server.cursor-epoch")
     );
 }
 

@@ -254,7 +254,6 @@ impl<'a> Crawler<'a> {
     /// Features by every parameter, as far as somebody may think of it.
     pub(crate) async fn items(&mut self) {
         let planted = self.planted;
-        let epoch = planted.town.store.epoch().0.clone();
         for (collection, names) in &planted.properties {
             let is_hidden =
                 |(_, c): &(usize, &Canary)| c.text == *collection && !c.is_for(self.who);
@@ -278,7 +277,7 @@ impl<'a> Crawler<'a> {
             queries.extend(
                 (0..50)
                     .step_by(3)
-                    .map(|key| format!("limit=2&cursor={epoch}.{key}")),
+                    .map(|key| format!("limit=2&offset={key}")),
             );
             for (_, canary) in planted.plants.of_kind(Kind::Place) {
                 let [x, y] = canary.place.map(|d| (d * 100.0).floor() / 100.0);
@@ -469,7 +468,7 @@ fn comparable(answer: &Answer, asked: &[String]) -> String {
     for asked in asked {
         text = text.replace(asked, "·");
     }
-    without_time(&text)
+    without_cursors(&without_time(&text))
 }
 
 /// Without the moment of an answer.
@@ -479,6 +478,21 @@ pub(crate) fn without_time(text: &str) -> String {
     };
     let after = rest.split_once('"').map_or("", |(_, after)| after);
     format!("{before}\"timeStamp\":\"\"{after}")
+}
+
+/// Without the cursors of an answer, whose seal is another one each time.
+pub(crate) fn without_cursors(text: &str) -> String {
+    let mut parts = text.split("cursor=");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        out.push_str("cursor=");
+        out.push_str(part.trim_start_matches(is_of_cursor));
+    }
+    out
+}
+
+pub(crate) fn is_of_cursor(c: char) -> bool {
+    c.is_ascii_alphanumeric() || c == '-' || c == '_'
 }
 
 /// Everything in an answer that leads somewhere on this server.

@@ -13,13 +13,16 @@ use serde_json::{Value as Json, json};
 use store::{Access, CollectionSettings, Draft, Place, Store};
 use tiles::TileCoord;
 
-use crate::crawl::{escaped, without_time};
+use crate::crawl::{escaped, is_of_cursor, without_cursors, without_time};
 use crate::guarded::{Guarded, Part, options, person, rules, set_rules};
 use crate::town::{self, Answer, account, collection_of, import, place, token_for};
 
 const GEOJSON: (&str, &str) = ("content-type", "application/geo+json");
 
 /// Those from whom the difference is hidden.
+/// Stands for a cursor that a side gave out, by its number: the other side has another seal.
+const CURSOR: &str = "~";
+
 const LOWER: [&str; 4] = ["nobody", "citizen", "inspector", "executor"];
 
 /// Requests of each.
@@ -444,7 +447,8 @@ struct Pair<'a> {
     tags: Vec<String>,
     /// What was asked for last, and the tag that it had.
     last: Option<(String, String)>,
-    cursors: Vec<String>,
+    /// Of each side its own.
+    cursors: Vec<[String; 2]>,
     statuses: BTreeMap<u16, usize>,
 }
 
@@ -513,11 +517,12 @@ impl Pair<'_> {
                 }
                 6 if !self.cursors.is_empty() => {
                     let n = self.dice.below(self.cursors.len());
-                    format!("cursor={}", self.cursors[n])
+                    format!("cursor={CURSOR}{n}")
                 }
                 _ => {
-                    let epoch = self.one.store.epoch();
-                    format!("cursor={}.{}", epoch.0, self.dice.below(340))
+                    let name = self.dice.one(&PROPERTIES);
+                    let minus = self.dice.one(&["", "-", "%2B"]);
+                    format!("offset={}&sortby={minus}{name}", self.dice.below(340))
                 }
             };
             parts.push(part);
@@ -645,11 +650,20 @@ impl Pair<'_> {
             _ => Method::GET,
         };
         let headers: Vec<(&str, &str)> = headers.iter().map(|(n, v)| (*n, v.as_str())).collect();
+        let [own, theirs] = [0, 1].map(|side| {
+            let Some((before, rest)) = path.split_once(CURSOR) else {
+                return path.clone();
+            };
+            let (n, after) = rest.split_at(rest.find('&').unwrap_or(rest.len()));
+            format!(
+                "{before}{}{after}",
+                self.cursors[n.parse::<usize>().unwrap()][side]
+            )
+        });
         let (a, b) = tokio::join!(
-            self.one
-                .ask(self.who, method.clone(), &path, &headers, "{}"),
+            self.one.ask(self.who, method.clone(), &own, &headers, "{}"),
             self.other
-                .ask(self.who, method.clone(), &path, &headers, "{}"),
+                .ask(self.who, method.clone(), &theirs, &headers, "{}"),
         );
         *self.statuses.entry(a.status.as_u16()).or_insert(0) += 1;
         assert_ne!(a.status.as_u16() / 100, 5, "{method} {path}: {}", a.text());
@@ -668,11 +682,13 @@ impl Pair<'_> {
         if self.dice.below(4) == 0 && !tag.is_empty() {
             self.tags.push(tag);
         }
-        let text = a.text();
-        if let Some((_, rest)) = text.split_once("cursor=") {
-            let is_key = |c: char| c.is_ascii_alphanumeric() || c == '.';
-            self.cursors
-                .push(rest.chars().take_while(|c| is_key(*c)).collect());
+        let cursor = |answer: &Answer| -> Option<String> {
+            let text = answer.text();
+            let (_, rest) = text.rsplit_once("cursor=")?;
+            Some(rest.chars().take_while(|c| is_of_cursor(*c)).collect())
+        };
+        if let (Some(a), Some(b)) = (cursor(&a), cursor(&b)) {
+            self.cursors.push([a, b]);
         }
     }
 }
@@ -689,13 +705,13 @@ fn bytes(answer: &Answer) -> Vec<u8> {
         }
     }
     match std::str::from_utf8(&answer.body) {
-        Ok(text) => out.extend_from_slice(without_time(text).as_bytes()),
+        Ok(text) => out.extend_from_slice(without_cursors(&without_time(text)).as_bytes()),
         // A compressed page has its moment inside.
         Err(_) => {
             let body = crate::scan::decoded(answer);
             match std::str::from_utf8(&body) {
-                Ok(text) if text.contains("\"timeStamp\"") => {
-                    out.extend_from_slice(without_time(text).as_bytes());
+                Ok(text) if text.contains("\"timeStamp\"") || text.contains("cursor=") => {
+                    out.extend_from_slice(without_cursors(&without_time(text)).as_bytes());
                 }
                 _ => out.extend_from_slice(&answer.body),
             }

@@ -17,7 +17,7 @@ use crate::guarded::{Guarded, Part, add_unit, deputy, person, rules, set_rules};
 use crate::town::{account, collection_of, import, token_for};
 
 /// A role by what it lets somebody do, as far as a request can ask for it: `s`, `u` and `r` read collections of the
-/// classes staff, unit and restricted, `p` reads personal data, `c`, `x` and `d` create, change and delete, `o` reads
+/// classes staff, unit and restricted, `p` reads personal data, `c`, `x` and `d` create, change and delete, `e` takes a whole collection out, `o` reads
 /// the figures of the server.
 const ROLES: [(&str, &str); 15] = [
     ("operator", "s"),
@@ -29,10 +29,10 @@ const ROLES: [(&str, &str); 15] = [
     ("head", "sup"),
     ("controller", "s"),
     ("archivist", "s"),
-    ("planner", "sur"),
-    ("utility-owner", "sucxd"),
-    ("gis-editor", "surcxd"),
-    ("data-publisher", "su"),
+    ("planner", "sure"),
+    ("utility-owner", "sucxde"),
+    ("gis-editor", "surcxde"),
+    ("data-publisher", "sue"),
     ("auditor", "s"),
     ("administrator", "o"),
 ];
@@ -106,6 +106,14 @@ impl Asker {
         }
     }
 
+    /// The status of a file with a whole collection.
+    fn takes(&self, collection: (&str, Class, Option<&str>)) -> u16 {
+        match collection.1 {
+            Class::Public => 200,
+            _ => self.write('e', collection, 200),
+        }
+    }
+
     /// The status of a write that gets as far as it may, and is refused for what it brings.
     fn write(&self, letter: char, collection: (&str, Class, Option<&str>), done: u16) -> u16 {
         if self.sees(collection) == Much::Nothing {
@@ -143,11 +151,11 @@ fn askers() -> Vec<Asker> {
     for (name, may, part, only) in [
         ("citizen", "", Part::All, None),
         // A token of an editor that is for reading.
-        ("reader", "sur", Part::All, None),
+        ("reader", "sure", Part::All, None),
         // A token of an editor that is for one collection.
-        ("one-of", "surcxd", Part::All, Some("unit-water")),
+        ("one-of", "surcxde", Part::All, Some("unit-water")),
         // Acts for the editor of the unit `water`.
-        ("deputy", "surcxd", Part::Water, None),
+        ("deputy", "surcxde", Part::Water, None),
         // An account that acts for an editor who is switched off.
         ("deputy-of-nobody", "", Part::All, None),
     ] {
@@ -276,18 +284,11 @@ fn expected(route: &str, asker: &Asker) -> Option<Vec<Expected>> {
     // A token is for data: what changes an account is done in a browser.
     let in_browser = |path: &str| vec![post(path, refused)];
     Some(match route {
-        "/"
-        | "/conformance"
-        | "/api"
-        | "/collections"
-        | "/tiles"
-        | "/tiles/WebMercatorQuad"
-        | "/tileMatrixSets"
-        | "/tileMatrixSets/WebMercatorQuad"
-        | "/health/live"
-        | "/health/ready"
-        | "/app/"
-        | "/pages.css" => vec![get(route, 200)],
+        "/" | "/conformance" | "/api" | "/collections" | "/tiles" | "/functions"
+        | "/tileMatrixSets" | "/health/live" | "/health/ready" | "/app/" | "/pages.css" => {
+            vec![get(route, 200)]
+        }
+        "/tileMatrixSets/{set}" => vec![get("/tileMatrixSets/WorldCRS84Quad", 200)],
         "/app" => vec![get(route, 308)],
         "/app/{*path}" => vec![get("/app/icon.svg", 200)],
         "/fonts/{stack}/{file}" => vec![get("/fonts/Noto%20Sans%20Regular/0-255.pbf", 200)],
@@ -343,7 +344,13 @@ fn expected(route: &str, asker: &Asker) -> Option<Vec<Expected>> {
         "/collections/{collection}/schema" => simple("/schema"),
         "/collections/{collection}/schema/feature" => simple("/schema/feature"),
         "/collections/{collection}/tiles" => simple("/tiles"),
-        "/collections/{collection}/tiles/WebMercatorQuad" => simple("/tiles/WebMercatorQuad"),
+        "/collections/{collection}/files/{file}" => of_each(&|of| {
+            let path = format!("/collections/{0}/files/{0}.csv", of.0);
+            vec![get(path, asker.takes(of))]
+        }),
+        "/collections/{collection}/queryables" => simple("/queryables"),
+        "/collections/{collection}/sortables" => simple("/sortables"),
+        "/collections/{collection}/tiles/{set}" => simple("/tiles/WebMercatorQuad"),
         "/collections/{collection}/items" => {
             let mut all = simple("/items");
             all.extend(of_each(&|of| {
@@ -373,22 +380,22 @@ fn expected(route: &str, asker: &Asker) -> Option<Vec<Expected>> {
             }
             all
         }),
-        "/collections/{collection}/tiles/WebMercatorQuad/{matrix}/{row}/{col}" => of_each(&|of| {
+        "/collections/{collection}/tiles/{set}/{matrix}/{row}/{col}" => of_each(&|of| {
             let much = asker.sees(of);
             let path = |x, y| format!("/collections/{}/tiles/WebMercatorQuad/15/{y}/{x}", of.0);
             // Beyond the limits of what is seen there is nothing.
             let east = if much == Much::All { 200 } else { 404 };
             vec![get(path(x, y), seen(much)), get(path(far_x, far_y), east)]
         }),
-        "/tiles/WebMercatorQuad/{matrix}/{row}/{col}" => of_each(&|of| {
-            let path = format!("/tiles/WebMercatorQuad/15/{y}/{x}?collections={}", of.0);
-            vec![get(path, seen(asker.sees(of)))]
-        }),
         "/tiles/{collections}" => of_each(&|of| {
             let status = seen(asker.sees(of));
             vec![
                 get(format!("/tiles/{}", of.0), status),
                 get(format!("/tiles/all,{}", of.0), status),
+                get(
+                    format!("/tiles/WebMercatorQuad?collections={}", of.0),
+                    status,
+                ),
             ]
         }),
         "/tiles/{collections}/{z}/{x}/{y}" => of_each(&|of| {
@@ -400,6 +407,10 @@ fn expected(route: &str, asker: &Asker) -> Option<Vec<Expected>> {
             vec![
                 get(format!("/tiles/{}/15/{x}/{y}", of.0), seen(asker.sees(of))),
                 get(format!("/tiles/{}/15/{far_x}/{far_y}", of.0), east),
+                get(
+                    format!("/tiles/WebMercatorQuad/15/{y}/{x}?collections={}", of.0),
+                    seen(asker.sees(of)),
+                ),
             ]
         }),
         _ => return None,
@@ -558,6 +569,7 @@ fn the_roles_of_the_program_are_those_of_the_table() {
         ('c', Permission::Create),
         ('x', Permission::Change),
         ('d', Permission::Delete),
+        ('e', Permission::Export),
         ('o', Permission::Operate),
     ];
     assert_eq!(BUILT_IN.len(), ROLES.len());

@@ -50,15 +50,12 @@ async fn req_core_roles_features_id_and_geometry_have_their_roles() {
     let parcels = town.json("/collections/parcels/schema").await;
     assert_eq!(parcels["properties"]["number"]["x-ogc-role"], "id");
     assert_eq!(
-        parcels["properties"]["geometry"]["x-ogc-role"],
+        parcels["properties"]["geom"]["x-ogc-role"],
         "primary-geometry"
     );
-    assert_eq!(
-        parcels["properties"]["geometry"]["format"],
-        "geometry-polygon"
-    );
+    assert_eq!(parcels["properties"]["geom"]["format"], "geometry-polygon");
     let wells = town.json("/collections/wells/schema").await;
-    assert_eq!(wells["properties"]["geometry"]["format"], "geometry-point");
+    assert_eq!(wells["properties"]["geom"]["format"], "geometry-point");
 }
 
 #[tokio::test]

@@ -161,3 +161,100 @@ async fn tilejson_names_layers_fields_bounds_and_tiles() {
     let doubled = town.json("/tiles/roads,parcels,roads").await;
     assert_eq!(doubled["vector_layers"].as_array().unwrap().len(), 2);
 }
+
+/// The same features on every grid, where each CRS has them.
+#[tokio::test]
+async fn req_tileset_every_tile_matrix_set_has_the_features_where_its_crs_has_them() {
+    let town = Town::new().await;
+    let sets = town.json("/tileMatrixSets").await;
+    let ids: Vec<&str> = sets["tileMatrixSets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|set| set["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        ids,
+        ["WebMercatorQuad", "WorldCRS84Quad", "UCS2000Zone8Quad"]
+    );
+    let list = town.json("/collections/parcels/tiles").await;
+    let tilesets = list["tilesets"].as_array().unwrap();
+    assert_eq!(tilesets.len(), 3);
+    for (id, tileset) in ids.iter().zip(tilesets) {
+        assert_eq!(tileset["tileMatrixSetId"], *id);
+        let definition = town.json(&format!("/tileMatrixSets/{id}")).await;
+        assert_eq!(definition["id"], *id);
+        let limits = tileset["tileMatrixSetLimits"].as_array().unwrap();
+        let deepest = limits.last().unwrap();
+        let number = |name: &str| deepest[name].as_u64().unwrap();
+        let matrix = deepest["tileMatrix"].as_str().unwrap();
+        let matrices = definition["tileMatrices"].as_array().unwrap();
+        let found = matrices.iter().find(|m| m["id"] == matrix).unwrap();
+        let cell = found["cellSize"].as_f64().unwrap();
+        let corner = [0, 1].map(|i| found["pointOfOrigin"][i].as_f64().unwrap());
+        // The corner of the first parcel, in the CRS of the set, x first.
+        let crs = tileset["crs"].as_str().unwrap();
+        let path = format!(
+            "/collections/parcels/items/{}?crs={}",
+            crate::town::number(0, 0),
+            crate::crawl::escaped(crs)
+        );
+        let feature = town.json(&path).await;
+        let at = &feature["geometry"]["coordinates"][0][0];
+        let is_north_first = *id == "UCS2000Zone8Quad";
+        let order = |pair: [f64; 2]| {
+            if is_north_first {
+                [pair[1], pair[0]]
+            } else {
+                pair
+            }
+        };
+        let [x, y] = order([at[0].as_f64().unwrap(), at[1].as_f64().unwrap()]);
+        let [west, north] = order(corner);
+        let size = cell * 256.0;
+        let (column, row) = ((x - west) / size, (north - y) / size);
+        let mut seen = std::collections::BTreeSet::new();
+        for row in number("minTileRow")..=number("maxTileRow") {
+            for column in number("minTileCol")..=number("maxTileCol") {
+                let path = format!("/collections/parcels/tiles/{id}/{matrix}/{row}/{column}");
+                let answer = town.get(&path).await;
+                assert!([200, 204].contains(&answer.status.as_u16()), "{path}");
+                if answer.status == 200 {
+                    let layers = tiles::decode::tile(&answer.body).unwrap().layers;
+                    seen.extend(layers[0].features.iter().filter_map(|f| f.id));
+                }
+            }
+        }
+        assert_eq!(seen.len(), 30, "{id}");
+        let path = format!(
+            "/collections/parcels/tiles/{id}/{matrix}/{}/{}",
+            row.floor() as u64,
+            column.floor() as u64
+        );
+        let tile = town.get(&path).await.ok();
+        let layers = tiles::decode::tile(&tile.body).unwrap().layers;
+        let pixel = [column, row].map(|v| (v.fract() * 4096.0).round() as i32);
+        let is_near = |p: &[i32; 2]| (0..2).all(|i| (p[i] - pixel[i]).abs() <= 1);
+        let first = layers[0].features.iter().find(|f| f.id == Some(1)).unwrap();
+        let tiles::decode::Geometry::Rings(rings) = &first.geometry else {
+            panic!("{first:?}");
+        };
+        assert!(
+            rings.concat().iter().any(is_near),
+            "{id}: {pixel:?} {rings:?}"
+        );
+        let outside = format!("/collections/parcels/tiles/{id}/{matrix}/0/0");
+        assert_eq!(town.get(&outside).await.status, 404);
+        let dataset = format!(
+            "/tiles/{id}/{matrix}/{}/{}",
+            row.floor() as u64,
+            column.floor() as u64
+        );
+        assert_eq!(town.get(&dataset).await.status, 200);
+        assert_eq!(
+            town.json(&format!("/tiles/{id}")).await["tileMatrixSetId"],
+            *id
+        );
+    }
+    assert_eq!(town.get("/tileMatrixSets/None").await.status, 404);
+}

@@ -24,8 +24,12 @@ mod connection;
 mod core;
 #[path = "../it/coverage.rs"]
 mod coverage;
+#[path = "../it/cql2.rs"]
+mod cql2;
 #[path = "../it/crawl.rs"]
 mod crawl;
+#[path = "../it/crs.rs"]
+mod crs;
 #[path = "../it/editing.rs"]
 mod editing;
 #[path = "../it/guarded.rs"]
@@ -41,12 +45,16 @@ mod nodes;
 mod openapi;
 #[path = "../it/operation.rs"]
 mod operation;
+#[path = "../it/outputs.rs"]
+mod outputs;
 #[path = "../it/paging.rs"]
 mod paging;
 #[path = "../it/planted.rs"]
 mod planted;
 #[allow(dead_code, reason = "the store's tests do more with it")]
 mod proxy;
+#[path = "../it/random_filters.rs"]
+mod random_filters;
 #[path = "../it/rights.rs"]
 mod rights;
 #[path = "../it/roles.rs"]

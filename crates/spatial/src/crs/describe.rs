@@ -18,6 +18,8 @@ pub struct CrsInfo {
     pub unit: String,
     /// Whether coordinates are longitude and latitude.
     pub is_geographic: bool,
+    /// Whether the CRS has northing or latitude before easting or longitude, as coordinates stand in an answer in it.
+    pub y_first: bool,
     pub area_of_use: Option<Area>,
     /// Expected accuracy in metres of the transformation to WGS 84 in the middle of the area of use, where known.
     pub accuracy: Option<f64>,
@@ -45,8 +47,33 @@ pub fn describe(crs: Crs) -> Result<CrsInfo, Error> {
             name: definition.name,
             unit: definition.unit,
             is_geographic: definition.is_geographic,
+            y_first: definition.y_first,
             area_of_use,
             accuracy,
+        })
+    })
+}
+
+/// What an answer in a CRS has to know of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outline {
+    pub name: String,
+    /// As [`CrsInfo::y_first`].
+    pub y_first: bool,
+    pub area_of_use: Option<Area>,
+}
+
+/// As [`describe`], without what takes long.
+///
+/// # Errors
+/// As [`describe`].
+pub fn outline(crs: Crs) -> Result<Outline, Error> {
+    guarded(|| {
+        let definition = Definition::new(crs)?;
+        Ok(Outline {
+            area_of_use: area(&definition.proj),
+            name: definition.name,
+            y_first: definition.y_first,
         })
     })
 }
@@ -101,6 +128,18 @@ impl Definition {
             proj,
         })
     }
+}
+
+/// The definition of a CRS as PROJJSON.
+///
+/// # Errors
+/// As [`describe`].
+pub fn projjson(crs: Crs) -> Result<String, Error> {
+    guarded(|| {
+        let definition = Definition::new(crs)?;
+        let json = definition.proj.to_projjson(Some(false), None, None);
+        json.map_err(|_no_form| unknown(crs))
+    })
 }
 
 fn unknown(crs: Crs) -> Error {

@@ -15,7 +15,7 @@ use geo_types::{Coord, Geometry};
 use model::{Crs, Message};
 
 pub use crate::Error;
-pub use describe::{Area, CrsInfo, describe};
+pub use describe::{Area, CrsInfo, Outline, describe, outline, projjson};
 pub use isolate::isolate;
 
 /// Transforms points in place, x first on both sides; longitude and latitude in the unit of the CRS (degrees).
@@ -53,6 +53,11 @@ pub fn transform(from: Crs, to: Crs, points: &mut [(f64, f64)]) -> Result<(), Er
         ));
     }
     transformer::with(from, to, |transformer| transformer.apply(points))
+}
+
+/// A geometry with the two numbers of each position the other way around.
+pub fn swapped(geometry: &Geometry<f64>) -> Geometry<f64> {
+    geometry.map_coords(|c| Coord { x: c.y, y: c.x })
 }
 
 /// A geometry in longitude/latitude (WGS 84).

@@ -16,6 +16,7 @@ use model::ValueRef;
 /// Loads an index at start.
 pub struct Builder {
     segment: SegmentBuilder,
+    stamp: u64,
     searchable: Box<[bool]>,
 }
 
@@ -31,6 +32,7 @@ impl Builder {
             .collect();
         Self {
             segment: SegmentBuilder::new(&searchable),
+            stamp: Segment::next_stamp(),
             searchable,
         }
     }
@@ -49,7 +51,7 @@ impl Builder {
     ) -> Result<(), Error> {
         check(fid, envelope, values.len(), self.searchable.len())?;
         self.segment.push(
-            fid,
+            (fid, self.stamp),
             envelope,
             geometries.iter().map(WorldBuf::view),
             values.iter().map(ValueRef::from),
@@ -91,6 +93,7 @@ pub(super) fn check(
 /// A segment under construction. What comes in has been checked.
 pub(super) struct SegmentBuilder {
     fids: Vec<i64>,
+    stamps: Vec<u64>,
     boxes: Vec<[f64; 4]>,
     arena: Arena,
     columns: Vec<ColumnBuilder>,
@@ -101,6 +104,7 @@ impl SegmentBuilder {
     pub(super) fn new(searchable: &[bool]) -> Self {
         Self {
             fids: Vec::new(),
+            stamps: Vec::new(),
             boxes: Vec::new(),
             arena: Arena {
                 first_piece: vec![0],
@@ -111,9 +115,10 @@ impl SegmentBuilder {
         }
     }
 
+    /// `key` is the feature's own and the stamp of its state.
     pub(super) fn push<'a>(
         &mut self,
-        fid: i64,
+        key: (i64, u64),
         envelope: Option<Envelope>,
         geometries: impl Iterator<Item = WorldGeometry<'a>> + Clone,
         values: impl Iterator<Item = ValueRef<'a>>,
@@ -122,20 +127,20 @@ impl SegmentBuilder {
         for (column, value) in self.columns.iter_mut().zip(values) {
             self.codes.push(column.code_of(value)?);
         }
-        self.push_coded(fid, envelope, geometries)
+        self.push_coded(key, envelope, geometries)
     }
 
     /// As [`Self::push`], with the codes that [`Self::code_of`] gave for the values.
     pub(super) fn push_codes<'a>(
         &mut self,
-        fid: i64,
+        key: (i64, u64),
         envelope: Option<Envelope>,
         geometries: impl Iterator<Item = WorldGeometry<'a>> + Clone,
         codes: impl Iterator<Item = u32>,
     ) -> Result<(), Error> {
         self.codes.clear();
         self.codes.extend(codes);
-        self.push_coded(fid, envelope, geometries)
+        self.push_coded(key, envelope, geometries)
     }
 
     pub(super) fn code_of(&mut self, column: usize, value: ValueRef<'_>) -> Result<u32, Error> {
@@ -144,7 +149,7 @@ impl SegmentBuilder {
 
     fn push_coded<'a>(
         &mut self,
-        fid: i64,
+        (fid, stamp): (i64, u64),
         envelope: Option<Envelope>,
         geometries: impl Iterator<Item = WorldGeometry<'a>> + Clone,
     ) -> Result<(), Error> {
@@ -174,6 +179,7 @@ impl SegmentBuilder {
         }
         arena.first_piece.push(arena.pieces.len() as u32);
         self.fids.push(fid);
+        self.stamps.push(stamp);
         self.boxes
             .push(envelope.map_or([f64::NAN; 4], |e| [e.min[0], e.min[1], e.max[0], e.max[1]]));
         for (column, code) in self.columns.iter_mut().zip(&self.codes) {
@@ -206,6 +212,7 @@ impl SegmentBuilder {
             })
             .reduce(Envelope::union);
         self.fids.shrink_to_fit();
+        self.stamps.shrink_to_fit();
         self.boxes.shrink_to_fit();
         self.arena.first_piece.shrink_to_fit();
         self.arena.pieces.shrink_to_fit();
@@ -214,6 +221,7 @@ impl SegmentBuilder {
         Some(Part::new(Arc::new(Segment {
             id: Segment::next_id(),
             fids: self.fids,
+            stamps: self.stamps,
             boxes: self.boxes,
             tree,
             arena: self.arena,

@@ -3,6 +3,7 @@
 use hashbrown::{DefaultHashBuilder, HashTable};
 use model::{Message, ValueRef};
 use std::hash::BuildHasher;
+use std::sync::OnceLock;
 
 use super::haystack::{Haystack, haystack};
 use crate::Error;
@@ -14,6 +15,20 @@ pub(super) struct Column {
     dictionary: Dictionary,
     /// The dictionary as searchable text, where the column is searchable.
     haystack: Option<Haystack>,
+    /// Made when it is first asked for.
+    index: OnceLock<Index>,
+}
+
+/// Which slots have a value.
+#[derive(Debug)]
+struct Index {
+    /// Codes by the hash of their value.
+    lookup: HashTable<u32>,
+    hasher: DefaultHashBuilder,
+    /// Where the slots of each code begin, and one more entry at the end.
+    starts: Vec<u32>,
+    /// By code, then ascending.
+    slots: Vec<u32>,
 }
 
 impl Column {
@@ -33,13 +48,76 @@ impl Column {
         self.dictionary.len()
     }
 
+    /// The slots that hold a value, ascending. O(slots) the first time for a column.
+    pub(super) fn slots_of(&self, value: ValueRef<'_>) -> &[u32] {
+        let index = self.index.get_or_init(|| self.indexed());
+        let (tag, hash) = hashed(&index.hasher, value);
+        let code = index
+            .lookup
+            .find(hash, |code| self.dictionary.equals(*code, tag, value));
+        let Some(code) = code.map(|code| *code as usize) else {
+            return &[];
+        };
+        &index.slots[index.starts[code] as usize..index.starts[code + 1] as usize]
+    }
+
+    /// Whether [`Self::slots_of`] was asked before.
+    pub(super) fn is_indexed(&self) -> bool {
+        self.index.get().is_some()
+    }
+
+    fn indexed(&self) -> Index {
+        let hasher = DefaultHashBuilder::default();
+        let mut lookup = HashTable::with_capacity(self.distinct());
+        for code in 0..self.distinct() as u32 {
+            let hash = hashed(&hasher, self.value(code)).1;
+            let again = |code: &u32| hashed(&hasher, self.value(*code)).1;
+            lookup.insert_unique(hash, code, again);
+        }
+        let count = self.codes.len();
+        let mut starts = vec![0_u32; self.distinct() + 1];
+        for slot in 0..count {
+            starts[self.codes.get(slot) as usize + 1] += 1;
+        }
+        for i in 1..starts.len() {
+            starts[i] += starts[i - 1];
+        }
+        let mut next = starts.clone();
+        let mut slots = vec![0_u32; count];
+        for slot in 0..count {
+            let place = &mut next[self.codes.get(slot) as usize];
+            slots[*place as usize] = slot as u32;
+            *place += 1;
+        }
+        Index {
+            lookup,
+            hasher,
+            starts,
+            slots,
+        }
+    }
+
     pub(super) fn haystack(&self) -> Option<&Haystack> {
         self.haystack.as_ref()
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
         let haystack = self.haystack.as_ref().map_or(0, Haystack::memory_bytes);
-        self.codes.memory_bytes() + self.dictionary.memory_bytes() + haystack
+        let index = self.index.get().map_or(0, |index| {
+            (index.starts.capacity() + index.slots.capacity()) * 4 + index.lookup.capacity() * 5
+        });
+        self.codes.memory_bytes() + self.dictionary.memory_bytes() + haystack + index
+    }
+}
+
+/// The tag and hash that a value is found by.
+fn hashed(hasher: &DefaultHashBuilder, value: ValueRef<'_>) -> (Tag, u64) {
+    match value {
+        ValueRef::Text(t) => (Tag::Text, hasher.hash_one(t.as_bytes())),
+        other => {
+            let (tag, payload) = scalar(other);
+            (tag, hasher.hash_one((tag as u8, payload)))
+        }
     }
 }
 
@@ -69,13 +147,7 @@ impl ColumnBuilder {
     /// # Errors
     /// When the texts of the column are together longer than 4 GiB.
     pub(super) fn code_of(&mut self, value: ValueRef<'_>) -> Result<u32, Error> {
-        let (tag, hash) = match value {
-            ValueRef::Text(t) => (Tag::Text, self.hasher.hash_one(t.as_bytes())),
-            other => {
-                let (tag, payload) = scalar(other);
-                (tag, self.hasher.hash_one((tag as u8, payload)))
-            }
-        };
+        let (tag, hash) = hashed(&self.hasher, value);
         let dictionary = &self.dictionary;
         if let Some(code) = self
             .lookup
@@ -86,13 +158,7 @@ impl ColumnBuilder {
         let code = self.dictionary.push(value)?;
         let (dictionary, hasher) = (&self.dictionary, &self.hasher);
         self.lookup
-            .insert_unique(hash, code, |code| match dictionary.get(*code) {
-                ValueRef::Text(t) => hasher.hash_one(t.as_bytes()),
-                other => {
-                    let (tag, payload) = scalar(other);
-                    hasher.hash_one((tag as u8, payload))
-                }
-            });
+            .insert_unique(hash, code, |code| hashed(hasher, dictionary.get(*code)).1);
         Ok(code)
     }
 
@@ -110,6 +176,7 @@ impl ColumnBuilder {
             codes: self.codes,
             dictionary: self.dictionary,
             haystack,
+            index: OnceLock::new(),
         }
     }
 }
@@ -143,6 +210,14 @@ impl Codes {
             Self::U8(codes) => u32::from(codes[slot]),
             Self::U16(codes) => u32::from(codes[slot]),
             Self::U32(codes) => codes[slot],
+        }
+    }
+
+    fn len(&self) -> usize {
+        match self {
+            Self::U8(codes) => codes.len(),
+            Self::U16(codes) => codes.len(),
+            Self::U32(codes) => codes.len(),
         }
     }
 

@@ -53,6 +53,25 @@ pub(super) fn street_type_begun(word: &str) -> Option<&'static str> {
     all_street_types().find(begun).map(|(_, short)| short)
 }
 
+/// A text in the form that [`natural`] puts into the order of the Ukrainian alphabet (а б в г ґ д е є ж з и і ї й …), whatever
+/// its case; apostrophes and stress marks count for nothing. Unicode has ґ, є, і and ї behind я.
+pub fn collated(text: &str) -> String {
+    /// Behind every letter that may follow the first of a pair.
+    const BEHIND: [char; 2] = ['\u{f8fe}', '\u{f8ff}'];
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars().flat_map(char::to_lowercase) {
+        match c {
+            'ґ' => out.extend(['г', BEHIND[1]]),
+            'є' => out.extend(['е', BEHIND[1]]),
+            'і' => out.extend(['и', BEHIND[0]]),
+            'ї' => out.extend(['и', BEHIND[1]]),
+            '\'' | '’' | 'ʼ' | '`' | '\u{301}' => {}
+            other => out.push(other),
+        }
+    }
+    out
+}
+
 /// Order of folded texts as people count: runs of digits by their value, all else by its letters.
 pub fn natural(a: &str, b: &str) -> Ordering {
     let (mut rest_a, mut rest_b) = (a, b);

@@ -29,6 +29,12 @@ impl<'a> Hit<'a> {
         self.part.segment.fids[self.slot as usize]
     }
 
+    /// A number of the state that the feature is in: after a change it has another one, and no other feature that came
+    /// in by an edit has the same. It holds within the process.
+    pub fn stamp(&self) -> u64 {
+        self.part.segment.stamps[self.slot as usize]
+    }
+
     /// Longitude/latitude in degrees; `None` for a feature without geometry.
     pub fn envelope(&self) -> Option<Envelope> {
         self.part.segment.envelope(self.slot)

@@ -8,6 +8,7 @@ use model::world::WorldBuf;
 use super::builder::SegmentBuilder;
 use super::hit::Hit;
 use super::part::Part;
+use super::segment::Segment;
 use super::snapshot::Put;
 use crate::Error;
 use model::ValueRef;
@@ -67,10 +68,11 @@ pub(super) fn merge(
     let mut translations: Vec<Translation> =
         parts.iter().map(|_| Translation::new(searchable)).collect();
     let mut puts = puts.iter().peekable();
+    let stamp = Segment::next_stamp();
     let push_put = |builder: &mut SegmentBuilder, put: &Put<'_>| {
         let geometries = put.geometries.iter().map(WorldBuf::view);
         builder.push(
-            put.fid,
+            (put.fid, stamp),
             put.envelope,
             geometries,
             put.values.iter().map(ValueRef::from),
@@ -87,7 +89,7 @@ pub(super) fn merge(
         let codes = translations[index].codes(&hit, &mut builder)?;
         let geometries: Vec<_> = hit.geometries().collect();
         builder.push_codes(
-            hit.fid(),
+            (hit.fid(), hit.stamp()),
             hit.envelope(),
             geometries.into_iter(),
             codes.iter().copied(),

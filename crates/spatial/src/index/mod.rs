@@ -22,13 +22,13 @@ mod tombstones;
 mod view;
 
 pub use builder::Builder;
-pub use fold::{folded, natural};
+pub use fold::{collated, folded, natural};
 pub use hit::{Hit, TextHit};
 pub use model::ValueRef;
 pub use nearest::distance;
 pub use snapshot::{Edit, Snapshot};
 pub use suggest::{Guess, other_layouts};
-pub use text::Rank;
+pub use text::{Rank, Words};
 pub use view::{Place, View};
 
 pub use crate::Error;

@@ -14,6 +14,8 @@ pub(super) struct Segment {
     /// Unique in the process: codes of columns hold within one segment.
     pub(super) id: u64,
     pub(super) fids: Vec<i64>,
+    /// Of each slot, which state of the feature it holds: another one has another number, in the whole process.
+    pub(super) stamps: Vec<u64>,
     /// West, south, east, north of each slot; NaN where the feature has no geometry.
     pub(super) boxes: Vec<[f64; 4]>,
     pub(super) tree: RTree<Leaf>,
@@ -108,6 +110,12 @@ impl Segment {
         NEXT.fetch_add(1, Ordering::Relaxed)
     }
 
+    /// A number that no state of a feature has yet.
+    pub(super) fn next_stamp() -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        NEXT.fetch_add(1, Ordering::Relaxed)
+    }
+
     pub(super) fn envelope(&self, slot: u32) -> Option<Envelope> {
         let [w, s, e, n] = self.boxes[slot as usize];
         (!w.is_nan()).then_some(Envelope {
@@ -120,7 +128,7 @@ impl Segment {
         let arena = &self.arena;
         // A tree node has the size of a leaf or of a parent, whichever is greater; parents are about a fifth of leaves.
         let node = size_of::<Leaf>().max(size_of::<AABB<[f64; 2]>>() + size_of::<Vec<u8>>());
-        self.fids.capacity() * 8
+        (self.fids.capacity() + self.stamps.capacity()) * 8
             + self.boxes.capacity() * 32
             + self.tree.size() * node * 6 / 5
             + arena.first_piece.capacity() * 4

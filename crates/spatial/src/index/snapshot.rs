@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use model::world::WorldBuf;
-use model::{Bbox, Envelope, Message, Value};
+use model::{Bbox, Envelope, Message, Value, ValueRef};
 
 use super::builder::check;
 use super::hit::Hit;
@@ -153,6 +153,45 @@ impl Snapshot {
                 slot: part.find(fid)?,
             })
         })
+    }
+
+    /// Features whose value in a column is this one, of the same kind, in no order; none where the column is not seen.
+    /// O(features) for the first such question to a column, and O(answers) after it.
+    ///
+    /// # Panics
+    /// When the snapshot has fewer columns.
+    pub fn equal<'a>(
+        &'a self,
+        column: usize,
+        value: ValueRef<'_>,
+    ) -> impl Iterator<Item = Hit<'a>> + use<'a> {
+        let found = |part: &'a Part| {
+            let slots = match part.sees(column) {
+                true => part.segment.columns[column].slots_of(value),
+                false => &[],
+            };
+            let live = slots.iter().filter(|slot| part.is_live(**slot));
+            live.map(|slot| Hit { part, slot: *slot })
+                .collect::<Vec<_>>()
+        };
+        let found: Vec<Vec<Hit<'a>>> = self.inner.parts.iter().map(found).collect();
+        found.into_iter().flatten()
+    }
+
+    /// Whether [`Self::equal`] finds few features, and without having to look at all first.
+    pub fn finds(&self, column: usize, value: ValueRef<'_>) -> bool {
+        /// Slots of a segment that are looked at in no time.
+        const FEW: usize = 1_000;
+        self.inner.parts.iter().all(|part| {
+            let values = &part.segment.columns[column];
+            let is_ready = part.slots() <= FEW || values.is_indexed();
+            is_ready && values.slots_of(value).len() <= FEW
+        })
+    }
+
+    /// How many features have a geometry.
+    pub fn placed(&self) -> usize {
+        self.inner.parts.iter().map(Part::live_with_envelope).sum()
     }
 
     /// All features in ascending order of their keys.

@@ -55,6 +55,68 @@ impl Snapshot {
     }
 }
 
+/// Words that are looked for in any of their forms, to hold texts against that are not in an index.
+#[derive(Debug, Clone)]
+pub struct Words {
+    query: String,
+    needles: Vec<Needle>,
+}
+
+impl Words {
+    pub fn new(text: &str) -> Self {
+        let query = stems(text);
+        let query = if query.is_empty() {
+            text.to_owned()
+        } else {
+            query
+        };
+        Self {
+            needles: needles(&query),
+            query,
+        }
+    }
+
+    /// What [`Snapshot::search_text`] finds the same values by.
+    pub fn query(&self) -> &str {
+        &self.query
+    }
+
+    /// Whether a value holds the words, as [`Snapshot::search_text`] has it.
+    pub fn are_in(&self, value: &str) -> bool {
+        let mut folded = String::new();
+        fold(value, &mut folded);
+        self.needles.iter().any(|needle| needle.is_in(&folded))
+    }
+}
+
+/// The words of a text without the endings that Ukrainian nouns and adjectives have in their cases, so that «вулицею» and
+/// «вулиця» are found by each other. A stem keeps four letters at least; what is no Ukrainian word stays as it is.
+fn stems(text: &str) -> String {
+    const ENDINGS: [&str; 27] = [
+        "ями", "ами", "ими", "ого", "ому", "ові", "еві", "єві", "ьої", "ій", "ий", "ої", "ою",
+        "ею", "єю", "ів", "їв", "ах", "ях", "им", "ім", "ом", "ем", "єм", "их", "ам", "ям",
+    ];
+    const LETTERS: [char; 10] = ['а', 'я', 'у', 'ю', 'і', 'ї', 'и', 'о', 'е', 'ь'];
+    const SHORTEST: usize = 4;
+    let stem = |word: &str| -> String {
+        let lower = word.to_lowercase();
+        if !lower
+            .chars()
+            .all(|c| matches!(c, 'а'..='я' | 'є' | 'і' | 'ї' | 'ґ' | '\'' | '’' | 'ʼ'))
+        {
+            return word.to_owned();
+        }
+        let long_enough = |stem: &&str| stem.chars().count() >= SHORTEST;
+        let by_ending = ENDINGS
+            .iter()
+            .find_map(|ending| lower.strip_suffix(ending).filter(long_enough));
+        let by_letter = || lower.strip_suffix(LETTERS).filter(long_enough);
+        by_ending.or_else(by_letter).unwrap_or(&lower).to_owned()
+    };
+    let words: Vec<String> = text.split_whitespace().map(stem).collect();
+    words.join(" ")
+}
+
 /// How well a value matches a query, best first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Rank {
@@ -73,7 +135,7 @@ pub enum Rank {
 }
 
 /// What is looked for: the folded query, and its words.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Needle {
     pub(super) phrase: String,
     /// The longest first, since it is the rarest as a rule; empty when the phrase is

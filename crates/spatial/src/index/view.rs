@@ -202,7 +202,7 @@ fn copy(
     check(hit.fid(), *envelope, 0, 0)?;
     let codes = translation.codes(hit, builder)?;
     builder.push_codes(
-        hit.fid(),
+        (hit.fid(), hit.stamp()),
         *envelope,
         geometries.iter().map(WorldBuf::view),
         codes.iter().copied(),

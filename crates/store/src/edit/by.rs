@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::world::WorldBuf;
-use model::{Feature, Message};
+use model::{Crs, Feature, Message};
 use spatial::WorldArea;
 
 use crate::lens::{Lens, geometries};
@@ -102,12 +102,12 @@ impl By {
         let fid = feature.fid;
         match &self.lens {
             // Whether they see it was decided before.
-            Some(lens) => lens.seen(feature).unwrap_or(Feature {
+            Some(lens) => lens.seen(feature, Crs::CRS84).unwrap_or(Feature {
                 fid,
                 geometry: None,
                 properties: Vec::new(),
             }),
-            None => row::shown(&live.collection, feature),
+            None => row::shown(&live.collection, feature, Crs::CRS84),
         }
     }
 }

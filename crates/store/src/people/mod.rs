@@ -111,10 +111,8 @@ impl Store {
                 })
             })
             .await?;
-        match read {
-            Some(read) => self.take_directory(read).await,
-            // A collection that was loaded before its rules were known is looked at again.
-            None => self.carry_what_rules_ask().await?,
+        if let Some(read) = read {
+            self.put_directory(read);
         }
         Ok(())
     }
@@ -203,16 +201,8 @@ impl Store {
             })
         });
         let (read, done) = recorded.await?;
-        self.take_directory(read).await;
-        Ok(done)
-    }
-
-    /// Puts a directory in the place of an older one. Rules may look at properties that the index does not carry yet.
-    async fn take_directory(&self, read: Read) {
         self.put_directory(read);
-        if let Err(error) = self.carry_what_rules_ask().await {
-            tracing::error!(%error, "a collection could not be loaded for its new rules; who is subject to them does not see it");
-        }
+        Ok(done)
     }
 
     /// Of two that come at once the newer one stays.

@@ -1,7 +1,7 @@
 //! Reading: exact boxes, pages by key, filters, times, search.
 
 use model::{Bbox, Interval, Value};
-use store::{Draft, ItemsQuery, Page};
+use store::{Begin, Draft, ItemsQuery, Page, Sort};
 
 use crate::support::{Fixture, collection, draft, feature, key};
 
@@ -31,13 +31,14 @@ async fn pages_follow_each_other_by_key() {
     .await;
     assert_eq!(
         (keys(&first), first.number_matched, first.next),
-        (vec![1, 2], 3, Some(2))
+        (vec![1, 2], 3, Some(Begin::After(2)))
     );
     let second = items(
         &fixture,
         ItemsQuery {
             limit: 2,
-            after: first.next,
+            begin: first.next.unwrap(),
+            walk: Some(first.walk),
             ..ItemsQuery::default()
         },
     )
@@ -62,7 +63,7 @@ async fn a_box_takes_what_it_truly_meets() {
         .unwrap();
     fixture.store.load().await.unwrap();
     let at = |numbers: [f64; 4]| ItemsQuery {
-        bbox: Some(Bbox::new(&numbers).unwrap()),
+        bbox: Some(Bbox::new(&numbers).unwrap().into()),
         limit: 10,
         ..ItemsQuery::default()
     };
@@ -93,7 +94,7 @@ async fn filters_join_with_boxes_and_count_exactly() {
     let page = items(
         &fixture,
         ItemsQuery {
-            bbox: Some(bbox),
+            bbox: Some(bbox.into()),
             equals: named("parcel 1"),
             limit: 10,
             ..ItemsQuery::default()
@@ -164,7 +165,7 @@ async fn search_forgives_case_and_separators() {
 }
 
 #[tokio::test]
-async fn a_box_does_not_give_what_has_moved_out_of_it_since_the_index_was_taken() {
+async fn a_page_shows_the_moment_of_its_index() {
     let fixture = Fixture::with_parcels().await;
     let old = fixture.store.live();
     fixture
@@ -173,7 +174,7 @@ async fn a_box_does_not_give_what_has_moved_out_of_it_since_the_index_was_taken(
         .await
         .unwrap();
     let query = ItemsQuery {
-        bbox: Some(Bbox::new(&[24.6, 48.8, 24.8, 49.0]).unwrap()),
+        bbox: Some(Bbox::new(&[24.6, 48.8, 24.8, 49.0]).unwrap().into()),
         limit: 10,
         ..ItemsQuery::default()
     };
@@ -182,7 +183,10 @@ async fn a_box_does_not_give_what_has_moved_out_of_it_since_the_index_was_taken(
         .items(old.get("parcels").unwrap(), &query)
         .await
         .unwrap();
-    assert_eq!(keys(&page), [2, 3]);
+    assert_eq!(keys(&page), [1, 2, 3]);
+    let first = formats::wkb::read(page.features[0].geometry.as_ref().unwrap()).unwrap();
+    let envelope = spatial::envelope(&first).unwrap();
+    assert!(envelope.max[0] < 25.0, "{envelope:?}");
 }
 
 #[tokio::test]
@@ -204,13 +208,13 @@ async fn a_page_of_huge_features_ends_early_and_the_next_one_goes_on() {
         fixture.store.create("parcels", huge, "t").await.unwrap();
     }
     for bbox in [None, Some(Bbox::new(&[24.0, 48.0, 25.0, 49.0]).unwrap())] {
-        let (mut after, mut pages) = (None, Vec::new());
+        let (mut begin, mut pages) = (Begin::Start, Vec::new());
         loop {
             let page = items(
                 &fixture,
                 ItemsQuery {
-                    bbox,
-                    after,
+                    bbox: bbox.map(Into::into),
+                    begin,
                     limit: 1000,
                     ..ItemsQuery::default()
                 },
@@ -218,9 +222,9 @@ async fn a_page_of_huge_features_ends_early_and_the_next_one_goes_on() {
             .await;
             assert_eq!(page.number_matched, 6);
             pages.push(keys(&page));
-            after = page.next;
-            if after.is_none() {
-                break;
+            match page.next {
+                Some(next) => begin = next,
+                None => break,
             }
         }
         assert_eq!(pages, [vec![1, 2, 3], vec![4], vec![5], vec![6]]);
@@ -287,4 +291,137 @@ async fn a_geometry_that_can_not_be_shown_is_null_and_takes_nothing_with_it() {
         .iter()
         .any(|f| f.fid == Some(2) && f.text.key() == "store.check-geometry");
     assert!(named, "{:?}", report.findings);
+}
+
+/// Every page of a walk shows the moment of the first one, whatever is written between them.
+#[tokio::test]
+async fn the_pages_of_a_walk_are_one_snapshot() {
+    let fixture = Fixture::with_parcels().await;
+    for i in 3..40 {
+        let draft = draft(24.7, &format!("parcel {i:02}"));
+        fixture.store.create("parcels", draft, "t").await.unwrap();
+    }
+    let everything = |sort: Vec<Sort>| ItemsQuery {
+        limit: 1_000,
+        sort,
+        ..ItemsQuery::default()
+    };
+    let by_name = vec![Sort {
+        position: 0,
+        descending: true,
+    }];
+    let box_around = Bbox::new(&[24.0, 48.0, 25.0, 49.5]).unwrap();
+    for (sort, bbox) in [
+        (vec![], None),
+        (vec![], Some(box_around)),
+        (by_name.clone(), None),
+        (by_name, Some(box_around)),
+    ] {
+        let whole = ItemsQuery {
+            bbox: bbox.map(Into::into),
+            ..everything(sort)
+        };
+        let before = items(&fixture, whole.clone()).await;
+        let state = |page: &Page| -> Vec<_> {
+            let features = page.features.iter();
+            features
+                .map(|f| (f.fid, f.geometry.clone(), f.properties.clone()))
+                .collect()
+        };
+        let mut query = ItemsQuery { limit: 3, ..whole };
+        let mut seen = Vec::new();
+        let mut round = 0_i64;
+        loop {
+            let page = items(&fixture, query.clone()).await;
+            assert_eq!(page.number_matched, before.number_matched);
+            seen.extend(state(&page));
+            let Some(next) = page.next else { break };
+            (query.begin, query.walk) = (next, Some(page.walk));
+            // One that is still to come is changed and moved out of the box, one is taken away, one is new.
+            let store = &fixture.store;
+            let later = before
+                .features
+                .iter()
+                .rev()
+                .nth(round as usize % 5)
+                .unwrap();
+            let moved = draft(40.0 + round as f64 * 0.01, "a moved one");
+            let id = later.fid.to_string();
+            let _ = store.replace("parcels", &id, moved, None, "t").await;
+            let gone = before.features[(20 + round) as usize % before.features.len()].fid;
+            let _ = store.delete("parcels", &gone.to_string(), None, "t").await;
+            let new = draft(24.7, "zzz");
+            store.create("parcels", new, "t").await.unwrap();
+            round += 1;
+        }
+        assert!(round > 5);
+        assert_eq!(seen, state(&before), "{bbox:?}");
+    }
+    // The moment of another collection of the same name is gone.
+    let page = items(&fixture, everything(vec![])).await;
+    let mut walk = page.walk;
+    walk.collection += 1;
+    let query = ItemsQuery {
+        walk: Some(walk),
+        ..everything(vec![])
+    };
+    let live = fixture.store.live();
+    let refused = fixture
+        .store
+        .items(live.get("parcels").unwrap(), &query)
+        .await;
+    assert_eq!(key(&refused.unwrap_err()), "store.walk-too-old");
+}
+
+#[tokio::test]
+async fn an_order_is_by_the_alphabet_with_numbers_by_their_value_and_nulls_last() {
+    let fixture = Fixture::new().await;
+    let point = r#"{"type":"Point","coordinates":[24,48]}"#;
+    let names = [
+        r#""name":"Їжакевича 2","n":1"#,
+        r#""name":"ґанок","n":null"#,
+        r#""name":"Гонти 10","n":3"#,
+        r#""name":"Гонти 9","n":-2"#,
+        r#""name":null,"n":7"#,
+        r#""name":"яр","n":1"#,
+        r#""name":"Івана Мазепи","n":0"#,
+        r#""name":"Йосипа","n":0"#,
+    ];
+    let features = names.map(|p| feature(point, p));
+    fixture
+        .import(&collection(&features), |_| {})
+        .await
+        .unwrap();
+    fixture.store.load().await.unwrap();
+    let sorted = |sort: Vec<(usize, bool)>| {
+        let sort = sort.into_iter();
+        let sort = sort.map(|(position, descending)| Sort {
+            position,
+            descending,
+        });
+        let query = ItemsQuery {
+            sort: sort.collect(),
+            limit: 100,
+            ..ItemsQuery::default()
+        };
+        items(&fixture, query)
+    };
+    let live = fixture.store.live();
+    let schema = &live.get("parcels").unwrap().collection.schema;
+    let (name, n) = (
+        schema.position("name").unwrap(),
+        schema.position("n").unwrap(),
+    );
+    assert_eq!(
+        keys(&sorted(vec![(name, false)]).await),
+        [4, 3, 2, 7, 1, 8, 6, 5]
+    );
+    assert_eq!(
+        keys(&sorted(vec![(name, true)]).await),
+        [6, 8, 1, 7, 2, 3, 4, 5]
+    );
+    assert_eq!(
+        keys(&sorted(vec![(n, true), (name, false)]).await),
+        [5, 3, 1, 6, 7, 8, 4, 2]
+    );
 }

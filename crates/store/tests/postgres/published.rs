@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use model::{GeometryType, PropertyType, Value};
-use store::{CollectionSettings, Draft, Error, Followed, ItemsQuery, Place, PublishJob, Published};
+use store::{
+    Begin, CollectionSettings, Draft, Error, Followed, ItemsQuery, Place, PublishJob, Published,
+};
 
 use crate::strangers::until;
 use crate::support::{Fixture, key};
@@ -129,7 +131,7 @@ async fn a_table_is_served_as_it_is_found() {
         .unwrap();
     assert_eq!(
         (page.features.len(), page.number_matched, page.next),
-        (2, 5, Some(2))
+        (2, 5, Some(Begin::After(2)))
     );
     let report = fixture.store.check(true).await.unwrap();
     assert!(report.is_clean(), "{:?}", report.findings);

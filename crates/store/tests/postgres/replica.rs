@@ -155,8 +155,8 @@ async fn pages_are_read_from_a_replica_and_it_takes_the_place_of_its_primary() {
     assert_eq!(live.index.len(), 4, "the index follows the primary");
     assert_eq!(
         store.items(&live, &all()).await.unwrap().features.len(),
-        3,
-        "pages come from the replica"
+        4,
+        "what the replica has not yet comes from the primary"
     );
     assert!(
         !store

@@ -1,0 +1,179 @@
+//! Coordinate reference systems by reference (OGC 18-058r1).
+
+use std::sync::LazyLock;
+
+use model::{Crs, Envelope, Message};
+use spatial::crs::{Area, Outline, outline};
+use store::LiveCollection;
+
+use crate::problem::{Problem, shown};
+
+pub(crate) const CRS84: &str = "http://www.opengis.net/def/crs/OGC/1.3/CRS84";
+
+/// CRSs of a collection at most: the official suite asks for features in each.
+const MAX_OFFERED: usize = 20;
+
+/// Everywhere: WGS 84 with latitude first, and Web Mercator.
+const WORLD: [u32; 2] = [4326, 3857];
+
+/// Offered where their area of use is: UCS-2000, its oblast systems and zones, SK-63, and UTM.
+const NATIONAL: [(u32, u32); 8] = [
+    (5561, 5561),
+    (6381, 6387),
+    (9821, 9821),
+    (9831, 9841),
+    (9851, 9865),
+    (7825, 7831),
+    (25834, 25837),
+    (32634, 32637),
+];
+
+/// A CRS with the order in which coordinates in it are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Reference {
+    pub(crate) crs: Crs,
+    /// Latitude or northing first, as the authority has it.
+    pub(crate) y_first: bool,
+}
+
+impl Reference {
+    /// Longitude and latitude on WGS 84.
+    pub(crate) const CRS84: Self = Self {
+        crs: Crs::CRS84,
+        y_first: false,
+    };
+
+    pub(crate) fn uri(self) -> String {
+        if self == Self::CRS84 {
+            return CRS84.to_owned();
+        }
+        format!("http://www.opengis.net/def/crs/EPSG/0/{}", self.crs.code())
+    }
+}
+
+struct National {
+    reference: Reference,
+    area: Area,
+}
+
+static NATIONALS: LazyLock<Vec<National>> = LazyLock::new(|| {
+    let codes = NATIONAL.iter().flat_map(|(first, last)| *first..=*last);
+    let known = |code: u32| {
+        let crs = Crs::epsg(code);
+        let Outline {
+            y_first,
+            area_of_use,
+            ..
+        } = outline(crs).ok()?;
+        Some(National {
+            reference: Reference { crs, y_first },
+            area: area_of_use?,
+        })
+    };
+    codes.filter_map(known).collect()
+});
+
+/// Looks the national ones up, which takes some hundred milliseconds the first time.
+pub(crate) fn prepare() {
+    LazyLock::force(&NATIONALS);
+}
+
+/// The CRSs that features of a collection can be asked for in: CRS84 first.
+pub(crate) fn offered(live: &LiveCollection) -> Vec<Reference> {
+    let mut all = vec![Reference::CRS84];
+    let mut add = |reference: Reference| {
+        if !all.contains(&reference) && all.len() < MAX_OFFERED {
+            all.push(reference);
+        }
+    };
+    add(storage(live));
+    for code in WORLD {
+        add(Reference {
+            crs: Crs::epsg(code),
+            y_first: code == 4326,
+        });
+    }
+    if let Some(extent) = live.index.extent() {
+        let near = |area: &Area| intersects(area, &extent);
+        NATIONALS
+            .iter()
+            .filter(|national| near(&national.area))
+            .for_each(|national| add(national.reference));
+    }
+    all
+}
+
+/// The storage CRS of a collection.
+pub(crate) fn storage(live: &LiveCollection) -> Reference {
+    let crs = live.collection.storage_crs;
+    if crs.is_wgs84() {
+        return Reference::CRS84;
+    }
+    let known = NATIONALS.iter().find(|n| n.reference.crs == crs);
+    known.map_or_else(
+        || Reference {
+            crs,
+            y_first: outline(crs).is_ok_and(|outline| outline.y_first),
+        },
+        |national| national.reference,
+    )
+}
+
+fn intersects(area: &Area, extent: &Envelope) -> bool {
+    area.west <= extent.max[0]
+        && extent.min[0] <= area.east
+        && area.south <= extent.max[1]
+        && extent.min[1] <= area.north
+}
+
+/// A parameter that names one of the CRSs of a collection (/req/crs/fc-crs-valid-value, /req/crs/fc-bbox-crs-valid-value), or
+/// CRS84 where there is no such parameter.
+///
+/// # Errors
+/// 400 with the CRSs that there are.
+pub(crate) fn named(
+    live: &LiveCollection,
+    parameter: &'static str,
+    text: Option<&str>,
+) -> Result<Reference, Problem> {
+    let Some(text) = text else {
+        return Ok(Reference::CRS84);
+    };
+    if text == CRS84 {
+        return Ok(Reference::CRS84);
+    }
+    let offered = offered(live);
+    let found = parsed(text).and_then(|wanted| {
+        let is_it = |reference: &&Reference| **reference == wanted;
+        offered.iter().find(is_it).copied()
+    });
+    found.ok_or_else(|| {
+        let all: Vec<String> = offered.iter().map(|r| r.uri()).collect();
+        let detail = Message::new("server.crs-unknown")
+            .with("parameter", parameter)
+            .with("value", shown(text))
+            .with("known", all.join(", "));
+        Problem::bad_request(detail)
+    })
+}
+
+/// The URI, the URN, or `[EPSG:6382]` (OGC 18-058r1 §6.2; safe CURIEs of Part 2, version 1.0.1).
+fn parsed(text: &str) -> Option<Reference> {
+    let text = text.trim_start_matches('[').trim_end_matches(']');
+    let is_epsg = text.to_ascii_uppercase().contains("EPSG");
+    let crs = Crs::parse(text).ok()?;
+    match (crs.is_wgs84(), is_epsg) {
+        (true, false) => Some(Reference::CRS84),
+        (true, true) => Some(Reference { crs, y_first: true }),
+        (false, _) => {
+            let known = NATIONALS.iter().find(|n| n.reference.crs == crs);
+            Some(match known {
+                Some(national) => national.reference,
+                None => Reference {
+                    crs,
+                    y_first: outline(crs).ok()?.y_first,
+                },
+            })
+        }
+    }
+}

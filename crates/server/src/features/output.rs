@@ -1,0 +1,176 @@
+//! The formats of items and what an answer in each of them consists of.
+
+use axum::http::HeaderValue;
+use axum::response::Response;
+use formats::{Format, JsonFg, Stream, StreamOptions, TableGeometry, TimeProperties};
+use model::{GeometryType, Message};
+use serde_json::Value as Json;
+use store::LiveCollection;
+
+use super::query::Asked;
+use crate::context::Context;
+use crate::link::{HTML, link};
+use crate::problem::Problem;
+use crate::schema::has_text_id;
+
+/// In what an answer with features comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    Html,
+    Features(Format),
+}
+
+/// The formats of features, the one for who does not care first.
+pub(crate) const FORMATS: [Format; 7] = [
+    Format::GeoJson,
+    Format::JsonFg,
+    Format::FlatGeobuf,
+    Format::Csv,
+    Format::GeoParquet,
+    Format::NdJson,
+    Format::GeoJsonSeq,
+];
+
+impl Output {
+    /// By `f`, else by `Accept`.
+    ///
+    /// # Errors
+    /// 400 for an unknown `f`, 406 when `Accept` leaves nothing.
+    pub(crate) fn wanted(context: &Context) -> Result<Self, Problem> {
+        let mut offered: Vec<(Self, &str, &str)> = FORMATS
+            .iter()
+            .map(|format| (Self::Features(*format), format.name(), format.media_type()))
+            .collect();
+        // Plain JSON is GeoJSON.
+        offered.insert(
+            1,
+            (Self::Features(Format::GeoJson), "json", "application/json"),
+        );
+        offered.push((Self::Html, "html", HTML));
+        context.wanted.pick(&offered)
+    }
+}
+
+/// The media type of a format as it stands in `Content-Type`.
+pub(crate) fn content_type(format: Format) -> &'static str {
+    match format {
+        Format::Csv => "text/csv; charset=utf-8; header=present",
+        other => other.media_type(),
+    }
+}
+
+/// Whether answers of a format have room for links and counts in them; else they stand in headers.
+pub(super) fn has_links(format: Format) -> bool {
+    matches!(format, Format::GeoJson | Format::JsonFg)
+}
+
+/// The encoder of an answer.
+///
+/// # Errors
+/// 500 when the format can't hold the collection.
+pub(crate) fn stream(
+    context: &Context,
+    live: &LiveCollection,
+    format: Format,
+    asked: &Asked,
+) -> Result<Stream, Problem> {
+    let collection = &live.collection;
+    let schema = &collection.schema;
+    let feature_schema = context.url(format_args!("/collections/{}/schema", collection.id));
+    let time = collection.time_property.as_ref();
+    let time = time.and_then(|name| schema.position(name));
+    let is_points = collection.geometry_type == GeometryType::Point;
+    let has_id = has_text_id(collection) || collection.id_property.is_some();
+    let names = schema.properties.iter().map(|p| &p.name);
+    let has_named_id = names
+        .into_iter()
+        .any(|name| name.eq_ignore_ascii_case("id"));
+    let projjson = (!asked.crs.crs.is_wgs84())
+        .then(|| spatial::crs::projjson(asked.crs.crs).ok())
+        .flatten();
+    let options = StreamOptions {
+        properties: asked.select.as_deref(),
+        skip_geometry: asked.skip_geometry,
+        layer_name: collection.id.as_str(),
+        geometry_type: collection.geometry_type,
+        has_z: collection.has_z,
+        has_m: collection.has_m,
+        crs: asked.crs.crs,
+        y_first: asked.crs.y_first,
+        decimals: asked.decimals,
+        // Tables tell names apart by their letters alone.
+        id_column: (!has_id).then_some(match has_named_id {
+            true => "feature_id",
+            false => "id",
+        }),
+        byte_order_mark: format == Format::Csv,
+        table_geometry: match is_points {
+            true => TableGeometry::Coordinates,
+            false => TableGeometry::Wkt,
+        },
+        json_fg: JsonFg {
+            feature_type: Some(collection.id.as_str()),
+            feature_schema: Some(&feature_schema),
+            time: time.map(|start| TimeProperties { start, end: None }),
+        },
+        projjson: projjson.as_deref(),
+        ..StreamOptions::new(format, schema)
+    };
+    Stream::new(&options).map_err(Problem::internal)
+}
+
+/// `self` and `alternate` of features in all formats (OGC 17-069r4 /req/core/fc-links).
+pub(super) fn self_links(context: &Context, format: Format) -> Vec<Json> {
+    let all = FORMATS
+        .iter()
+        .map(|format| (format.name(), format.media_type()));
+    let all = all.chain([("html", HTML)]);
+    let link_of = |(name, media_type): (&str, &str)| {
+        let is_self = name == format.name();
+        let title = match (is_self, name) {
+            (true, _) => context.text("server.this-document"),
+            (false, "html") => context.text("server.this-document-html"),
+            (false, name) => {
+                let message = Message::new("server.as-format").with("format", name);
+                message.text(context.lang)
+            }
+        };
+        let rel = if is_self { "self" } else { "alternate" };
+        link(
+            context.url_with(&[("f", Some(name))]),
+            rel,
+            media_type,
+            title,
+        )
+    };
+    let (own, others): (Vec<_>, Vec<_>) = all.partition(|(name, _)| *name == format.name());
+    own.into_iter().chain(others).map(link_of).collect()
+}
+
+/// Says in headers what a format has no place for: links, and how many features there are.
+pub(super) fn head(response: &mut Response, links: &[(String, &str, String)], matched: u64) {
+    let headers = response.headers_mut();
+    for (href, rel, media_type) in links {
+        let value = format!("<{href}>; rel=\"{rel}\"; type=\"{media_type}\"");
+        if let Ok(value) = HeaderValue::try_from(value) {
+            headers.append(hyper::header::LINK, value);
+        }
+    }
+    headers.insert("ogc-numbermatched", HeaderValue::from(matched));
+}
+
+/// What a browser saves an answer as.
+pub(super) fn name_file(response: &mut Response, live: &LiveCollection, format: Format) {
+    if matches!(format, Format::GeoJson | Format::JsonFg) {
+        return;
+    }
+    let name = format!(
+        "attachment; filename=\"{}.{}\"",
+        live.collection.id,
+        format.extension()
+    );
+    if let Ok(value) = HeaderValue::try_from(name) {
+        let headers = response.headers_mut();
+        headers.insert(hyper::header::CONTENT_DISPOSITION, value);
+    }
+}
