@@ -50,6 +50,13 @@ def pages(link, page):
 
 
 def edit(ids, done, counts):
+    try:
+        edits(ids, done, counts)
+    except SystemExit as refused:
+        counts["refused"] = refused
+
+
+def edits(ids, done, counts):
     dice = random.Random(1)
     link = connection()
     begun = time.monotonic()
@@ -71,7 +78,7 @@ def edit(ids, done, counts):
             else:
                 for name, value in feature["properties"].items():
                     if value == left[n]:
-                        feature["properties"][name] = f"new {counts['edits']}" if isinstance(value, str) else None
+                        feature["properties"][name] = f"new {counts['edits']}" if isinstance(value, str) else time.time_ns() // 1000
                 ask(link, "POST", items, feature)
         counts["edits"] += 1
     counts["seconds"] = time.monotonic() - begun
@@ -99,6 +106,8 @@ def main():
     took = time.monotonic() - since
     done.set()
     editor.join()
+    if "refused" in counts:
+        raise counts["refused"]
     same = walked == expected and first["numberMatched"] == len(expected)
     print(
         f"{len(walked)} features in {took:.1f} s during {counts['edits']} edits ({counts['edits'] / counts['seconds']:.0f} a second): "

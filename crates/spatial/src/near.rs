@@ -14,7 +14,7 @@ const ROUNDING: f64 = 2.0;
 
 const WORLD: f64 = 4_294_967_296.0;
 
-/// Beyond it the index has no map.
+/// Beyond it, and beyond the antimeridian, the index has no map.
 const MAX_LATITUDE: f64 = 85.0;
 
 /// Whether a feature and a query box have a point in common, ends inclusive; `None` where only the stored geometry can tell.
@@ -42,8 +42,11 @@ fn meets_part(hit: &Hit<'_>, own: &Envelope, part: &Envelope) -> Option<bool> {
     if own.min == own.max || part.contains(own) {
         return Some(true);
     }
-    let is_mapped = |e: &Envelope| e.min[1] >= -MAX_LATITUDE && e.max[1] <= MAX_LATITUDE;
-    if !is_mapped(own) {
+    let is_mapped = own.min[0] >= -180.0
+        && own.max[0] <= 180.0
+        && own.min[1] >= -MAX_LATITUDE
+        && own.max[1] <= MAX_LATITUDE;
+    if !is_mapped {
         return None;
     }
     let margin = margin(own);

@@ -127,9 +127,9 @@ async fn bad_requests_get_a_status_and_a_reason() {
             "server.tile-no-data",
         ),
         (
-            "/collections/parcels/tiles/WorldCRS84Quad",
+            "/collections/parcels/tiles/NoSuchQuad",
             404,
-            "server.no-such-path",
+            "server.matrix-set-unknown",
         ),
         ("/search", 400, "server.search-text"),
         ("/search?q=+", 400, "server.search-text"),
