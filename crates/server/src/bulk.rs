@@ -6,8 +6,9 @@
 use std::collections::hash_map::DefaultHasher;
 use std::fs::File;
 use std::hash::Hasher;
-use std::io::{BufWriter, Read as _, Seek as _, SeekFrom, Write as _};
-use std::path::{Path, PathBuf};
+use std::io::{BufWriter, Read as _, Write as _};
+use std::os::unix::fs::FileExt as _;
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -70,17 +71,11 @@ struct Moment {
     definition: u64,
 }
 
+/// A file that has no name any more: it is gone with the last who reads it, and leaves nothing behind in a crash.
 struct Made {
-    path: PathBuf,
+    file: File,
     length: u64,
     tag: String,
-}
-
-impl Drop for Made {
-    fn drop(&mut self) {
-        // Whoever reads it still has it open.
-        let _ = std::fs::remove_file(&self.path);
-    }
 }
 
 type Cell = Arc<OnceCell<Arc<Made>>>;
@@ -232,31 +227,16 @@ async fn make(
     format: Format,
 ) -> Result<Made, Problem> {
     let folder = app.bulk.folder(app).await.map_err(Problem::internal)?;
-    let path = folder.join(format!(
-        "{}-{}-{}.{}",
-        live.collection.id,
-        live.now().seq.0,
-        live.lens.as_ref().map_or(0, |lens| lens.id()),
-        format.extension()
-    ));
-    let made = Made {
-        path: path.clone(),
-        length: 0,
-        tag: String::new(),
-    };
+    // One is made at a time.
+    let path = folder.join(format!("{}.{}", live.collection.id, format.extension()));
     if format == Format::GeoPackage {
         let id = live.collection.id.as_str();
         store::export(&app.store, id, &path, format, &mut |_| {}).await?;
     } else {
         write(app, context, live, format, &path).await?;
     }
-    let (length, tag) = app
-        .work(move || summed(&path))
-        .await?
-        .map_err(Problem::internal)?;
-    let mut made = made;
-    (made.length, made.tag) = (length, tag);
-    Ok(made)
+    let made = app.work(move || taken(&path)).await?;
+    made.map_err(Problem::internal)
 }
 
 /// Writes a walk over all features.
@@ -313,16 +293,21 @@ async fn write(
     file.flush().map_err(Problem::internal)
 }
 
-/// Length and hash of a file.
-fn summed(path: &Path) -> Result<(u64, String), std::io::Error> {
+/// A file that is finished, opened and without its name, with its length and hash.
+fn taken(path: &Path) -> Result<Made, std::io::Error> {
     let mut file = File::open(path)?;
+    std::fs::remove_file(path)?;
     let mut hasher = DefaultHasher::new();
     let mut piece = vec![0; PIECE];
     let mut length = 0;
     loop {
         let read = file.read(&mut piece)?;
         if read == 0 {
-            return Ok((length, format!("{:016x}", hasher.finish())));
+            return Ok(Made {
+                file,
+                length,
+                tag: format!("{:016x}", hasher.finish()),
+            });
         }
         hasher.write(&piece[..read]);
         length += read as u64;
@@ -335,20 +320,18 @@ fn serve(headers: &HeaderMap, made: &Arc<Made>, format: Format) -> Result<Respon
     if let Some(unchanged) = tag.not_modified(headers) {
         return Ok(unchanged);
     }
-    let range = match range(headers, made) {
+    let range = match range(headers, made.length, &made.tag) {
         Ok(range) => range,
         Err(()) => {
             let detail = Message::new("server.range-invalid").with("length", made.length);
-            let mut response =
-                Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, detail).into_response();
-            if let Ok(value) = HeaderValue::try_from(format!("bytes */{}", made.length)) {
-                response.headers_mut().insert(CONTENT_RANGE, value);
-            }
-            return Ok(response);
+            let problem = Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, detail);
+            let whole = HeaderValue::try_from(format!("bytes */{}", made.length));
+            let whole = whole.map_err(Problem::internal)?;
+            return Err(problem.with(CONTENT_RANGE, whole));
         }
     };
     let (start, end) = range.unwrap_or((0, made.length));
-    let mut response = read(Arc::clone(made), start, end)?.into_response();
+    let mut response = read(Arc::clone(made), start, end).into_response();
     let out = response.headers_mut();
     out.insert(
         CONTENT_TYPE,
@@ -370,13 +353,13 @@ fn serve(headers: &HeaderMap, made: &Arc<Made>, format: Format) -> Result<Respon
 
 /// The part that is asked for, its end exclusive; `None` is the whole. Of several parts and of what is no range of bytes
 /// nothing is taken notice, as RFC 9110 §14.2 allows.
-fn range(headers: &HeaderMap, made: &Made) -> Result<Option<(u64, u64)>, ()> {
+fn range(headers: &HeaderMap, length: u64, tag: &str) -> Result<Option<(u64, u64)>, ()> {
     let text = |name| {
         headers
             .get(name)
             .and_then(|v: &HeaderValue| v.to_str().ok())
     };
-    if text(IF_RANGE).is_some_and(|tag| tag.trim_matches('"') != made.tag) {
+    if text(IF_RANGE).is_some_and(|given| given.trim_matches('"') != tag) {
         return Ok(None);
     }
     let asked = text(RANGE).and_then(|range| range.strip_prefix("bytes="));
@@ -386,38 +369,35 @@ fn range(headers: &HeaderMap, made: &Made) -> Result<Option<(u64, u64)>, ()> {
     let number = |text: &str| text.trim().parse::<u64>();
     let (start, end) = match (number(from), number(to)) {
         (Ok(start), Ok(last)) if start <= last => (start, last.saturating_add(1)),
-        (Ok(start), Err(_)) if to.trim().is_empty() => (start, made.length),
-        (Err(_), Ok(count)) if from.trim().is_empty() => {
-            (made.length.saturating_sub(count), made.length)
-        }
+        (Ok(start), Err(_)) if to.trim().is_empty() => (start, length),
+        (Err(_), Ok(count)) if from.trim().is_empty() => (length.saturating_sub(count), length),
         _ => return Ok(None),
     };
-    if start >= made.length || start == end {
+    if start >= length || start == end {
         return Err(());
     }
-    Ok(Some((start, end.min(made.length))))
+    Ok(Some((start, end.min(length))))
 }
 
 /// A part of a file as fast as the client takes it.
-fn read(made: Arc<Made>, start: u64, end: u64) -> Result<Body, Problem> {
-    let mut file = File::open(&made.path).map_err(Problem::internal)?;
-    file.seek(SeekFrom::Start(start))
-        .map_err(Problem::internal)?;
-    let pieces = stream::try_unfold((file, end - start), |(mut file, left)| async move {
-        if left == 0 {
+fn read(made: Arc<Made>, start: u64, end: u64) -> Body {
+    let pieces = stream::try_unfold((made, start), move |(made, at)| async move {
+        if at == end {
             return Ok(None);
         }
         let read = move || {
-            let wanted = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+            let wanted = usize::try_from(end - at).unwrap_or(PIECE).min(PIECE);
             let mut piece = vec![0; wanted];
-            file.read_exact(&mut piece).map(|()| (piece, file))
+            made.file
+                .read_exact_at(&mut piece, at)
+                .map(|()| (piece, made))
         };
         let read = tokio::task::spawn_blocking(read).await;
-        let (piece, file) = read.map_err(std::io::Error::other)??;
-        let left = left - piece.len() as u64;
-        Ok::<_, std::io::Error>(Some((Bytes::from(piece), (file, left))))
+        let (piece, made) = read.map_err(std::io::Error::other)??;
+        let at = at + piece.len() as u64;
+        Ok::<_, std::io::Error>(Some((Bytes::from(piece), (made, at))))
     });
-    Ok(Body::from_stream(pieces))
+    Body::from_stream(pieces)
 }
 
 #[cfg(test)]
@@ -426,14 +406,9 @@ mod tests {
 
     #[test]
     fn ranges_are_cut_to_the_file_and_others_are_none() {
-        let made = Made {
-            path: PathBuf::new(),
-            length: 100,
-            tag: "t".to_owned(),
-        };
         let asked = |value: &str| {
             let headers = HeaderMap::from_iter([(RANGE, value.parse().unwrap())]);
-            range(&headers, &made)
+            range(&headers, 100, "t")
         };
         assert_eq!(asked("bytes=0-9"), Ok(Some((0, 10))));
         assert_eq!(asked("bytes=90-"), Ok(Some((90, 100))));
@@ -446,8 +421,8 @@ mod tests {
         }
         let mut headers = HeaderMap::from_iter([(RANGE, "bytes=0-9".parse().unwrap())]);
         headers.insert(IF_RANGE, "\"other\"".parse().unwrap());
-        assert_eq!(range(&headers, &made), Ok(None));
+        assert_eq!(range(&headers, 100, "t"), Ok(None));
         headers.insert(IF_RANGE, "\"t\"".parse().unwrap());
-        assert_eq!(range(&headers, &made), Ok(Some((0, 10))));
+        assert_eq!(range(&headers, 100, "t"), Ok(Some((0, 10))));
     }
 }

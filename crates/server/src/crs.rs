@@ -1,6 +1,7 @@
 //! Coordinate reference systems by reference (OGC 18-058r1).
 
-use std::sync::LazyLock;
+use std::collections::HashMap;
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use model::{Crs, Envelope, Message};
 use spatial::crs::{Area, Outline, outline};
@@ -110,13 +111,17 @@ pub(crate) fn storage(live: &LiveCollection) -> Reference {
         return Reference::CRS84;
     }
     let known = NATIONALS.iter().find(|n| n.reference.crs == crs);
-    known.map_or_else(
-        || Reference {
-            crs,
-            y_first: outline(crs).is_ok_and(|outline| outline.y_first),
-        },
-        |national| national.reference,
-    )
+    known.map_or_else(|| other(crs), |national| national.reference)
+}
+
+/// A storage CRS that is none of the national ones. Its definition is looked up once.
+fn other(crs: Crs) -> Reference {
+    static KNOWN: LazyLock<Mutex<HashMap<Crs, Reference>>> = LazyLock::new(Mutex::default);
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    *known.entry(crs).or_insert_with(|| Reference {
+        crs,
+        y_first: outline(crs).is_ok_and(|outline| outline.y_first),
+    })
 }
 
 fn intersects(area: &Area, extent: &Envelope) -> bool {
@@ -143,8 +148,11 @@ pub(crate) fn named(
         return Ok(Reference::CRS84);
     }
     let offered = offered(live);
-    let found = parsed(text).and_then(|wanted| {
-        let is_it = |reference: &&Reference| **reference == wanted;
+    let found = written(text).and_then(|(crs, is_crs84)| {
+        // By its code among those that are offered: what a client makes up is never looked up.
+        let is_it = |reference: &&Reference| {
+            reference.crs == crs && (**reference == Reference::CRS84) == is_crs84
+        };
         offered.iter().find(is_it).copied()
     });
     found.ok_or_else(|| {
@@ -157,23 +165,11 @@ pub(crate) fn named(
     })
 }
 
-/// The URI, the URN, or `[EPSG:6382]` (OGC 18-058r1 §6.2; safe CURIEs of Part 2, version 1.0.1).
-fn parsed(text: &str) -> Option<Reference> {
+/// The CRS that the URI, the URN or `[EPSG:6382]` names (OGC 18-058r1 §6.2; safe CURIEs of Part 2, version 1.0.1), and whether
+/// it is WGS 84 with longitude first.
+fn written(text: &str) -> Option<(Crs, bool)> {
     let text = text.trim_start_matches('[').trim_end_matches(']');
     let is_epsg = text.to_ascii_uppercase().contains("EPSG");
     let crs = Crs::parse(text).ok()?;
-    match (crs.is_wgs84(), is_epsg) {
-        (true, false) => Some(Reference::CRS84),
-        (true, true) => Some(Reference { crs, y_first: true }),
-        (false, _) => {
-            let known = NATIONALS.iter().find(|n| n.reference.crs == crs);
-            Some(match known {
-                Some(national) => national.reference,
-                None => Reference {
-                    crs,
-                    y_first: outline(crs).ok()?.y_first,
-                },
-            })
-        }
-    }
+    Some((crs, crs.is_wgs84() && !is_epsg))
 }

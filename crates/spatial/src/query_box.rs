@@ -45,20 +45,15 @@ impl QueryBox {
     /// # Errors
     /// When the CRS is unknown or leads nowhere.
     pub fn new(crs: Crs, own: Envelope) -> Result<Self, Error> {
-        // That there is a transformation at all is asked for where the CRS is used.
-        let info = crs::describe(crs)?;
-        let middle = info.area_of_use.map_or((0.0, 0.0), |area| {
-            (
-                f64::midpoint(area.west, area.east),
-                f64::midpoint(area.south, area.north),
-            )
-        });
-        crs::transform(Crs::CRS84, crs, &mut [middle])?;
-        let [west, south, east, north] = sides(&own).map(|mut side| {
-            crs::transform(crs, Crs::CRS84, &mut side)
-                .ok()
-                .map(|()| side)
-        });
+        let image = |mut side: Vec<(f64, f64)>| match crs::transform(crs, Crs::CRS84, &mut side) {
+            Ok(()) => Ok(Some(side)),
+            // No image of this place; others there may be.
+            Err(Error::Invalid(_)) => Ok(None),
+            Err(error) => Err(error),
+        };
+        let [west, south, east, north] = sides(&own);
+        let (west, south) = (image(west)?, image(south)?);
+        let (east, north) = (image(east)?, image(north)?);
         let (mut outer, mut inner) = (None, None);
         if let (Some(west), Some(south), Some(east), Some(north)) = (west, south, east, north) {
             let all = [&west, &south, &east, &north].into_iter().flatten();

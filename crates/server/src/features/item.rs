@@ -56,7 +56,7 @@ async fn fragment(
     let mut out = Vec::with_capacity(1024);
     let Some(key) = key else {
         let item = find(app, live, id).await?;
-        let feature = app.store.in_crs(live, item.feature, crs.crs);
+        let feature = app.store.in_crs(item.feature, crs.crs);
         items::write_feature(&mut out, live, &feature, crs)?;
         return Ok(out);
     };

@@ -222,7 +222,10 @@ impl Walk {
         };
         let members = format!(r#""timeStamp":"{now}","numberMatched":{matched}"#);
         stream.begin(out, &members).map_err(Problem::internal)?;
-        self.head = out.len();
+        // Only these have the time there; what others begin with is the names of columns, which are a part of the answer.
+        if output::has_links(self.format) {
+            self.head = out.len();
+        }
         Ok(())
     }
 

@@ -85,7 +85,8 @@ pub(crate) fn stream(
     let has_named_id = names
         .into_iter()
         .any(|name| name.eq_ignore_ascii_case("id"));
-    let projjson = (!asked.crs.crs.is_wgs84())
+    let is_told = format == Format::GeoParquet && !asked.crs.crs.is_wgs84();
+    let projjson = is_told
         .then(|| spatial::crs::projjson(asked.crs.crs).ok())
         .flatten();
     let options = StreamOptions {

@@ -1,6 +1,7 @@
 //! Items as a page.
 
 use axum::response::Response;
+use model::Crs;
 use store::{ItemsQuery, LiveCollection};
 
 use crate::answer;
@@ -23,6 +24,8 @@ pub(super) async fn items(
         DEFAULT_ROWS
     };
     query.limit = query.limit.min(rows);
+    // A page shows places in longitude/latitude, whatever system programs are to get.
+    query.crs = Crs::CRS84;
     let page = app.store.items(live, &query).await?;
     let Some(begin) = page.next else {
         return answer::page(context, &ItemsPage::new(context, live, &page, None));

@@ -92,7 +92,13 @@ impl ItemsPage {
         let geojson = format!(
             "{}{}",
             context.path,
-            context.query_with(&[("f", Some("json")), ("limit", Some(&shown))])
+            context.query_with(&[
+                ("f", Some("json")),
+                ("limit", Some(&shown)),
+                // The map draws longitude/latitude, and what it draws is geometry.
+                ("crs", None),
+                ("skipGeometry", None),
+            ])
         );
         let keys = page
             .features

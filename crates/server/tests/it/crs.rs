@@ -233,3 +233,16 @@ async fn req_crs_crs84_axis_order_is_that_of_the_authority() {
         town.json(&format!("{path}?crs={crs}")).await["geometry"]["coordinates"][0][0].clone();
     assert_eq!((&plain[0], &plain[1]), (&swapped[1], &swapped[0]));
 }
+
+/// What programs get in another system, people see in longitude/latitude, on the map of the page too.
+#[tokio::test]
+async fn pages_stay_in_longitude_and_latitude() {
+    let town = Town::new().await;
+    let crs = escaped(&epsg(6382));
+    let path = format!("/collections/parcels/items?f=html&limit=3&crs={crs}");
+    let page = town.get(&path).await.ok().text();
+    let query = page.split("data-geojson-url=\"").nth(1).unwrap();
+    let query = query.split('"').next().unwrap();
+    assert!(query.contains("f=json"), "{query}");
+    assert!(!query.contains("crs"), "{query}");
+}

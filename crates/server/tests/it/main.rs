@@ -9,6 +9,7 @@ mod administration;
 mod assets;
 mod bad_requests;
 mod browser;
+mod bulk;
 mod canary;
 mod conditional;
 mod connection;

@@ -14,6 +14,8 @@ mod assets;
 mod bad_requests;
 #[path = "../it/browser.rs"]
 mod browser;
+#[path = "../it/bulk.rs"]
+mod bulk;
 #[path = "../it/canary.rs"]
 mod canary;
 #[path = "../it/conditional.rs"]

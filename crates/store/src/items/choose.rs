@@ -396,8 +396,7 @@ fn finish(
         });
     }
     let start = match query.begin {
-        Begin::Start => 0,
-        Begin::After(_) => 0,
+        Begin::Start | Begin::After(_) => 0,
         Begin::Offset(_) => offset(query).min(matching.len()),
     };
     let end = (start + limit(query)).min(matching.len());

@@ -162,7 +162,7 @@ impl Store {
     }
 
     /// A feature in longitude/latitude in another CRS, x first; without geometry where that has no image of it.
-    pub fn in_crs(&self, _: &LiveCollection, mut feature: Feature, crs: Crs) -> Feature {
+    pub fn in_crs(&self, mut feature: Feature, crs: Crs) -> Feature {
         if !crs.is_wgs84() {
             feature.geometry = feature
                 .geometry

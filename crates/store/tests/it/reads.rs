@@ -425,3 +425,34 @@ async fn an_order_is_by_the_alphabet_with_numbers_by_their_value_and_nulls_last(
         [5, 3, 1, 6, 7, 8, 4, 2]
     );
 }
+
+#[tokio::test]
+async fn a_choice_that_takes_too_long_is_given_up_and_says_so() {
+    let fixture = Fixture::new().await;
+    let point = r#"{"type":"Point","coordinates":[24,48]}"#;
+    let many: Vec<String> = (0..600)
+        .map(|n| feature(point, &format!(r#""n":{n}"#)))
+        .collect();
+    fixture.import(&collection(&many), |_| {}).await.unwrap();
+    fixture.store.load().await.unwrap();
+    let live = fixture.store.live().get("parcels").unwrap().clone();
+    let asked = |text: &str, until: std::time::Instant| {
+        let expression = model::cql2::Expression::from_text(text).unwrap();
+        let filter = model::Filter::bind(&expression, &live.collection.schema).unwrap();
+        ItemsQuery {
+            filter: Some(filter.into()),
+            until: Some(until),
+            limit: 10,
+            ..ItemsQuery::default()
+        }
+    };
+    let now = std::time::Instant::now();
+    // One that the index decides, and one that the stored geometries have to.
+    for text in ["n > 5", "area(geom) >= 0 AND n > 5"] {
+        let late = fixture.store.items(&live, &asked(text, now)).await;
+        assert_eq!(key(&late.unwrap_err()), "store.filter-too-costly", "{text}");
+        let in_time = asked(text, now + std::time::Duration::from_secs(60));
+        let page = fixture.store.items(&live, &in_time).await.unwrap();
+        assert_eq!(page.number_matched, 594, "{text}");
+    }
+}
