@@ -1,6 +1,7 @@
 //! Coordinate reference systems by name.
 
 use std::fmt;
+use std::ops::RangeInclusive;
 
 use crate::{Invalid, Message};
 
@@ -8,13 +9,16 @@ use crate::{Invalid, Message};
 /// stored ones are x first (easting or longitude), as GeoPackage and GIS files keep them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Crs {
-    /// EPSG code; 4326 stands for longitude/latitude on WGS 84.
+    /// EPSG code; 4326 stands for longitude/latitude on WGS 84. Within [`Crs::LOCAL`], that of a system of the municipality.
     epsg: u32,
 }
 
 impl Crs {
     /// WGS 84, longitude first (OGC:CRS84; stored like EPSG:4326 in x, y order).
     pub const CRS84: Crs = Crs { epsg: 4326 };
+
+    /// Codes of systems that a municipality loads. EPSG gives none of them, and PostGIS takes none above as one of its users'.
+    pub const LOCAL: RangeInclusive<u32> = 990_000..=998_999;
 
     pub const fn epsg(code: u32) -> Self {
         Self { epsg: code }
@@ -28,15 +32,33 @@ impl Crs {
         self.epsg == 4326
     }
 
-    /// The identifier by OGC 06-023r1; WGS 84 is given as CRS84, since coordinates come longitude first.
+    /// Whether it is a system that a municipality has loaded, or may load.
+    pub fn is_local(self) -> bool {
+        Self::LOCAL.contains(&self.epsg)
+    }
+
+    /// Whose code it is, as databases and files name it.
+    pub fn authority(self) -> &'static str {
+        match self.is_local() {
+            true => "HROMADA",
+            false => "EPSG",
+        }
+    }
+
+    /// The identifier by OGC 06-023r1; WGS 84 is given as CRS84, since coordinates come longitude first. That of a local system
+    /// is a safe CURIE: only the server that holds it has a URI for it.
     pub fn uri(self) -> String {
+        if self.is_local() {
+            return format!("[{self}]");
+        }
         if self.is_wgs84() {
             return "http://www.opengis.net/def/crs/OGC/1.3/CRS84".to_owned();
         }
         format!("http://www.opengis.net/def/crs/EPSG/0/{}", self.epsg)
     }
 
-    /// Reads `EPSG:6382`, `6382`, `OGC:CRS84`, `CRS84`, the `http` URI and the `urn` form.
+    /// Reads `EPSG:6382`, `6382`, `OGC:CRS84`, `CRS84`, the `http` URI and the `urn` form; `HROMADA:990001` and the URI that a
+    /// server has for it (`https://gis.example/crs/990001`).
     ///
     /// # Errors
     /// When the text is none of these.
@@ -58,6 +80,11 @@ impl Crs {
                     .strip_prefix("URN:OGC:DEF:CRS:EPSG:")
                     .and_then(|r| r.rsplit(':').next())
             })
+            .or_else(|| upper.strip_prefix("HROMADA:").filter(|c| is_local(c)))
+            .or_else(|| {
+                let (_, code) = upper.strip_prefix("HTTP")?.rsplit_once("/CRS/")?;
+                Some(code).filter(|c| is_local(c))
+            })
             .unwrap_or(&upper);
         let code = digits.parse().ok().filter(|c| (1..=999_999).contains(c));
         code.map(Self::epsg).ok_or_else(|| {
@@ -65,6 +92,10 @@ impl Crs {
             Invalid(Message::new("store.crs-unreadable").with("crs", shown))
         })
     }
+}
+
+fn is_local(code: &str) -> bool {
+    code.parse().is_ok_and(|code| Crs::LOCAL.contains(&code))
 }
 
 impl Default for Crs {
@@ -75,7 +106,7 @@ impl Default for Crs {
 
 impl fmt::Display for Crs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "EPSG:{}", self.epsg)
+        write!(f, "{}:{}", self.authority(), self.epsg)
     }
 }
 
@@ -97,6 +128,32 @@ mod tests {
         }
         assert!(Crs::parse("OGC:CRS84").unwrap().is_wgs84());
         for text in ["", "UCS-2000", "EPSG:", "EPSG:-1", "EPSG:99999999999"] {
+            assert!(Crs::parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn local_systems_are_no_codes_of_epsg() {
+        let local = Crs::epsg(990_001);
+        for text in [
+            "HROMADA:990001",
+            "990001",
+            "[HROMADA:990001]",
+            "https://gis.example/crs/990001",
+        ] {
+            let text = text.trim_matches(['[', ']']);
+            assert_eq!(Crs::parse(text).unwrap(), local, "{text}");
+        }
+        assert_eq!(
+            (local.to_string().as_str(), local.uri().as_str()),
+            ("HROMADA:990001", "[HROMADA:990001]")
+        );
+        for text in [
+            "HROMADA:6382",
+            "https://gis.example/crs/6382",
+            "https://gis.example/crs/",
+            "crs/990001",
+        ] {
             assert!(Crs::parse(text).is_err(), "{text}");
         }
     }

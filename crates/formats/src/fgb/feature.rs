@@ -144,7 +144,7 @@ impl FeatureEncoder {
             })
             .collect();
         let columns = b.create_vector(&columns);
-        let org = b.create_string("EPSG");
+        let org = b.create_string(model::Crs::epsg(self.epsg).authority());
         let crs = Crs::create(
             &mut b,
             &CrsArgs {

@@ -47,7 +47,9 @@ impl FgMembers {
             let uri = if options.crs.is_wgs84() {
                 "http://www.opengis.net/def/crs/EPSG/0/4326".to_owned()
             } else {
-                options.crs.uri()
+                options
+                    .crs_uri
+                    .map_or_else(|| options.crs.uri(), str::to_owned)
             };
             put(br#""coordRefSys":"#, &uri);
         }

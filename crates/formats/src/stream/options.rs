@@ -44,6 +44,8 @@ pub struct StreamOptions<'a> {
     pub table_geometry: TableGeometry,
     /// For JSON-FG.
     pub json_fg: JsonFg<'a>,
+    /// For JSON-FG: the URI of a CRS that has none by itself, which a local one is.
+    pub crs_uri: Option<&'a str>,
     /// For GeoParquet: the CRS as a PROJJSON object. Not needed for WGS 84; without it, another CRS is told as unknown.
     pub projjson: Option<&'a str>,
 }
@@ -98,6 +100,7 @@ impl<'a> StreamOptions<'a> {
             byte_order_mark: false,
             table_geometry: TableGeometry::default(),
             json_fg: JsonFg::default(),
+            crs_uri: None,
             projjson: None,
         }
     }

@@ -5,6 +5,8 @@ use proj::Proj;
 use proj::wkt::WktVersion;
 use serde_json::Value as Json;
 
+use super::known;
+use super::operation::operation;
 use super::transformer::{self, guarded};
 use crate::Error;
 
@@ -35,12 +37,20 @@ pub struct Area {
     pub north: f64,
 }
 
+impl Area {
+    pub(super) fn middle(&self) -> (f64, f64) {
+        let width = (self.east - self.west).rem_euclid(360.0);
+        let north = f64::midpoint(self.south, self.north);
+        (self.west + width / 2.0, north)
+    }
+}
+
 /// # Errors
 /// When the code is unknown or stands for no horizontal CRS ([`Error::UnknownCrs`]).
 pub fn describe(crs: Crs) -> Result<CrsInfo, Error> {
     guarded(|| {
         let definition = Definition::new(crs)?;
-        let area_of_use = area(&definition.proj);
+        let area_of_use = area_of(crs, &definition);
         let accuracy = area_of_use.as_ref().and_then(|area| accuracy(crs, area));
         Ok(CrsInfo {
             wkt: wkt(&definition)?,
@@ -71,7 +81,7 @@ pub fn outline(crs: Crs) -> Result<Outline, Error> {
     guarded(|| {
         let definition = Definition::new(crs)?;
         Ok(Outline {
-            area_of_use: area(&definition.proj),
+            area_of_use: area_of(crs, &definition),
             name: definition.name,
             y_first: definition.y_first,
         })
@@ -81,6 +91,7 @@ pub fn outline(crs: Crs) -> Result<Outline, Error> {
 /// A horizontal CRS in PROJ's form with what its definition says of its axes.
 pub(super) struct Definition {
     pub(super) proj: Proj,
+    pub(super) json: Json,
     pub(super) name: String,
     pub(super) is_geographic: bool,
     /// Whether the definition has northing or latitude before easting or longitude.
@@ -92,7 +103,17 @@ pub(super) struct Definition {
 
 impl Definition {
     pub(super) fn new(crs: Crs) -> Result<Self, Error> {
-        let proj = Proj::new(&crs.to_string()).map_err(|e| {
+        let text = known::definition(crs).ok_or_else(|| unknown(crs))?;
+        let mut definition = Self::of(crs, &text)?;
+        if let Some(system) = known::local(crs) {
+            system.name().clone_into(&mut definition.name);
+        }
+        Ok(definition)
+    }
+
+    /// A CRS by what PROJ makes it from.
+    pub(super) fn of(crs: Crs, text: &str) -> Result<Self, Error> {
+        let proj = Proj::new(text).map_err(|e| {
             let database_answers = crs.is_wgs84() || Proj::new(&Crs::CRS84.to_string()).is_ok();
             if database_answers && !crs.is_wgs84() {
                 return unknown(crs);
@@ -126,6 +147,7 @@ impl Definition {
             y_first: is_y_first(first, second),
             unit,
             proj,
+            json,
         })
     }
 }
@@ -137,13 +159,16 @@ impl Definition {
 pub fn projjson(crs: Crs) -> Result<String, Error> {
     guarded(|| {
         let definition = Definition::new(crs)?;
-        let json = definition.proj.to_projjson(Some(false), None, None);
-        json.map_err(|_no_form| unknown(crs))
+        Ok(definition.json.to_string())
     })
 }
 
 fn unknown(crs: Crs) -> Error {
-    Error::UnknownCrs(Message::new("spatial.crs-unknown").with("crs", crs))
+    let key = match crs.is_local() {
+        true => "spatial.crs-local-unknown",
+        false => "spatial.crs-unknown",
+    };
+    Error::UnknownCrs(Message::new(key).with("crs", crs))
 }
 
 /// The part of a definition (PROJJSON) that has two horizontal axes.
@@ -165,6 +190,14 @@ fn is_y_first(first: &Json, second: &Json) -> bool {
         (Some("north" | "south"), Some("north" | "south")) => first["name"] == "Northing",
         _ => false,
     }
+}
+
+/// The area of use of a CRS, or of the one that it lies in.
+pub(super) fn area_of(crs: Crs, definition: &Definition) -> Option<Area> {
+    area(&definition.proj).or_else(|| {
+        let base = Definition::new(known::base(crs)?).ok()?;
+        area(&base.proj)
+    })
 }
 
 fn area(proj: &Proj) -> Option<Area> {
@@ -204,11 +237,10 @@ fn accuracy(crs: Crs, area: &Area) -> Option<f64> {
     if crs.is_wgs84() {
         return Some(0.0);
     }
-    let width = (area.east - area.west).rem_euclid(360.0);
-    let middle = (
-        area.west + width / 2.0,
-        f64::midpoint(area.south, area.north),
-    );
+    if known::chosen(crs).is_some() {
+        return operation(crs)?.accuracy;
+    }
+    let middle = area.middle();
     let accuracy = transformer::with(Crs::CRS84, crs, |t| {
         t.apply(&mut [middle])?;
         Ok(t.accuracy())

@@ -2,10 +2,15 @@
 //!
 //! Coordinates are x first on both sides (easting or longitude, then northing or latitude), whatever order the
 //! CRS defines, as GIS files keep them. No network is used and no grid files are read: PROJ is built without both.
-//! PROJ's database is compiled into the program; see [`isolate()`] for how a foreign one is kept out.
+//! PROJ's database is compiled into the program; see [`isolate()`] for how a foreign one is kept out. Beside it stand the systems
+//! of the municipality ([`System`]), which are PROJ's too once they are registered.
 
 mod describe;
+mod fit;
 mod isolate;
+mod known;
+mod local;
+mod operation;
 mod transformer;
 
 use std::cell::RefCell;
@@ -16,7 +21,11 @@ use model::{Crs, Message};
 
 pub use crate::Error;
 pub use describe::{Area, CrsInfo, Outline, describe, outline, projjson};
+pub use fit::{ControlPoint, Fit, Form, Residual};
 pub use isolate::isolate;
+pub use known::{local, locals, register};
+pub use local::{MAX_DOCUMENT, System};
+pub use operation::{Operation, operation, operations};
 
 /// Transforms points in place, x first on both sides; longitude and latitude in the unit of the CRS (degrees).
 /// The first call for a pair of CRSs takes tens of milliseconds in each thread, a later one about half a
