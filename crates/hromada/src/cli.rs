@@ -92,6 +92,7 @@ pub fn command(lang: Lang) -> Command {
         .subcommand(export(lang))
         .subcommand(publish(lang))
         .subcommand(Command::new("collections").about(t("cli.collections")))
+        .subcommand(crs(lang))
         .subcommand(check(lang))
         .subcommand(copy(lang))
         .subcommand(backup(lang))
@@ -126,6 +127,26 @@ pub fn command(lang: Lang) -> Command {
                         .help(t("cli.town-out")),
                 ),
         )
+}
+
+fn crs(lang: Lang) -> Command {
+    let t = |key: &'static str| Message::new(key).text(lang);
+    let command = |name: &'static str, key: &'static str| Command::new(name).about(t(key));
+    let word = |name: &'static str, value: &'static str, key: &'static str| {
+        Arg::new(name).value_name(value).required(true).help(t(key))
+    };
+    let file = word("file", "FILE", "cli.crs-file").value_parser(value_parser!(std::path::PathBuf));
+    command("crs", "cli.crs")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(command("list", "cli.crs-list"))
+        .subcommand(command("operations", "cli.crs-operations").arg(word(
+            "code",
+            "EPSG:N",
+            "cli.crs-code",
+        )))
+        .subcommand(command("add", "cli.crs-add").arg(file))
+        .subcommand(command("remove", "cli.crs-remove").arg(word("id", "ID", "cli.crs-id")))
 }
 
 fn check(lang: Lang) -> Command {

@@ -4,6 +4,7 @@ use axum::extract::State;
 use axum::response::Response;
 use model::{Collection, Envelope};
 use serde_json::{Map, Value as Json, json};
+use spatial::crs::Operation;
 use store::LiveCollection;
 
 use crate::app::App;
@@ -89,9 +90,12 @@ fn collection_json(
     }
     set("itemType", "feature".into());
     let offered = crs::offered(live);
-    let uris: Vec<Json> = offered.iter().map(|c| c.uri().into()).collect();
+    let uris: Vec<Json> = offered.iter().map(|c| c.uri(context).into()).collect();
     set("crs", uris.into());
-    set("storageCrs", crs::storage(live).uri().into());
+    set("storageCrs", crs::storage(live).uri(context).into());
+    if let Some(operation) = spatial::crs::operation(collection.storage_crs) {
+        set("datumOperation", operation_json(&operation));
+    }
     set("itemCount", live.index.len().into());
     set(
         "geometryType",
@@ -118,6 +122,22 @@ fn collection_json(
         }));
     }
     set("links", links.into());
+    Json::Object(out)
+}
+
+/// What leads from the datum of the storage CRS to WGS 84, and how well: an extension, as Part 2 names no operations.
+fn operation_json(operation: &Operation) -> Json {
+    let mut out = Map::new();
+    out.insert("name".to_owned(), operation.name.as_str().into());
+    let uri =
+        |code: &u32| format!("http://www.opengis.net/def/coordinateOperation/EPSG/0/{code}").into();
+    let ids: Vec<Json> = operation.codes.iter().map(uri).collect();
+    if !ids.is_empty() {
+        out.insert("ids".to_owned(), ids.into());
+    }
+    if let Some(accuracy) = operation.accuracy {
+        out.insert("accuracy".to_owned(), accuracy.into());
+    }
     Json::Object(out)
 }
 

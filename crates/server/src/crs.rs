@@ -3,11 +3,19 @@
 use std::collections::HashMap;
 use std::sync::{LazyLock, Mutex, PoisonError};
 
+use axum::extract::State;
+use axum::response::Response;
 use model::{Crs, Envelope, Message};
+use serde_json::Value as Json;
 use spatial::crs::{Area, Outline, outline};
 use store::LiveCollection;
 
+use crate::answer;
+use crate::app::App;
+use crate::context::Context;
+use crate::link::JSON;
 use crate::problem::{Problem, shown};
+use crate::segments::Segments;
 
 pub(crate) const CRS84: &str = "http://www.opengis.net/def/crs/OGC/1.3/CRS84";
 
@@ -44,9 +52,21 @@ impl Reference {
         y_first: false,
     };
 
-    pub(crate) fn uri(self) -> String {
+    /// OGC's URI; that of a local system is of this server, which alone knows it.
+    pub(crate) fn uri(self, context: &Context) -> String {
+        match self.crs.is_local() {
+            true => context.url(format_args!("/crs/{}", self.crs.code())),
+            false => self.name(),
+        }
+    }
+
+    /// As [`Reference::uri`], without the server: a local system is `HROMADA:990001`.
+    fn name(self) -> String {
         if self == Self::CRS84 {
             return CRS84.to_owned();
+        }
+        if self.crs.is_local() {
+            return self.crs.to_string();
         }
         format!("http://www.opengis.net/def/crs/EPSG/0/{}", self.crs.code())
     }
@@ -96,6 +116,12 @@ pub(crate) fn offered(live: &LiveCollection) -> Vec<Reference> {
     }
     if let Some(extent) = live.index.extent() {
         let near = |area: &Area| intersects(area, &extent);
+        for system in spatial::crs::locals() {
+            let (reference, area) = other(system.crs);
+            if area.is_none_or(|area| near(&area)) {
+                add(reference);
+            }
+        }
         NATIONALS
             .iter()
             .filter(|national| near(&national.area))
@@ -111,17 +137,52 @@ pub(crate) fn storage(live: &LiveCollection) -> Reference {
         return Reference::CRS84;
     }
     let known = NATIONALS.iter().find(|n| n.reference.crs == crs);
-    known.map_or_else(|| other(crs), |national| national.reference)
+    known.map_or_else(|| other(crs).0, |national| national.reference)
 }
 
-/// A storage CRS that is none of the national ones. Its definition is looked up once.
-fn other(crs: Crs) -> Reference {
-    static KNOWN: LazyLock<Mutex<HashMap<Crs, Reference>>> = LazyLock::new(Mutex::default);
+type Known = HashMap<Crs, (Reference, Option<Area>)>;
+
+/// A CRS that is none of the national ones, and where it is meant to be used. Its definition is looked up once.
+fn other(crs: Crs) -> (Reference, Option<Area>) {
+    static KNOWN: LazyLock<Mutex<Known>> = LazyLock::new(Mutex::default);
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    *known.entry(crs).or_insert_with(|| Reference {
-        crs,
-        y_first: outline(crs).is_ok_and(|outline| outline.y_first),
-    })
+    if let Some(found) = known.get(&crs) {
+        return found.clone();
+    }
+    let Ok(outline) = outline(crs) else {
+        // A local system may become known later.
+        let y_first = false;
+        return (Reference { crs, y_first }, None);
+    };
+    let y_first = outline.y_first;
+    let found = (Reference { crs, y_first }, outline.area_of_use);
+    known.insert(crs, found.clone());
+    found
+}
+
+/// `GET /crs/{code}`: a local system as PROJJSON, for those who see a collection that is offered in it.
+pub(crate) async fn one(
+    State(app): State<App>,
+    context: Context,
+    Segments(code): Segments<String>,
+) -> Result<Response, Problem> {
+    context.params.only(&[])?;
+    context.wanted.json(JSON)?;
+    let seen = app.sight(&context)?.all();
+    let nothing = || Problem::not_found(Message::new("server.no-such-path"));
+    let crs = code
+        .parse()
+        .ok()
+        .map(Crs::epsg)
+        .filter(|crs| crs.is_local());
+    let crs = crs.ok_or_else(nothing)?;
+    let is_it = |reference: &Reference| reference.crs == crs;
+    if !seen.iter().any(|live| offered(live).iter().any(is_it)) {
+        return Err(nothing());
+    }
+    let text = spatial::crs::projjson(crs).map_err(|_unknown| nothing())?;
+    let body: Json = serde_json::from_str(&text).map_err(Problem::internal)?;
+    Ok(answer::json(&context, JSON, &body))
 }
 
 fn intersects(area: &Area, extent: &Envelope) -> bool {
@@ -156,7 +217,7 @@ pub(crate) fn named(
         offered.iter().find(is_it).copied()
     });
     found.ok_or_else(|| {
-        let all: Vec<String> = offered.iter().map(|r| r.uri()).collect();
+        let all: Vec<String> = offered.iter().map(|r| r.name()).collect();
         let detail = Message::new("server.crs-unknown")
             .with("parameter", parameter)
             .with("value", shown(text))

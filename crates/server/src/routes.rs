@@ -16,7 +16,7 @@ use crate::features::{edit, item, items, queryables};
 use crate::limits::MIN_PACKED;
 use crate::problem::Problem;
 use crate::{
-    Options, account, admin, assets, bulk, collections, common, context, health, matrix_sets,
+    Options, account, admin, assets, bulk, collections, common, context, crs, health, matrix_sets,
     openapi, schema, search, tilesets, vector,
 };
 
@@ -46,6 +46,7 @@ pub(crate) const GUARDS: &[(&str, Guard)] = &[
     ("/collections/{collection}/queryables", Guard::Seen),
     ("/collections/{collection}/sortables", Guard::Seen),
     ("/functions", Guard::Open),
+    ("/crs/{code}", Guard::Seen),
     ("/collections/{collection}/files/{file}", Guard::Seen),
     ("/collections/{collection}/items", Guard::Seen),
     ("/collections/{collection}/items/{feature}", Guard::Seen),
@@ -139,6 +140,7 @@ pub fn router(store: Store, options: &Options) -> Router {
             get(queryables::sortables),
         )
         .route("/functions", get(queryables::list))
+        .route("/crs/{code}", get(crs::one))
         .route(
             "/collections/{collection}/items",
             get(items::get).post(edit::create),

@@ -372,3 +372,25 @@ fn a_local_system_follows_the_operation_of_the_crs_that_it_lies_in() {
     assert_eq!(operation(crs).unwrap().codes, [15865]);
     assert_eq!(describe(crs).unwrap().accuracy, Some(4.5));
 }
+
+#[test]
+fn the_documents_of_the_handbook_are_taken() {
+    let docs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/src");
+    for lang in ["uk", "en"] {
+        let page = std::fs::read_to_string(docs.join(lang).join("import.md")).unwrap();
+        let blocks: Vec<&str> = page.split("```json\n").skip(1).collect();
+        assert!(blocks.len() >= 2, "{lang}");
+        for block in blocks {
+            let document = block.split("```").next().unwrap();
+            let read = System::read(document);
+            assert!(read.is_ok(), "{document}\n{read:?}");
+            if let Some((_, fit)) = read.unwrap().fit() {
+                assert!(
+                    (0.01..0.05).contains(&fit.rms().unwrap()),
+                    "{:?}",
+                    fit.residuals
+                );
+            }
+        }
+    }
+}

@@ -30,6 +30,7 @@ mod row;
 mod secret;
 mod session;
 mod sqlite;
+mod systems;
 mod table;
 mod touched;
 
@@ -173,6 +174,7 @@ impl Store {
             }),
         };
         store.load_directory().await?;
+        store.register_systems().await?;
         Ok(store)
     }
 

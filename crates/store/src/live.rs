@@ -17,7 +17,7 @@ use crate::registry::Registered;
 use crate::session::{Dialect, Session, statement};
 use crate::table::Table;
 use crate::touched::Touched;
-use crate::{Error, Store, registry, row};
+use crate::{Error, Store, registry, row, systems};
 
 /// All collections at one moment, by id.
 #[derive(Clone, Default)]
@@ -147,6 +147,7 @@ pub(crate) async fn load_collection(
         collection,
         table,
     } = registered;
+    systems::know(session, collection.storage_crs).await?;
     let last = statement("SELECT max(seq) FROM hromada_changes WHERE collection = ?").bind(n);
     let seq = session.fetch_one(last).await?.maybe_integer(0)?;
     // All of them: filters, orders and rules are answered from the index.

@@ -7,6 +7,7 @@ mod backup;
 mod check;
 mod collections;
 mod copy;
+mod crs;
 mod export;
 mod import;
 mod publish;
@@ -30,6 +31,7 @@ pub(crate) async fn run(matches: &ArgMatches, output: &Output) -> anyhow::Result
         Some(("import", args)) => import::run(args, output).await,
         Some(("export", args)) => export::run(args, output).await,
         Some(("collections", args)) => collections::run(args, output).await,
+        Some(("crs", args)) => crs::run(args, output).await,
         Some(("publish", args)) => publish::run(args, output).await,
         Some(("check", args)) => check::run(args, output).await,
         Some(("copy", args)) => copy::run(args, output).await,

@@ -38,7 +38,7 @@ pub(crate) async fn get(
     app.note_personal(&context, &live, Some(&feature)).await?;
     let here = format!("/collections/{id}/items/{}", segment(&feature));
     let mut response = answer(&context, &live, fragment, &here, StatusCode::OK);
-    items::name_crs(&mut response, crs);
+    items::name_crs(&context, &mut response, crs);
     Ok(response)
 }
 
@@ -108,7 +108,7 @@ pub(super) fn answer_with(
     let id = feature_id(&live.collection, &item.feature).to_string();
     let here = format!("/collections/{}/items/{}", live.collection.id, segment(&id));
     let mut response = answer(context, live, out, &here, status);
-    items::name_crs(&mut response, Reference::CRS84);
+    items::name_crs(context, &mut response, Reference::CRS84);
     Ok(response)
 }
 

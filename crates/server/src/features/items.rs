@@ -77,13 +77,13 @@ pub(crate) async fn get(
         output::head(&mut response, &links, matched);
     }
     output::name_file(&mut response, &live, format);
-    name_crs(&mut response, crs);
+    name_crs(&context, &mut response, crs);
     Ok(response)
 }
 
 /// Says in which CRS an answer is (OGC 18-058r1 /req/crs/ogc-crs-header).
-pub(super) fn name_crs(response: &mut Response, crs: Reference) {
-    if let Ok(value) = HeaderValue::try_from(format!("<{}>", crs.uri())) {
+pub(super) fn name_crs(context: &Context, response: &mut Response, crs: Reference) {
+    if let Ok(value) = HeaderValue::try_from(format!("<{}>", crs.uri(context))) {
         response.headers_mut().insert("content-crs", value);
     }
 }

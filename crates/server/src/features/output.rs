@@ -89,6 +89,7 @@ pub(crate) fn stream(
     let projjson = is_told
         .then(|| spatial::crs::projjson(asked.crs.crs).ok())
         .flatten();
+    let crs_uri = asked.crs.crs.is_local().then(|| asked.crs.uri(context));
     let options = StreamOptions {
         properties: asked.select.as_deref(),
         skip_geometry: asked.skip_geometry,
@@ -114,6 +115,7 @@ pub(crate) fn stream(
             feature_schema: Some(&feature_schema),
             time: time.map(|start| TimeProperties { start, end: None }),
         },
+        crs_uri: crs_uri.as_deref(),
         projjson: projjson.as_deref(),
         ..StreamOptions::new(format, schema)
     };

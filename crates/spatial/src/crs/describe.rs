@@ -213,7 +213,7 @@ fn area(proj: &Proj) -> Option<Area> {
     })
 }
 
-fn wkt(definition: &Definition) -> Result<String, Error> {
+pub(super) fn wkt(definition: &Definition) -> Result<String, Error> {
     let wkt = |version| {
         guarded(|| {
             definition

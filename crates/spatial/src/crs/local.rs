@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 use model::{Crs, Message, Text};
 use serde_json::{Map, Value as Json, json};
 
-use super::describe::Definition;
+use super::describe::{self, Definition};
 use super::fit::{ControlPoint, Fit, Form};
 use super::operation::{self, Chosen, Operation};
 use super::transformer::guarded;
@@ -155,6 +155,17 @@ impl System {
             Kind::Chosen(chosen) => Some(&chosen.operation),
             _ => None,
         }
+    }
+
+    /// The definition of a CRS of its own, as [`super::CrsInfo::wkt`].
+    ///
+    /// # Errors
+    /// When PROJ fails.
+    pub fn wkt(&self) -> Result<Option<String>, Error> {
+        let (Kind::Definition { text } | Kind::Fitted { text, .. }) = &self.kind else {
+            return Ok(None);
+        };
+        guarded(|| describe::wkt(&Definition::of(self.crs, text)?).map(Some))
     }
 
     /// What people call it.

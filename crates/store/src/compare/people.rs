@@ -1,13 +1,13 @@
-//! Comparison of people, rules and audit logs. Keys are left out: sessions come and go.
+//! Comparison of people, rules, coordinate reference systems and audit logs. Keys are left out: sessions come and go.
 
 use sha2::{Digest, Sha256};
 
 use model::Message;
 
 use super::{CompareReport, Compared, Summed};
-use crate::Error;
 use crate::people::audit as log;
 use crate::session::{Session, statement};
+use crate::{Error, systems};
 
 /// Records that are read at a time.
 const AT_ONCE: i64 = 10_000;
@@ -23,6 +23,9 @@ pub(super) async fn directory(
     };
     if !compared.is_same() {
         report.differ(None, None, Message::new("store.compare-directory"));
+    }
+    if systems::documents(here).await? != systems::documents(there).await? {
+        report.differ(None, None, Message::new("store.compare-crs"));
     }
     Ok(compared)
 }

@@ -1,9 +1,9 @@
-//! People, rules, tokens and the audit log of a copy. Sessions and links stay behind: they are of the server that gave them.
+//! People, rules, tokens, coordinate reference systems and the audit log of a copy. Sessions and links stay behind: they are of the server that gave them.
 
 use super::{meta, set_meta};
-use crate::Error;
 use crate::people::audit;
 use crate::session::{Parameter, Session, statement};
+use crate::{Error, systems};
 
 /// Records that are copied in one transaction.
 const AT_ONCE: i64 = 10_000;
@@ -29,6 +29,12 @@ pub(super) async fn people(read: &mut Session<'_>, write: &mut Session<'_>) -> R
     // The digests of the log go on to be those of the same states.
     if let Some(secret) = meta(read, audit::SECRET).await? {
         set_meta(&mut session, audit::SECRET, secret).await?;
+    }
+    session
+        .run("DELETE FROM hromada_meta WHERE substr(key, 1, 4) = 'crs.'")
+        .await?;
+    for (id, document) in systems::documents(read).await? {
+        systems::put(&mut session, &id, &document).await?;
     }
     crate::people::grow(&mut session).await?;
     transaction.commit().await?;

@@ -346,10 +346,40 @@ async fn know_crs(session: &mut Session<'_>, collection: &Collection) -> Result<
     let described =
         spatial::crs::describe(collection.storage_crs).map_err(|e| Error::Invalid(e.message()))?;
     let sql = "INSERT INTO spatial_ref_sys (srid, auth_name, auth_srid, srtext)
-       VALUES (?, 'EPSG', ?, ?) ON CONFLICT DO NOTHING";
-    let known = statement(sql).bind(srid).bind(srid).bind(described.wkt);
+       VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING";
+    let known = statement(sql)
+        .bind(srid)
+        .bind(collection.storage_crs.authority())
+        .bind(srid)
+        .bind(shortened(&described.wkt));
     session.execute(known).await?;
     Ok(())
+}
+
+/// Writes another definition of a local CRS where PostGIS has one and the role may.
+pub(crate) async fn describe_crs(
+    session: &mut Session<'_>,
+    srid: i64,
+    wkt: &str,
+) -> Result<(), Error> {
+    let sql = "SELECT has_table_privilege('spatial_ref_sys', 'UPDATE')";
+    if !session.fetch_one(statement(sql)).await?.boolean(0)? {
+        return Ok(());
+    }
+    let sql = "UPDATE spatial_ref_sys SET srtext = ? WHERE srid = ? AND auth_name = 'HROMADA'";
+    let described = statement(sql).bind(shortened(wkt)).bind(srid);
+    session.execute(described).await?;
+    Ok(())
+}
+
+/// The definition in the room that PostGIS has for it. One that is longer is left out: PostGIS alone needs it, to transform.
+fn shortened(wkt: &str) -> String {
+    const ROOM: usize = 2048;
+    let text: String = wkt.lines().map(str::trim_start).collect();
+    match text.chars().count() > ROOM {
+        true => String::new(),
+        false => text,
+    }
 }
 
 /// What the schema says of the table and its columns, for whoever opens the database.

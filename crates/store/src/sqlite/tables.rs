@@ -80,10 +80,11 @@ async fn know_crs(session: &mut Session<'_>, collection: &Collection) -> Result<
         spatial::crs::describe(collection.storage_crs).map_err(|e| Error::Invalid(e.message()))?;
     let srs_id = i64::from(collection.storage_crs.code());
     let sql = "INSERT INTO gpkg_spatial_ref_sys (srs_name, srs_id, organization, organization_coordsys_id, definition)
-         VALUES (?, ?, 'EPSG', ?, ?) ON CONFLICT DO NOTHING";
+         VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING";
     let known = statement(sql)
         .bind(described.name)
         .bind(srs_id)
+        .bind(collection.storage_crs.authority())
         .bind(srs_id)
         .bind(described.wkt);
     session.execute(known).await?;

@@ -17,6 +17,7 @@ mod imports;
 mod manage;
 mod reads;
 mod support;
+mod systems;
 mod times;
 
 /// Whether the stores of this program are in PostgreSQL: `tests/postgres` runs the same contract there.

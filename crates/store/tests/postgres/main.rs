@@ -31,6 +31,8 @@ mod shared;
 mod strangers;
 #[path = "../it/support.rs"]
 mod support;
+#[path = "../it/systems.rs"]
+mod systems;
 #[path = "../it/times.rs"]
 mod times;
 

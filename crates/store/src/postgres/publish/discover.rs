@@ -317,9 +317,9 @@ pub(super) async fn geometry(
     })
 }
 
-/// The code of EPSG that PostGIS knows an SRID by.
+/// The code of EPSG that PostGIS knows an SRID by, or that of a local system.
 async fn crs(session: &mut Session<'_>, relation: &Relation, srid: i64) -> Result<Crs, Error> {
-    let sql = "SELECT auth_srid::bigint FROM spatial_ref_sys WHERE srid = ? AND upper(auth_name) = 'EPSG'";
+    let sql = "SELECT auth_srid::bigint FROM spatial_ref_sys WHERE srid = ? AND upper(auth_name) IN ('EPSG', 'HROMADA')";
     let row = session.fetch_optional(statement(sql).bind(srid)).await?;
     let code = match row {
         Some(row) => row.maybe_integer(0)?,
