@@ -156,6 +156,8 @@ import_samples() {
 start_server() {
     local log=$1 tries
     shift
+    # Here and not by the server's own start, which comes later: the address of one before would be read.
+    : >"$log"
     "$HROMADA" "$@" serve --listen 127.0.0.1:0 >"$log" 2>&1 &
     server=$!
     url=

@@ -1,4 +1,4 @@
-//! Puts the files that the server serves into the binary: the built web app, fonts, sprites and styles.
+//! Puts the files that the server serves into the binary: the built web app, fonts and sprites.
 //!
 //! Writes `files.rs` with one table a folder: (path, bytes). A hash over everything that shapes an answer goes
 //! to `HROMADA_BUILD`, so that a validator of another build is never taken for one of this.
@@ -32,7 +32,6 @@ fn main() {
         ("APP", app),
         ("FONTS", root.join("assets/fonts")),
         ("SPRITES", root.join("assets/sprites")),
-        ("STYLES", root.join("../../styles")),
     ];
     for (name, folder) in tables {
         if !folder.starts_with(&out) {

@@ -120,7 +120,7 @@ impl fmt::Display for Message {
 }
 
 /// The sources of the catalogue; of `web.json` only the units are read here.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     include_str!("../messages/access.json"),
     include_str!("../messages/cli.json"),
     include_str!("../messages/formats.json"),
@@ -128,6 +128,7 @@ const SOURCES: [&str; 7] = [
     include_str!("../messages/server.json"),
     include_str!("../messages/spatial.json"),
     include_str!("../messages/store.json"),
+    include_str!("../messages/style.json"),
 ];
 
 /// The web app's texts, of which the names of units are shared with the pages.

@@ -1,4 +1,4 @@
-//! Files that are built into the binary: the web app, fonts, sprites, styles.
+//! Files that are built into the binary: the web app, fonts, sprites.
 
 use std::collections::HashMap;
 use std::collections::hash_map::DefaultHasher;
@@ -73,13 +73,14 @@ fn sprites() -> &'static Folder {
     FOLDER.get_or_init(|| Folder::new(files::SPRITES))
 }
 
-fn styles() -> &'static Folder {
-    static FOLDER: OnceLock<Folder> = OnceLock::new();
-    FOLDER.get_or_init(|| Folder::new(files::STYLES))
-}
-
 fn missing(path: &str) -> Problem {
     Problem::not_found(Message::new("server.no-file").with("path", shown(path)))
+}
+
+/// A file of the web app as it was built.
+pub(crate) fn app_file(path: &str) -> Option<&'static [u8]> {
+    let found = files::APP.iter().find(|(known, _)| *known == path);
+    found.map(|(_, bytes)| *bytes)
 }
 
 /// `GET /app`
@@ -154,16 +155,6 @@ pub(crate) async fn sprite(
     Segments(file): Segments<String>,
 ) -> Result<Response, Problem> {
     sprites()
-        .answer(&file, &context)
-        .ok_or_else(|| missing(&file))
-}
-
-/// `GET /styles/{file}`
-pub(crate) async fn style(
-    context: Context,
-    Segments(file): Segments<String>,
-) -> Result<Response, Problem> {
-    styles()
         .answer(&file, &context)
         .ok_or_else(|| missing(&file))
 }

@@ -85,7 +85,7 @@ fn collection_json(
     if let Some(extent) = live.index.extent() {
         set(
             "extent",
-            json!({ "spatial": { "bbox": [bbox(&extent)], "crs": CRS84 } }),
+            json!({ "spatial": { "bbox": [self::extent(&extent)], "crs": CRS84 } }),
         );
     }
     set("itemType", "feature".into());
@@ -231,6 +231,19 @@ pub(crate) fn title(context: &Context, collection: &Collection) -> String {
     } else {
         title.to_owned()
     }
+}
+
+/// The extent of a collection as it is published: to the centimetre outwards, so that a client that rounds it, or takes it through another
+/// CRS and back, still gets what lies on its edge.
+pub(crate) fn extent(envelope: &Envelope) -> [f64; 4] {
+    const STEPS: f64 = 1e7;
+    let [west, south, east, north] = bbox(envelope).map(|n| n * STEPS);
+    [
+        (west.floor() / STEPS).max(-180.0),
+        (south.floor() / STEPS).max(-90.0),
+        (east.ceil() / STEPS).min(180.0),
+        (north.ceil() / STEPS).min(90.0),
+    ]
 }
 
 /// West, south, east, north.

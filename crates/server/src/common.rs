@@ -8,12 +8,12 @@ use crate::answer;
 use crate::app::App;
 use crate::context::Context;
 use crate::html;
-use crate::link::{HTML, JSON, OPENAPI, REL_TILESETS_VECTOR, REL_TILING_SCHEMES, link};
+use crate::link::{HTML, JSON, OPENAPI, REL_STYLES, REL_TILESETS_VECTOR, REL_TILING_SCHEMES, link};
 use crate::negotiate::Format;
 use crate::problem::Problem;
 
 /// Classes that hold whatever the options are.
-const CLASSES: [&str; 49] = [
+const CLASSES: [&str; 55] = [
     "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/landing-page",
     "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/json",
@@ -48,6 +48,8 @@ const CLASSES: [&str; 49] = [
     "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/queryables",
     "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/sortables",
     "http://www.opengis.net/spec/ogcapi-features-6/0.0/conf/property-selection",
+    "http://www.opengis.net/spec/ogcapi-features-7/0.0/conf/zoom-level",
+    "http://www.opengis.net/spec/ogcapi-features-7/0.0/conf/zoom-level-features",
     "http://www.opengis.net/spec/ogcapi-features-8/0.0/conf/sorting",
     "http://www.opengis.net/spec/ogcapi-features-9/0.0/conf/text-search",
     // The published number of the part, and the one that QGIS looks for.
@@ -63,6 +65,10 @@ const CLASSES: [&str; 49] = [
     "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/collections-selection",
     "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/mvt",
     "http://www.opengis.net/spec/ogcapi-tiles-1/1.0/conf/oas30",
+    "http://www.opengis.net/spec/ogcapi-styles-1/1.0/conf/core",
+    "http://www.opengis.net/spec/ogcapi-styles-1/1.0/conf/mapbox-styles",
+    "http://www.opengis.net/spec/ogcapi-styles-1/1.0/conf/manage-styles",
+    "http://www.opengis.net/spec/ogcapi-styles-1/1.0/conf/style-validation",
     "http://www.opengis.net/spec/tms/2.0/conf/tilematrixset",
     "http://www.opengis.net/spec/tms/2.0/conf/json-tilematrixset",
 ];
@@ -103,6 +109,7 @@ fn landing_json(context: &Context) -> Json {
             link(context.url("/collections"), "data", JSON, text("server.collections")),
             link(context.url("/tiles"), REL_TILESETS_VECTOR, JSON, text("server.tilesets")),
             link(context.url("/tileMatrixSets"), REL_TILING_SCHEMES, JSON, text("server.matrix-sets")),
+            link(context.url("/styles"), REL_STYLES, JSON, text("server.styles")),
             link(context.url("/app/"), "related", HTML, text("server.map")),
         ],
     })

@@ -48,6 +48,7 @@ mod segments;
 mod serve;
 mod single_sign_on;
 mod stream;
+mod styles;
 mod tilesets;
 mod tls;
 mod vector;

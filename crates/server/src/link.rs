@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 pub(crate) const REL_SCHEMA: &str = "http://www.opengis.net/def/rel/ogc/1.0/schema";
 pub(crate) const REL_QUERYABLES: &str = "http://www.opengis.net/def/rel/ogc/1.0/queryables";
 pub(crate) const REL_SORTABLES: &str = "http://www.opengis.net/def/rel/ogc/1.0/sortables";
+pub(crate) const REL_STYLES: &str = "http://www.opengis.net/def/rel/ogc/1.0/styles";
 pub(crate) const REL_TILESETS_VECTOR: &str =
     "http://www.opengis.net/def/rel/ogc/1.0/tilesets-vector";
 pub(crate) const REL_TILING_SCHEME: &str = "http://www.opengis.net/def/rel/ogc/1.0/tiling-scheme";
@@ -17,6 +18,8 @@ pub(crate) const GEOJSON: &str = "application/geo+json";
 pub(crate) const HTML: &str = "text/html";
 pub(crate) const SCHEMA_JSON: &str = "application/schema+json";
 pub(crate) const MVT: &str = "application/vnd.mapbox-vector-tile";
+pub(crate) const STYLE: &str = "application/vnd.mapbox.style+json";
+pub(crate) const SVG: &str = "image/svg+xml";
 pub(crate) const OPENAPI: &str = "application/vnd.oai.openapi+json;version=3.0";
 
 /// A link object (OGC 17-069r4 §7.1.2): `href`, `rel`, `type`, `title`.

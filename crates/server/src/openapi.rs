@@ -21,7 +21,7 @@ use crate::context::Context;
 use crate::features::output::FORMATS;
 use crate::features::query::RESERVED;
 use crate::limits::{DEFAULT_HITS, MAX_HITS, MAX_SEARCH};
-use crate::link::{GEOJSON, HTML, JSON, MVT, OPENAPI, SCHEMA_JSON};
+use crate::link::{GEOJSON, HTML, JSON, MVT, OPENAPI, SCHEMA_JSON, STYLE, SVG};
 use crate::matrix_sets::{self, MatrixSet};
 use crate::negotiate::Format;
 use crate::problem::Problem;
@@ -94,6 +94,7 @@ fn described(app: &App, context: &Context) -> Result<Vec<(LiveCollection, Method
 fn document(context: &Context, seen: &[(LiveCollection, Methods)]) -> Json {
     let mut paths = Map::new();
     fixed_paths(context, &mut paths);
+    style_changes(context, &mut paths);
     for (live, methods) in seen {
         collection_paths(context, live, methods, &mut paths);
     }
@@ -108,6 +109,7 @@ fn document(context: &Context, seen: &[(LiveCollection, Methods)]) -> Json {
         "tags": [
             { "name": "features", "description": context.text("server.tag-features") },
             { "name": "tiles", "description": context.text("server.tag-tiles") },
+            { "name": "styles", "description": context.text("server.tag-styles") },
             { "name": "common", "description": context.text("server.tag-common") },
         ],
         "paths": paths,
@@ -220,6 +222,38 @@ fn fixed_paths(context: &Context, paths: &mut Map<String, Json>) {
             shared(&["tileMatrix", "tileRow", "tileCol", "collections"]),
         );
     }
+    for (path, id, key, media) in [
+        (
+            "/styles",
+            "getStyles",
+            "server.op-styles",
+            &[JSON, HTML][..],
+        ),
+        (
+            "/styles/{styleId}",
+            "getStyle",
+            "server.style-sheet",
+            &[STYLE],
+        ),
+        (
+            "/styles/{styleId}/metadata",
+            "getStyleMetadata",
+            "server.style-metadata",
+            &[JSON],
+        ),
+        (
+            "/styles/{styleId}/legend",
+            "getStyleLegend",
+            "server.style-legend",
+            &[SVG],
+        ),
+    ] {
+        let parameters = match path {
+            "/styles" => common(),
+            _ => shared(&["styleId", "lang"]),
+        };
+        add(path, id, "styles", key, media, parameters);
+    }
     let short = shared(&["collectionList", "z", "x", "y"]);
     add(
         "/tiles/{collectionList}/{z}/{x}/{y}",
@@ -236,6 +270,50 @@ fn fixed_paths(context: &Context, paths: &mut Map<String, Json>) {
         "server.tilejson",
         &[JSON],
         shared(&["collectionList", "lang"]),
+    );
+}
+
+/// What may be done with styles.
+fn style_changes(context: &Context, paths: &mut Map<String, Json>) {
+    let body =
+        json!({ "required": true, "content": { (STYLE): { "schema": { "type": "object" } } } });
+    let change = |id: &str, key, status: &str, parameters: &[&str], body: Option<&Json>| {
+        let mut out = json!({
+            "operationId": id,
+            "tags": ["styles"],
+            "summary": context.text(key),
+            "parameters": shared(parameters),
+            "responses": {
+                (status): { "description": context.text("server.answer-done") },
+                "default": { "$ref": "#/components/responses/problem" },
+            },
+        });
+        if let Some(body) = body {
+            out["requestBody"] = body.clone();
+        }
+        out
+    };
+    paths["/styles"]["post"] = change(
+        "createStyle",
+        "server.op-create-style",
+        "201",
+        &["dry-run"],
+        Some(&body),
+    );
+    let one = &mut paths["/styles/{styleId}"];
+    one["put"] = change(
+        "replaceStyle",
+        "server.op-put-style",
+        "204",
+        &["styleId", "dry-run"],
+        Some(&body),
+    );
+    one["delete"] = change(
+        "deleteStyle",
+        "server.op-delete-style",
+        "204",
+        &["styleId"],
+        None,
     );
 }
 
@@ -300,6 +378,7 @@ fn collection_paths(
         "exclude-properties",
         "skipGeometry",
         "precision",
+        "zoom-level",
         "cursor",
         "offset",
         "fItems",
@@ -314,7 +393,7 @@ fn collection_paths(
         "features",
         "server.op-item",
         &[GEOJSON, HTML],
-        shared(&["featureId", "crs", "f", "lang"]),
+        shared(&["featureId", "crs", "zoom-level", "f", "lang"]),
     );
     let mut item = json!({ "get": one });
     let body = json!({ "required": true, "content": { (GEOJSON): { "schema": { "$ref": "#/components/schemas/feature" } } } });

@@ -30,7 +30,8 @@ impl Params {
                 return Err(Problem::bad_request(detail));
             }
             let (name, value) = part.split_once('=').unwrap_or((part, ""));
-            pairs.push((decoded(name)?, decoded(value)?));
+            let blank = plus(name, value);
+            pairs.push((decoded(name, b' ')?, decoded(value, blank)?));
         }
         Ok(Self { pairs })
     }
@@ -82,8 +83,17 @@ impl Params {
     }
 }
 
-/// Reads `application/x-www-form-urlencoded` text: `+` is a space, `%XX` a byte of UTF-8.
-fn decoded(text: &str) -> Result<String, Problem> {
+/// What `+` stands for. In a form it is a blank; but who writes `%20` writes no blank as `+`, as QGIS, which leaves the plus of a sum or of
+/// a number such as `2.5e+07` as it is. And no time has a blank.
+fn plus(name: &str, value: &str) -> u8 {
+    match name == "datetime" || value.contains("%20") {
+        true => b'+',
+        false => b' ',
+    }
+}
+
+/// Reads `application/x-www-form-urlencoded` text: `%XX` is a byte of UTF-8, `+` what [`plus`] says.
+fn decoded(text: &str, plus: u8) -> Result<String, Problem> {
     let unreadable = || {
         Problem::bad_request(Message::new("server.parameter-encoding").with("value", shown(text)))
     };
@@ -92,7 +102,7 @@ fn decoded(text: &str) -> Result<String, Problem> {
     while let Some((&byte, tail)) = rest.split_first() {
         rest = tail;
         match byte {
-            b'+' => bytes.push(b' '),
+            b'+' => bytes.push(plus),
             b'%' => {
                 let (digits, tail) = rest.split_at_checked(2).ok_or_else(unreadable)?;
                 let digit = |d: u8| char::from(d).to_digit(16);
@@ -122,6 +132,11 @@ mod tests {
         assert_eq!(params.get("q"), Some("вул. 1"));
         assert_eq!(params.get("empty"), Some(""));
         assert_eq!(params.get("limit"), Some("2"));
+        let params = Params::parse("filter=a%20%2B%201+1&datetime=2026-03-15T02:00:00+02:00&q=1+1");
+        let params = params.unwrap();
+        assert_eq!(params.get("filter"), Some("a + 1+1"));
+        assert_eq!(params.get("datetime"), Some("2026-03-15T02:00:00+02:00"));
+        assert_eq!(params.get("q"), Some("1 1"));
         for bad in ["a=%", "a=%4", "a=%GG", "a=%FF", "%C3=1", "a=%00", "a=%+1"] {
             assert!(Params::parse(bad).is_err(), "{bad}");
         }

@@ -171,6 +171,12 @@ impl Sight {
         live.is_some_and(|live| self.decision(live).export)
     }
 
+    /// Whether a collection has a property of this name that the principal does not see.
+    pub(crate) fn hides(&self, id: &str, property: &str) -> bool {
+        let has = |live: &LiveCollection| live.collection.schema.position(property).is_some();
+        self.live.get(id).is_some_and(has) && !self.get(id).is_some_and(|live| has(&live))
+    }
+
     pub(crate) fn decision(&self, live: &LiveCollection) -> Arc<Decision> {
         let decisions = &self.app.decisions;
         if let Some(known) = decisions.get(self.version, &self.principal, live) {
@@ -354,6 +360,25 @@ impl App {
     pub(crate) fn require(&self, context: &Context, permission: Permission) -> Result<(), Problem> {
         context.ask();
         if may(context, permission) {
+            return Ok(());
+        }
+        Err(refused(
+            context,
+            Message::new("server.permission-missing").with("permission", permission.name()),
+        ))
+    }
+
+    /// That whoever asks has a permission everywhere: not for some collections, one unit or one area alone.
+    ///
+    /// # Errors
+    /// As [`App::require`].
+    pub(crate) fn require_whole(
+        &self,
+        context: &Context,
+        permission: Permission,
+    ) -> Result<(), Problem> {
+        context.ask();
+        if context.principal.may(permission) {
             return Ok(());
         }
         Err(refused(

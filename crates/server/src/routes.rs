@@ -17,7 +17,7 @@ use crate::limits::MIN_PACKED;
 use crate::problem::Problem;
 use crate::{
     Options, account, admin, assets, bulk, collections, common, context, crs, health, matrix_sets,
-    openapi, schema, search, tilesets, vector,
+    openapi, schema, search, styles, tilesets, vector,
 };
 
 /// What decides over who gets an answer from a route.
@@ -61,6 +61,10 @@ pub(crate) const GUARDS: &[(&str, Guard)] = &[
     ("/tiles/{collections}/{z}/{x}/{y}", Guard::Seen),
     ("/tileMatrixSets", Guard::Open),
     ("/tileMatrixSets/{set}", Guard::Open),
+    ("/styles", Guard::Seen),
+    ("/styles/{style}", Guard::Seen),
+    ("/styles/{style}/metadata", Guard::Seen),
+    ("/styles/{style}/legend", Guard::Seen),
     ("/search", Guard::Seen),
     ("/account", Guard::Own),
     ("/account/me", Guard::Own),
@@ -99,7 +103,6 @@ pub(crate) const GUARDS: &[(&str, Guard)] = &[
     ("/app/{*path}", Guard::Open),
     ("/fonts/{stack}/{file}", Guard::Open),
     ("/sprites/{file}", Guard::Open),
-    ("/styles/{file}", Guard::Open),
     ("/pages.css", Guard::Open),
 ];
 
@@ -161,6 +164,13 @@ pub fn router(store: Store, options: &Options) -> Router {
         .route("/tiles/{collections}", get(tilesets::tilejson))
         .route("/tileMatrixSets", get(matrix_sets::list))
         .route("/tileMatrixSets/{set}", get(matrix_sets::one))
+        .route("/styles", get(styles::list).post(styles::create))
+        .route(
+            "/styles/{style}",
+            get(styles::one).put(styles::replace).delete(styles::delete),
+        )
+        .route("/styles/{style}/metadata", get(styles::metadata))
+        .route("/styles/{style}/legend", get(styles::legend))
         .route("/search", get(search::get))
         .route("/account", get(account::overview))
         .route("/account/me", get(account::me))
@@ -225,7 +235,6 @@ pub fn router(store: Store, options: &Options) -> Router {
         .route("/app/{*path}", get(assets::app))
         .route("/fonts/{stack}/{file}", get(assets::font))
         .route("/sprites/{file}", get(assets::sprite))
-        .route("/styles/{file}", get(assets::style))
         .route("/pages.css", get(assets::pages_css));
     dressed(documents.merge(packed), app)
 }

@@ -10,11 +10,11 @@ use store::LiveCollection;
 
 use crate::answer;
 use crate::app::App;
-use crate::collections::{bbox, title};
+use crate::collections::{self, title};
 use crate::context::Context;
 use crate::crs::CRS84;
 use crate::limits::MAX_TILE_COLLECTIONS;
-use crate::link::{JSON, MVT, REL_TILING_SCHEME, link};
+use crate::link::{JSON, MVT, REL_STYLES, REL_TILING_SCHEME, link};
 use crate::matrix_sets::{self, MatrixSet};
 use crate::problem::Problem;
 use crate::segments::Segments;
@@ -65,7 +65,7 @@ fn tilejson_json(context: &Context, layers: &[LiveCollection]) -> Json {
     });
     if let Some(extent) = extent(layers) {
         let [x, y] = extent.center();
-        out["bounds"] = json!(bbox(&extent));
+        out["bounds"] = json!(collections::extent(&extent));
         out["center"] = json!([x, y, *zooms.start()]);
     }
     out
@@ -228,6 +228,7 @@ fn tileset(
             link(context.url(format_args!("{here}{query}")), "self", JSON, context.text("server.op-tileset")),
             item,
             link(definition, REL_TILING_SCHEME, JSON, context.text("server.op-matrix-set")),
+            link(context.url("/styles"), REL_STYLES, JSON, context.text("server.styles")),
         ],
     });
     if let Some(extent) = extent(layers) {

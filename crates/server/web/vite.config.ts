@@ -1,18 +1,31 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { fileURLToPath } from 'node:url'
+import { createServer, type Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url))
 
+const alias = { $styles: at('../../../styles'), $messages: at('../../model/messages') }
+
 /** Names that the server's HTML pages rely on; everything else carries its hash. */
 const FIXED = 'page-map'
 
+/** The map's look for other programs, which the server reads: see src/style/template.ts. */
+const styleTemplate: Plugin = {
+  name: 'style-template',
+  apply: 'build',
+  async generateBundle() {
+    const server = await createServer({ configFile: false, root: at('.'), resolve: { alias }, server: { middlewareMode: true, hmr: false, watch: null }, appType: 'custom', logLevel: 'error' })
+    const { template } = (await server.ssrLoadModule('/src/style/template.ts')) as typeof import('./src/style/template')
+    await server.close()
+    this.emitFile({ type: 'asset', fileName: 'style-template.json', source: JSON.stringify(template()) })
+  },
+}
+
 export default defineConfig({
   base: '/app/',
-  plugins: [svelte()],
-  resolve: {
-    alias: { $styles: at('../../../styles'), $messages: at('../../model/messages') },
-  },
+  plugins: [svelte(), styleTemplate],
+  resolve: { alias },
   build: {
     target: 'es2022',
     sourcemap: false,

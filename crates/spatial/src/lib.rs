@@ -10,6 +10,7 @@ mod near;
 mod query_box;
 mod relate;
 mod relation;
+mod simplify;
 pub mod validity;
 
 pub use area::{WorldArea, grid_center};
@@ -18,3 +19,4 @@ pub use near::meets;
 pub use query_box::{QueryBox, Window};
 pub use relate::{area, by_envelopes, length, relate};
 pub use relation::{envelope, intersects};
+pub use simplify::simplified;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Access, Assignment, Grant, Person, Principal, Unit, Who};
+use super::{Access, Assignment, Grant, Person, Principal, TownStyle, Unit, Who};
 
 /// People, units and rules at one moment.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -11,6 +11,8 @@ pub struct Directory {
     pub units: BTreeMap<String, Unit>,
     /// By collection.
     pub access: BTreeMap<String, Access>,
+    /// Styles that the town has put beside ours.
+    pub styles: BTreeMap<String, TownStyle>,
 }
 
 impl Directory {

@@ -12,6 +12,7 @@ mod policy;
 mod principal;
 mod role;
 mod rule;
+mod style;
 
 pub use area::Area;
 pub use check::{MAX_TITLE_LENGTH, check_title, is_plain};
@@ -24,3 +25,4 @@ pub use policy::{Decision, Reach, View, decide};
 pub use principal::{Grant, Principal, Scope, Who};
 pub use role::{BUILT_IN, Role, RoleId};
 pub use rule::{Access, Class, PropertyRule, RowRule, Shown, Twin};
+pub use style::{MAX_STYLE_ID, TownStyle, check_style_id};

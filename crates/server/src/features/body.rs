@@ -19,20 +19,34 @@ use crate::link::{GEOJSON, JSON};
 use crate::problem::{Problem, shown};
 
 /// A body in memory.
-pub(super) struct Whole {
-    pub(super) bytes: Bytes,
+pub(crate) struct Whole {
+    pub(crate) bytes: Bytes,
     /// Held while the bytes, or what was made of them, are in memory.
     pub(super) place: OwnedSemaphorePermit,
 }
 
-/// Reads the whole body.
+/// Reads the whole body, which has a feature.
 ///
 /// # Errors
-/// 415 for another media type or a content coding, 400 for another CRS, 413 above [`MAX_BODY`], 408 after
-/// [`BODY_TIMEOUT`], 503 when too many bodies are held already; as [`App::require_unchanged`].
-pub(super) async fn read(app: &App, context: &Context, mut body: Body) -> Result<Whole, Problem> {
+/// 400 for another CRS; as [`read_of`].
+pub(super) async fn read(app: &App, context: &Context, body: Body) -> Result<Whole, Problem> {
+    check_crs(&context.headers)?;
+    read_of(app, context, body, &[GEOJSON, JSON]).await
+}
+
+/// Reads the whole body, which is of one of some media types.
+///
+/// # Errors
+/// 415 for another media type or a content coding, 413 above [`MAX_BODY`], 408 after [`BODY_TIMEOUT`], 503 when too many
+/// bodies are held already; as [`App::require_unchanged`].
+pub(crate) async fn read_of(
+    app: &App,
+    context: &Context,
+    mut body: Body,
+    types: &[&str],
+) -> Result<Whole, Problem> {
     let headers = &context.headers;
-    check_headers(headers)?;
+    check_type(headers, types)?;
     let declared = headers
         .get(CONTENT_LENGTH)
         .and_then(|v| v.to_str().ok())
@@ -103,11 +117,11 @@ fn too_large() -> Problem {
     )
 }
 
-fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
+fn check_type(headers: &HeaderMap, types: &[&str]) -> Result<(), Problem> {
     let unsupported = |key| {
         Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            Message::new(key).with("types", format!("{GEOJSON}, {JSON}")),
+            Message::new(key).with("types", types.join(", ")),
         )
     };
     let media_type = headers
@@ -115,7 +129,7 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
         .and_then(|v| v.to_str().ok())
         .unwrap_or_default();
     let essence = media_type.split(';').next().unwrap_or_default().trim();
-    if ![GEOJSON, JSON]
+    if !types
         .iter()
         .any(|known| known.eq_ignore_ascii_case(essence))
     {
@@ -127,6 +141,10 @@ fn check_headers(headers: &HeaderMap) -> Result<(), Problem> {
     {
         return Err(unsupported("server.content-encoding"));
     }
+    Ok(())
+}
+
+fn check_crs(headers: &HeaderMap) -> Result<(), Problem> {
     // With or without the angle brackets of OGC 20-002: QGIS leaves them out.
     let crs = headers
         .get("content-crs")

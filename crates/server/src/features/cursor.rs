@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::problem::{Problem, shown};
 
 /// Parameters that say nothing about which features there are, and in which order.
-const FREE: [&str; 10] = [
+const FREE: [&str; 11] = [
     "cursor",
     "limit",
     "f",
@@ -24,6 +24,7 @@ const FREE: [&str; 10] = [
     "exclude-properties",
     "skipGeometry",
     "precision",
+    "zoom-level",
     "offset",
 ];
 

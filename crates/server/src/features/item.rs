@@ -8,7 +8,7 @@ use model::Message;
 use serde_json::Value as Json;
 use store::{Item, ItemKey, LiveCollection};
 
-use super::{feature_id, items};
+use super::{feature_id, items, query};
 use crate::answer;
 use crate::app::App;
 use crate::conditional::Tag;
@@ -25,7 +25,7 @@ pub(crate) async fn get(
     context: Context,
     Segments([id, feature]): Segments<[String; 2]>,
 ) -> Result<Response, Problem> {
-    context.params.only(&["crs"])?;
+    context.params.only(&["crs", "zoom-level"])?;
     let format = context.wanted.json_or_html(GEOJSON)?;
     let live = app.collection(&context, &id)?;
     let crs = crs::named(&live, "crs", context.params.get("crs"))?;
@@ -34,7 +34,16 @@ pub(crate) async fn get(
         app.note_personal(&context, &live, Some(&feature)).await?;
         return answer::page(&context, &html::ItemPage::new(&context, &live, &item)?);
     }
-    let fragment = fragment(&app, &live, &feature, crs).await?;
+    let fragment = match query::zoom(&context.params)? {
+        None => fragment(&app, &live, &feature, crs).await?,
+        Some(zoom) => {
+            let item = find(&app, &live, &feature).await?;
+            let simple = query::simplified(&app.store, item.feature, zoom, crs.crs);
+            let mut out = Vec::with_capacity(1024);
+            items::write_feature(&mut out, &live, &simple, crs)?;
+            out
+        }
+    };
     app.note_personal(&context, &live, Some(&feature)).await?;
     let here = format!("/collections/{id}/items/{}", segment(&feature));
     let mut response = answer(&context, &live, fragment, &here, StatusCode::OK);

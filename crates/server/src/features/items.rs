@@ -11,7 +11,7 @@ use futures_util::stream;
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
 use model::access::View;
-use model::{Feature, Message};
+use model::{Crs, Feature, Message};
 use serde_json::Value as Json;
 use store::{Begin, Chosen, ItemKey, LiveCollection};
 
@@ -200,7 +200,8 @@ impl Walk {
         self.returned += count;
         self.written += out.len();
         // Where the link to the next page is in a header, it has been sent.
-        let is_full = self.written > MAX_PAGE_BYTES && output::has_links(self.format);
+        // What is in the head already can't be taken back.
+        let is_full = self.written > MAX_PAGE_BYTES && !output::has_headers(self.format);
         if end == self.chosen.keys.len() || is_full {
             self.done = true;
             self.end(&mut out).await?;
@@ -261,14 +262,19 @@ impl Walk {
         let mut count = 0;
         for part in store::portions(&keys) {
             let walk = &self.chosen.walk;
-            let crs = self.asked.crs.crs;
-            let read = self.app.store.read(&self.live, walk, crs, part).await?;
+            let (crs, zoom) = (self.asked.crs.crs, self.asked.zoom);
+            let in_answer = zoom.map_or(crs, |_| Crs::CRS84);
+            let read = self.app.store.read(&self.live, walk, in_answer, part);
+            let read = read.await?;
             count += read.len() as u64;
-            let live = self.live.clone();
+            let (live, store) = (self.live.clone(), self.app.store.clone());
             let work = move || {
-                for feature in &read {
-                    let id = feature_id(&live.collection, feature);
-                    stream.write(&mut out, &id, feature)?;
+                for mut feature in read {
+                    if let Some(zoom) = zoom {
+                        feature = query::simplified(&store, feature, zoom, crs);
+                    }
+                    let id = feature_id(&live.collection, &feature);
+                    stream.write(&mut out, &id, &feature)?;
                 }
                 Ok::<_, formats::Error>((stream, out))
             };
@@ -358,7 +364,7 @@ impl Walk {
 
     /// The links of a format that has no place for them.
     async fn header_links(&self) -> Result<Option<Vec<(String, &'static str, String)>>, Problem> {
-        if output::has_links(self.format) {
+        if !output::has_headers(self.format) {
             return Ok(None);
         }
         let media_type = self.format.media_type().to_owned();

@@ -64,6 +64,11 @@ pub(super) fn has_links(format: Format) -> bool {
     matches!(format, Format::GeoJson | Format::JsonFg)
 }
 
+/// Whether links and counts stand in headers. QGIS reads them there for all but GeoJSON.
+pub(super) fn has_headers(format: Format) -> bool {
+    format != Format::GeoJson
+}
+
 /// The encoder of an answer.
 ///
 /// # Errors
@@ -95,16 +100,20 @@ pub(crate) fn stream(
         skip_geometry: asked.skip_geometry,
         layer_name: collection.id.as_str(),
         geometry_type: collection.geometry_type,
-        has_z: collection.has_z,
-        has_m: collection.has_m,
+        // Which vertex has which height is not followed while vertices go.
+        has_z: collection.has_z && asked.zoom.is_none(),
+        has_m: collection.has_m && asked.zoom.is_none(),
         crs: asked.crs.crs,
         y_first: asked.crs.y_first,
         decimals: asked.decimals,
         // Tables tell names apart by their letters alone.
-        id_column: (!has_id).then_some(match has_named_id {
-            true => "feature_id",
-            false => "id",
-        }),
+        id_column: match (has_id, has_named_id) {
+            // QGIS takes the first column for the id where there is none of this name.
+            (true, false) if format == Format::FlatGeobuf => Some("id"),
+            (true, _) => None,
+            (false, true) => Some("feature_id"),
+            (false, false) => Some("id"),
+        },
         byte_order_mark: format == Format::Csv,
         table_geometry: match is_points {
             true => TableGeometry::Coordinates,
@@ -153,11 +162,13 @@ pub(super) fn self_links(context: &Context, format: Format) -> Vec<Json> {
 /// Says in headers what a format has no place for: links, and how many features there are.
 pub(super) fn head(response: &mut Response, links: &[(String, &str, String)], matched: u64) {
     let headers = response.headers_mut();
-    for (href, rel, media_type) in links {
-        let value = format!("<{href}>; rel=\"{rel}\"; type=\"{media_type}\"");
-        if let Ok(value) = HeaderValue::try_from(value) {
-            headers.append(hyper::header::LINK, value);
-        }
+    // One line for all: QGIS reads the first.
+    let all: Vec<String> = links
+        .iter()
+        .map(|(href, rel, media_type)| format!("<{href}>; rel=\"{rel}\"; type=\"{media_type}\""))
+        .collect();
+    if let Ok(value) = HeaderValue::try_from(all.join(", ")) {
+        headers.insert(hyper::header::LINK, value);
     }
     headers.insert("ogc-numbermatched", HeaderValue::from(matched));
 }

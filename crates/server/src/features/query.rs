@@ -2,9 +2,11 @@
 
 use std::time::Instant;
 
-use model::{Bbox, GEOMETRY_PROPERTY, Interval, Message, Property, PropertyType, Value};
+use model::{
+    Bbox, Crs, Feature, GEOMETRY_PROPERTY, Interval, Message, Property, PropertyType, Value,
+};
 use spatial::QueryBox;
-use store::{Begin, ItemsQuery, LiveCollection, MAX_LIMIT, Sort};
+use store::{Begin, ItemsQuery, LiveCollection, MAX_LIMIT, Sort, Store};
 
 use super::filter;
 use crate::app::App;
@@ -15,7 +17,7 @@ use crate::params::Params;
 use crate::problem::{Problem, shown};
 
 /// Parameters with a meaning of their own; a property of such a name can't be filtered by.
-pub(crate) const RESERVED: [&str; 18] = [
+pub(crate) const RESERVED: [&str; 19] = [
     "f",
     "lang",
     "limit",
@@ -34,7 +36,11 @@ pub(crate) const RESERVED: [&str; 18] = [
     "exclude-properties",
     "skipGeometry",
     "precision",
+    "zoom-level",
 ];
+
+/// The largest scale that Part 7 has in its table.
+const MAX_ZOOM: f64 = 24.0;
 
 /// Decimals that a double can tell of a degree or a metre.
 const MAX_DECIMALS: u8 = 15;
@@ -50,12 +56,17 @@ pub(crate) struct Asked {
     pub(crate) skip_geometry: bool,
     /// Decimals of coordinates.
     pub(crate) decimals: Option<u8>,
+    /// The zoom of a map that geometries are simplified for.
+    pub(crate) zoom: Option<f64>,
 }
 
 impl Asked {
     /// Whether features are written as they are kept encoded.
     pub(crate) fn is_plain(&self) -> bool {
-        self.select.is_none() && !self.skip_geometry && self.decimals.is_none()
+        self.select.is_none()
+            && !self.skip_geometry
+            && self.decimals.is_none()
+            && self.zoom.is_none()
     }
 }
 
@@ -119,6 +130,7 @@ pub(crate) async fn parse(
         select: selected(params, live)?,
         skip_geometry: flag(params, "skipGeometry")?,
         decimals: params.get("precision").map(decimals).transpose()?,
+        zoom: zoom(params)?,
         query,
         crs,
     })
@@ -157,7 +169,7 @@ fn selected(params: &Params, live: &LiveCollection) -> Result<Option<Vec<usize>>
     }
 }
 
-fn flag(params: &Params, name: &'static str) -> Result<bool, Problem> {
+pub(crate) fn flag(params: &Params, name: &'static str) -> Result<bool, Problem> {
     match params.get(name) {
         None | Some("false") => Ok(false),
         Some("true" | "") => Ok(true),
@@ -168,6 +180,40 @@ fn flag(params: &Params, name: &'static str) -> Result<bool, Problem> {
             Err(Problem::bad_request(detail))
         }
     }
+}
+
+/// The zoom of a map in WebMercatorQuad (OGC API Features Part 7, draft).
+pub(super) fn zoom(params: &Params) -> Result<Option<f64>, Problem> {
+    let Some(text) = params.get("zoom-level") else {
+        return Ok(None);
+    };
+    let zoom = text
+        .parse()
+        .ok()
+        .filter(|zoom| (0.0..=MAX_ZOOM).contains(zoom));
+    zoom.map(Some).ok_or_else(|| {
+        Problem::bad_request(Message::new("server.zoom-level-invalid").with("value", shown(text)))
+    })
+}
+
+/// The feature for a map of a zoom, in a CRS. It comes in longitude and latitude.
+pub(super) fn simplified(store: &Store, feature: Feature, zoom: f64, crs: Crs) -> Feature {
+    let simple = |wkb: Vec<u8>| {
+        let Ok(geometry) = formats::wkb::read(&wkb) else {
+            return wkb;
+        };
+        let mut out = Vec::with_capacity(wkb.len());
+        formats::wkb::write(&spatial::simplified(&geometry, zoom), &mut out);
+        out
+    };
+    let geometry = feature.geometry.map(simple);
+    store.in_crs(
+        Feature {
+            geometry,
+            ..feature
+        },
+        crs,
+    )
 }
 
 fn decimals(text: &str) -> Result<u8, Problem> {

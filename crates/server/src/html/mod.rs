@@ -25,7 +25,7 @@ pub(crate) use admin::{
 };
 pub(crate) use collection::{CollectionPage, Collections};
 pub(crate) use item::{ItemPage, ItemsPage};
-pub(crate) use overview::{Api, Conformance, Landing};
+pub(crate) use overview::{Api, Conformance, Landing, Styles};
 
 /// What every page has: title, way back, languages, other formats.
 pub(crate) struct Frame {

@@ -51,7 +51,7 @@ pub(crate) struct Class<'a> {
 }
 
 /// Standards by the part of a class's URI that names them. Titles of standards are not translated.
-const STANDARDS: [(&str, &str); 14] = [
+const STANDARDS: [(&str, &str); 16] = [
     ("ogcapi-common-1", "OGC API – Common – Part 1: Core"),
     (
         "ogcapi-common-2",
@@ -77,12 +77,17 @@ const STANDARDS: [(&str, &str); 14] = [
         "ogcapi-features-6",
         "OGC API – Features – Part 6: Property Selection",
     ),
+    (
+        "ogcapi-features-7",
+        "OGC API – Features – Part 7: Geometry Simplification",
+    ),
     ("ogcapi-features-8", "OGC API – Features – Part 8: Sorting"),
     (
         "ogcapi-features-9",
         "OGC API – Features – Part 9: Text Search",
     ),
     ("ogcapi-tiles-1", "OGC API – Tiles – Part 1: Core"),
+    ("ogcapi-styles-1", "OGC API – Styles – Part 1: Core"),
     ("tms", "OGC Two Dimensional Tile Matrix Set"),
 ];
 
@@ -193,4 +198,30 @@ fn parameters(operation: &Json, is_shared: bool) -> Vec<String> {
     };
     let given = operation["parameters"].as_array();
     given.into_iter().flatten().filter_map(name).collect()
+}
+
+#[derive(Template)]
+#[template(path = "styles.html")]
+pub(crate) struct Styles {
+    frame: Frame,
+    rows: Vec<StyleRow>,
+}
+
+struct StyleRow {
+    title: String,
+    href: String,
+}
+
+impl Styles {
+    /// Of ids and titles.
+    pub(crate) fn new(context: &Context, styles: Vec<(String, String)>) -> Self {
+        let row = |(id, title): (String, String)| StyleRow {
+            title,
+            href: format!("{}/styles/{}", context.root, segment(&id)),
+        };
+        Self {
+            frame: Frame::new(context, context.text("server.styles"), &[]),
+            rows: styles.into_iter().map(row).collect(),
+        }
+    }
 }

@@ -148,7 +148,7 @@ async fn bad_requests_get_a_status_and_a_reason() {
             "",
         ),
         ("/sprites/..%2ffonts", 404, "server.no-file"),
-        ("/styles/none.json", 404, "server.no-file"),
+        ("/styles/none.json", 404, "store.no-style"),
     ]
     .map(|(path, status, key)| (path.to_owned(), status, key))
     .into();

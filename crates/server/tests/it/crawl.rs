@@ -147,7 +147,7 @@ impl<'a> Crawler<'a> {
         while let Some(path) = waiting.pop_front() {
             let answer = self.get(&path).await;
             for link in links(&answer) {
-                let is_file = ["/app/", "/fonts/", "/sprites/", "/styles/"]
+                let is_file = ["/app/", "/fonts/", "/sprites/"]
                     .iter()
                     .any(|folder| link.starts_with(folder));
                 if !is_file && known.len() < MAX_FOLLOWED && known.insert(link.clone()) {

@@ -37,6 +37,7 @@ mod schemas;
 mod search;
 mod second_factor;
 mod single_sign_on;
+mod styles;
 mod tilesets;
 mod tls;
 mod vector_tiles;

@@ -69,6 +69,8 @@ async fn every_format_has_the_same_features_and_names_its_type_count_and_next_pa
         assert_eq!(accepted.header("content-type"), media_type);
         if f == "json" || f == "jsonfg" {
             assert_eq!(answer.json()["numberMatched"], 30);
+        }
+        if f == "json" {
             continue;
         }
         // Page after page by the header.
@@ -77,8 +79,9 @@ async fn every_format_has_the_same_features_and_names_its_type_count_and_next_pa
         loop {
             assert_eq!(answer.header("ogc-numbermatched"), "30");
             found.extend(read(&answer, format));
-            let links = answer.headers.get_all("link").iter();
-            let links: Vec<&str> = links.map(|v| v.to_str().unwrap()).collect();
+            // In one line: QGIS reads the first.
+            assert_eq!(answer.headers.get_all("link").iter().count(), 1);
+            let links: Vec<&str> = answer.header("link").split(", ").collect();
             let next = links.iter().find(|l| l.contains("rel=\"next\""));
             let Some(next) = next else { break };
             assert!(
@@ -235,4 +238,47 @@ async fn clients_that_count_pages_by_an_offset_get_them() {
         found.extend(page["features"].as_array().unwrap().clone());
     }
     assert_eq!(&found, whole["features"].as_array().unwrap());
+}
+
+/// OGC API Features Part 7 (draft), /req/zoom-level-features/request. How much goes is tested where it goes.
+#[tokio::test]
+async fn req_zoom_level_features_request() {
+    let town = Town::new().await;
+    let whole = get(&town, "limit=5").await.json();
+    let of = |json: &Json| -> Vec<(String, String, usize)> {
+        let features = json["features"].as_array().unwrap();
+        let told = |f: &Json| {
+            let ring = f["geometry"]["coordinates"][0].as_array().unwrap();
+            assert_eq!(ring.first(), ring.last());
+            (
+                f["id"].to_string(),
+                f["geometry"]["type"].to_string(),
+                ring.len(),
+            )
+        };
+        features.iter().map(told).collect()
+    };
+    // Squares: near by nothing of them can go, from afar they are as little as a polygon can be.
+    for (zoom, left) in [("0", 4), ("5.5", 4), ("24", 5)] {
+        for crs in ["", "&crs=http://www.opengis.net/def/crs/EPSG/0/3857"] {
+            let some = get(&town, &format!("limit=5&zoom-level={zoom}{crs}")).await;
+            let mut expected = of(&whole);
+            expected.iter_mut().for_each(|told| told.2 = left);
+            assert_eq!(of(&some.json()), expected, "{zoom} {crs}");
+        }
+    }
+    let id = whole["features"][0]["id"].as_str().unwrap();
+    let path = format!("/collections/parcels/items/{id}");
+    let crs = "http://www.opengis.net/def/crs/EPSG/0/3857";
+    let one = town.json(&format!("{path}?zoom-level=24&crs={crs}")).await;
+    let plain = town.json(&format!("{path}?crs={crs}")).await;
+    let at = |json: &Json| json["geometry"]["coordinates"][0][0][0].as_f64().unwrap();
+    assert!((at(&one) - at(&plain)).abs() < 0.001, "{one} {plain}");
+    for bad in ["", "x", "-1", "24.5", "NaN"] {
+        for path in ["/collections/parcels/items", path.as_str()] {
+            let answer = town.get(&format!("{path}?zoom-level={bad}")).await;
+            assert_eq!(answer.status, 400, "{bad}");
+            assert_eq!(answer.key(), "server.zoom-level-invalid", "{bad}");
+        }
+    }
 }

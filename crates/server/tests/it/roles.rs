@@ -281,6 +281,13 @@ fn expected(route: &str, asker: &Asker) -> Option<Vec<Expected>> {
         .iter()
         .any(|role| asker.name.starts_with(role));
     let manages = keeps_people || publishes || for_all("auditor");
+    // They are everybody's, so they are for who publishes everywhere. What they put here is no style.
+    let for_whole = publishes && asker.part == Part::All && asker.only.is_none();
+    let (styles, no_style) = if for_whole {
+        (400, 409)
+    } else {
+        (refused, refused)
+    };
     // A token is for data: what changes an account is done in a browser.
     let in_browser = |path: &str| vec![post(path, refused)];
     Some(match route {
@@ -295,7 +302,23 @@ fn expected(route: &str, asker: &Asker) -> Option<Vec<Expected>> {
         "/app/{*path}" => vec![get("/app/icon.svg", 200)],
         "/fonts/{stack}/{file}" => vec![get("/fonts/Noto%20Sans%20Regular/0-255.pbf", 200)],
         "/sprites/{file}" => vec![get("/sprites/hromada.json", 200)],
-        "/styles/{file}" => vec![get("/styles/zoning.json", 200)],
+        "/styles" => vec![get(route, 200), post(route, styles)],
+        "/styles/{style}" => vec![
+            get("/styles/light", 200),
+            Expected {
+                method: Method::PUT,
+                path: "/styles/evening".to_owned(),
+                status: styles,
+            },
+            // One of ours, which stays.
+            Expected {
+                method: Method::DELETE,
+                path: "/styles/light".to_owned(),
+                status: no_style,
+            },
+        ],
+        "/styles/{style}/metadata" => vec![get("/styles/light/metadata", 200)],
+        "/styles/{style}/legend" => vec![get("/styles/light/legend", 200)],
         "/metrics" => vec![get(route, operate)],
         "/account" | "/account/me" => vec![get(route, 200)],
         "/account/sign-in" | "/account/second-step" | "/account/link" => vec![post(route, 415)],

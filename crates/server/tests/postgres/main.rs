@@ -71,6 +71,8 @@ mod search;
 mod second_factor;
 #[path = "../it/single_sign_on.rs"]
 mod single_sign_on;
+#[path = "../it/styles.rs"]
+mod styles;
 #[path = "../it/tilesets.rs"]
 mod tilesets;
 #[path = "../it/town.rs"]

@@ -69,7 +69,7 @@ impl System {
     /// Reads a document.
     ///
     /// # Errors
-    /// [`Error::Invalid`] with what is wrong in it; as [`super::describe`] for a CRS that it names.
+    /// [`Error::Invalid`] with what is wrong in it; as [`super::describe()`] for a CRS that it names.
     pub fn read(document: &str) -> Result<Self, Error> {
         if document.len() > MAX_DOCUMENT {
             let message = Message::new("spatial.local-too-large").with("limit", MAX_DOCUMENT);

@@ -6,6 +6,7 @@
 pub(crate) mod audit;
 mod keys;
 mod manage;
+mod styles;
 mod wire;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -390,7 +391,11 @@ fn bodies(directory: &Directory) -> BTreeMap<(&'static str, String), String> {
         .access
         .iter()
         .map(|(id, access)| (("access", id.clone()), access_json(access).to_string()));
-    people.chain(units).chain(access).collect()
+    let styles = directory
+        .styles
+        .iter()
+        .map(|(id, style)| (("style", id.clone()), wire::style(style).to_string()));
+    people.chain(units).chain(access).chain(styles).collect()
 }
 
 /// Keeps properties that a collection gets later for those who work for the town, until somebody says otherwise: rules name

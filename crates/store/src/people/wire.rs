@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::Message;
 use model::access::{
     Access, Area, Assignment, Class, Deputy, Directory, Person, PersonKind, PropertyRule, Role,
-    RowRule, Shown, Twin, Unit,
+    RowRule, Shown, TownStyle, Twin, Unit,
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -33,6 +33,14 @@ pub(super) fn add(directory: &mut Directory, kind: &str, id: &str, body: &str) -
                 .access
                 .insert(id.to_owned(), access_from_json(&json)?);
         }
+        "style" => {
+            let style = TownStyle {
+                document: json["document"].as_str()?.into(),
+                created: string(&json["created"])?,
+                updated: string(&json["updated"])?,
+            };
+            directory.styles.insert(id.to_owned(), style);
+        }
         _ => return None,
     }
     Some(())
@@ -48,6 +56,10 @@ fn list<T>(json: &Json, read: impl Fn(&Json) -> Option<T>) -> Option<Vec<T>> {
         Json::Null => Some(Vec::new()),
         json => json.as_array()?.iter().map(read).collect(),
     }
+}
+
+pub(super) fn style(style: &TownStyle) -> Json {
+    json!({ "document": &*style.document, "created": style.created, "updated": style.updated })
 }
 
 pub(super) fn unit(unit: &Unit) -> Json {

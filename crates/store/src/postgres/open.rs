@@ -16,7 +16,7 @@ use crate::{Access, Error};
 
 /// Schema of the store's own tables. An older store is brought up to date when it is opened for writing, a newer one is
 /// refused.
-const SCHEMA_VERSION: u32 = 2;
+const SCHEMA_VERSION: u32 = 3;
 
 /// `server_version_num` of the oldest PostgreSQL that its own project still mends.
 const OLDEST_POSTGRES: i32 = 140_000;
@@ -28,7 +28,7 @@ const OLDEST_POSTGIS: (u32, u32) = (3, 1);
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// What makes the next version of each, from version 1 on.
-const STEPS: [&str; 1] = [include_str!("access.sql")];
+const STEPS: [&str; 2] = [include_str!("access.sql"), include_str!("styles.sql")];
 
 /// A server that gives no answer for this long while a connection is made is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);

@@ -26,7 +26,7 @@ pub const FILE_NAME: &str = "hromada.gpkg";
 
 /// Schema of the store's own tables. An older store is brought up to date when it is opened for writing, a newer one is
 /// refused.
-pub const SCHEMA_VERSION: u32 = 2;
+pub const SCHEMA_VERSION: u32 = 3;
 
 /// The oldest SQLite that does not lose committed data when a WAL file is reset under load
 /// (fixed in 3.51.3), as `sqlite_version()` parts.
@@ -41,7 +41,7 @@ const USER_VERSION: i64 = 10_300;
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// What makes the next version of each, from version 1 on.
-const STEPS: [&str; 1] = [include_str!("access.sql")];
+const STEPS: [&str; 2] = [include_str!("access.sql"), include_str!("styles.sql")];
 
 /// The tables that make a SQLite file a GeoPackage.
 pub(crate) const GEOPACKAGE_SCHEMA: &str = include_str!("geopackage.sql");

@@ -14,6 +14,8 @@ export interface Placed {
 export interface Context {
   theme: Theme
   lang: Lang
+  /** For a map that has our tiles and sprite but not this program: names come from the tiles, and nothing waits for a click. */
+  alone?: boolean
 }
 type Expression = ExpressionSpecification
 type Stops = [zoom: number, value: number | Expression][]
@@ -38,11 +40,11 @@ export function hitLayer(collection: string): string {
   return `${collection} hit`
 }
 
-export function layersOf(c: Collection, t: Treatment, { theme, lang }: Context): Placed[] {
-  const paint: Paint = { c, t, colours: coloursOf(theme), theme, lang, colour: classColour(t, theme), out: [] }
+export function layersOf(c: Collection, t: Treatment, { theme, lang, alone = false }: Context): Placed[] {
+  const paint: Paint = { c, t, colours: coloursOf(theme), theme, lang, alone, colour: classColour(t, theme), out: [] }
   if (c.geometryType === 'geometry') mixed(paint)
   else RECIPE[t.recipe](paint)
-  hit(paint)
+  if (!alone) hit(paint)
   return paint.out
 }
 
@@ -52,6 +54,7 @@ interface Paint {
   colours: Colours
   theme: Theme
   lang: Lang
+  alone: boolean
   colour: string | Expression
   out: Placed[]
 }
@@ -101,7 +104,9 @@ const RECIPE: Record<Treatment['recipe'], (p: Paint) => void> = {
     label(p, { font: BOLD, size: stops([14, 10.5], [17, 13]), colour: p.colours.label })
   },
   overlay(p) {
-    add(p, 'hatch', { type: 'fill', paint: { 'fill-pattern': patternName(colourOf(p.t.colour, p.theme)), 'fill-opacity': fade([11, 0.55], [16, 0.4]) }, filter: POLYGONS })
+    // The app draws hatches itself: elsewhere there is no image of their name.
+    if (p.alone) fill(p, p.colour, { 'fill-opacity': fade([11, 0.2], [16, 0.14]) })
+    else add(p, 'hatch', { type: 'fill', paint: { 'fill-pattern': patternName(colourOf(p.t.colour, p.theme)), 'fill-opacity': fade([11, 0.55], [16, 0.4]) }, filter: POLYGONS })
     line(p, 'line', p.colour, stops([11, 0.8], [16, 1.6]), { 'line-dasharray': [4, 2] }, 0.1)
     label(p, { font: ITALIC, size: stops([15, 10.5], [18, 12]), colour: colourOf(p.t.colour, p.theme) })
   },
@@ -239,7 +244,7 @@ interface LabelOptions {
 }
 
 function label(p: Paint, o: LabelOptions): void {
-  const area = !isPoint(p.c) && !isLine(p.c) && p.c.geometryType !== 'geometry'
+  const area = !p.alone && !isPoint(p.c) && !isLine(p.c) && p.c.geometryType !== 'geometry'
   const text = area ? (p.c.labelProperty ? ['get', 'text'] : undefined) : labelText(p)
   if (!text) return
   const maxzoom = p.t.maxLabelZoom ?? o.maxzoom

@@ -74,7 +74,7 @@ export const base: { themes: string[]; collections: string[] } = presetFile.base
 export const files: Record<string, { theme: string; aliases?: string[]; collections: Record<string, Given> }> = {
   cadastre, zoning, networks, addresses, transport, boundaries,
 } as never
-const media: { id: string; match: string[]; colour: string; icon: string; casing?: string; aliases: string[] }[] = networks.media
+export const media: { id: string; match: string[]; colour: string; icon: string; casing?: string; aliases: string[] }[] = networks.media
 
 export function isPoint(c: Collection): boolean {
   return c.geometryType.endsWith('point')
@@ -102,7 +102,7 @@ export function treatmentOf(c: Collection, preset?: string): Treatment {
 }
 
 /** A town may publish lines under an id that these files know as polygons: then the guess is the better drawing. */
-function fits(recipe: Recipe, c: Collection): boolean {
+export function fits(recipe: Recipe, c: Collection): boolean {
   if (isPoint(c)) return ['node', 'address', 'point'].includes(recipe)
   if (isLine(c)) return ['street', 'pipe', 'line', 'boundary'].includes(recipe)
   if (c.geometryType.endsWith('polygon')) return !['street', 'pipe', 'line', 'node', 'address', 'point'].includes(recipe)
@@ -138,7 +138,7 @@ function guess(c: Collection): Given {
 }
 
 /** Few features are drawn from the start, many from the zoom where each is a shape of its own. */
-function dense(c: Collection, zoom: number): number {
+export function dense(c: Collection, zoom: number): number {
   return c.itemCount > 2000 ? zoom : c.itemCount > 200 ? zoom - 3 : 0
 }
 

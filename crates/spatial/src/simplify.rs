@@ -1,0 +1,107 @@
+//! Fewer vertices, for a map of a scale.
+
+use geo::{CoordsIter, MapCoords, SimplifyVwPreserve};
+use geo_types::{Coord, Geometry};
+
+/// The side of a pixel at the equator in degrees at zoom 0, in tiles of 256 pixels (WebMercatorQuad, OGC 17-083r4 annex D).
+const PIXEL: f64 = 360.0 / 256.0;
+
+/// A geometry in longitude and latitude without the vertices that a map of a zoom of WebMercatorQuad can't show (OGC API Features Part 7,
+/// draft): triangles smaller than half a square pixel are taken away one after another (Visvalingam and Whyatt), but none whose loss would
+/// make lines cross. The type stays, no part is lost, and a ring keeps an area.
+pub fn simplified(geometry: &Geometry<f64>, zoom: f64) -> Geometry<f64> {
+    let mut latitudes = geometry.coords_iter().map(|c| c.y);
+    let Some(first) = latitudes.next() else {
+        return geometry.clone();
+    };
+    let (low, high) = latitudes.fold((first, first), |(low, high), y| (low.min(y), high.max(y)));
+    // As wide as high on the map, which stretches both by latitude: at the poles there is no map.
+    let stretch = f64::midpoint(low, high)
+        .clamp(-85.0, 85.0)
+        .to_radians()
+        .cos();
+    let flat = geometry.map_coords(|c| Coord {
+        x: c.x * stretch,
+        y: c.y,
+    });
+    let side = PIXEL / zoom.exp2() * stretch;
+    let area = side * side / 2.0;
+    let simple = match flat {
+        Geometry::LineString(g) => g.simplify_vw_preserve(area).into(),
+        Geometry::MultiLineString(g) => g.simplify_vw_preserve(area).into(),
+        Geometry::Polygon(g) => g.simplify_vw_preserve(area).into(),
+        Geometry::MultiPolygon(g) => g.simplify_vw_preserve(area).into(),
+        Geometry::GeometryCollection(all) => {
+            let parts = all.0.iter().map(|part| unstretched(part, stretch));
+            let parts: Vec<_> = parts.map(|part| simplified(&part, zoom)).collect();
+            return Geometry::GeometryCollection(parts.into());
+        }
+        _ => return geometry.clone(),
+    };
+    unstretched(&simple, stretch)
+}
+
+fn unstretched(geometry: &Geometry<f64>, stretch: f64) -> Geometry<f64> {
+    geometry.map_coords(|c| Coord {
+        x: c.x / stretch,
+        y: c.y,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use geo::{Area, CoordsIter};
+    use geo_types::{LineString, Polygon};
+
+    use super::*;
+
+    /// A circle of a radius in degrees at the latitude of Kalush.
+    fn circle(radius: f64, count: u32) -> Polygon<f64> {
+        let at = |n: u32| {
+            let angle = f64::from(n) * std::f64::consts::TAU / f64::from(count);
+            (
+                24.4 + radius * angle.cos() / 0.656,
+                49.0 + radius * angle.sin(),
+            )
+        };
+        let mut ring: Vec<(f64, f64)> = (0..count).map(at).collect();
+        ring.push(ring[0]);
+        Polygon::new(LineString::from(ring), vec![])
+    }
+
+    #[test]
+    fn vertices_go_that_the_zoom_can_not_show_and_no_more() {
+        let circle = circle(0.01, 1_000);
+        let at = |zoom| match simplified(&circle.clone().into(), zoom) {
+            Geometry::Polygon(polygon) => polygon,
+            other => panic!("{other:?}"),
+        };
+        let vertices: Vec<usize> = [8.0, 12.0, 16.0, 24.0]
+            .into_iter()
+            .map(|zoom| at(zoom).coords_count())
+            .collect();
+        assert!(vertices.is_sorted(), "{vertices:?}");
+        assert!(vertices[0] >= 4 && vertices[1] < 100, "{vertices:?}");
+        assert_eq!(vertices[3], 1_001, "{vertices:?}");
+        // At zoom 12 a pixel is 0.00034 degrees: an area that differs by a pixel along the edge at most.
+        let (whole, simple) = (circle.unsigned_area(), at(12.0).unsigned_area());
+        let edge = std::f64::consts::TAU * 0.01 / 0.656 * (360.0 / 256.0 / 4096.0);
+        assert!((whole - simple).abs() < edge, "{whole} {simple}");
+    }
+
+    #[test]
+    fn what_is_smaller_than_a_pixel_stays_what_it_is() {
+        let speck = Geometry::from(circle(1e-7, 50));
+        let collection = Geometry::GeometryCollection(vec![speck.clone()].into());
+        for zoom in [0.0, 5.5, 30.0] {
+            let Geometry::Polygon(simple) = simplified(&speck, zoom) else {
+                panic!("another type")
+            };
+            assert!(simple.unsigned_area() > 0.0 && simple.exterior().is_closed());
+            let Geometry::GeometryCollection(all) = simplified(&collection, zoom) else {
+                panic!("another type")
+            };
+            assert_eq!(all.len(), 1);
+        }
+    }
+}
