@@ -255,3 +255,19 @@ pub(crate) fn bbox(envelope: &Envelope) -> [f64; 4] {
         envelope.max[1],
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_extent_is_published_a_centimetre_outwards_and_within_the_world() {
+        let of = |min, max| extent(&Envelope { min, max });
+        let town = of([24.12345678, 48.00000001], [24.98765432, 49.5]);
+        assert_eq!(town, [24.1234567, 48.0, 24.9876544, 49.5]);
+        let west = of([-24.12345678, -48.00000001], [-24.0, -47.98765432]);
+        assert_eq!(west, [-24.1234568, -48.0000001, -24.0, -47.9876543]);
+        let world = of([-180.0, -90.0], [180.0, 90.0]);
+        assert_eq!(world, [-180.0, -90.0, 180.0, 90.0]);
+    }
+}

@@ -278,20 +278,16 @@ fn style_changes(context: &Context, paths: &mut Map<String, Json>) {
     let body =
         json!({ "required": true, "content": { (STYLE): { "schema": { "type": "object" } } } });
     let change = |id: &str, key, status: &str, parameters: &[&str], body: Option<&Json>| {
-        let mut out = json!({
-            "operationId": id,
-            "tags": ["styles"],
-            "summary": context.text(key),
-            "parameters": shared(parameters),
-            "responses": {
-                (status): { "description": context.text("server.answer-done") },
-                "default": { "$ref": "#/components/responses/problem" },
-            },
-        });
-        if let Some(body) = body {
-            out["requestBody"] = body.clone();
-        }
-        out
+        let summary = context.text(key);
+        write_operation(
+            context,
+            id,
+            "styles",
+            summary,
+            status,
+            shared(parameters),
+            body,
+        )
     };
     paths["/styles"]["post"] = change(
         "createStyle",
@@ -398,20 +394,16 @@ fn collection_paths(
     let mut item = json!({ "get": one });
     let body = json!({ "required": true, "content": { (GEOJSON): { "schema": { "$ref": "#/components/schemas/feature" } } } });
     let write = |method: &str, key, status: &str, parameters: Json, body: Option<&Json>| {
-        let mut out = json!({
-            "operationId": format!("{id}.{method}"),
-            "tags": ["features"],
-            "summary": titled(key),
-            "parameters": parameters,
-            "responses": {
-                (status): { "description": context.text("server.answer-done") },
-                "default": { "$ref": "#/components/responses/problem" },
-            },
-        });
-        if let Some(body) = body {
-            out["requestBody"] = body.clone();
-        }
-        out
+        let id = format!("{id}.{method}");
+        write_operation(
+            context,
+            &id,
+            "features",
+            titled(key),
+            status,
+            parameters,
+            body,
+        )
     };
     let parameters = || shared(&["featureId", "ifMatch"]);
     if of_all.contains(&"POST") {
@@ -504,6 +496,32 @@ fn filters(context: &Context, live: &LiveCollection) -> Vec<Json> {
         })
     })
     .collect()
+}
+
+/// An operation that writes.
+fn write_operation(
+    context: &Context,
+    id: &str,
+    tag: &str,
+    summary: String,
+    status: &str,
+    parameters: Json,
+    body: Option<&Json>,
+) -> Json {
+    let mut out = json!({
+        "operationId": id,
+        "tags": [tag],
+        "summary": summary,
+        "parameters": parameters,
+        "responses": {
+            (status): { "description": context.text("server.answer-done") },
+            "default": { "$ref": "#/components/responses/problem" },
+        },
+    });
+    if let Some(body) = body {
+        out["requestBody"] = body.clone();
+    }
+    out
 }
 
 fn operation(

@@ -358,14 +358,7 @@ impl App {
     /// # Errors
     /// 401 for somebody who is not signed in, 403 for others.
     pub(crate) fn require(&self, context: &Context, permission: Permission) -> Result<(), Problem> {
-        context.ask();
-        if may(context, permission) {
-            return Ok(());
-        }
-        Err(refused(
-            context,
-            Message::new("server.permission-missing").with("permission", permission.name()),
-        ))
+        require_that(context, permission, may(context, permission))
     }
 
     /// That whoever asks has a permission everywhere: not for some collections, one unit or one area alone.
@@ -377,14 +370,7 @@ impl App {
         context: &Context,
         permission: Permission,
     ) -> Result<(), Problem> {
-        context.ask();
-        if context.principal.may(permission) {
-            return Ok(());
-        }
-        Err(refused(
-            context,
-            Message::new("server.permission-missing").with("permission", permission.name()),
-        ))
+        require_that(context, permission, context.principal.may(permission))
     }
 
     /// That whoever asks is somebody.
@@ -397,6 +383,16 @@ impl App {
             return Err(Problem::sign_in(Message::new("server.sign-in-needed")));
         }
         Ok(context.principal.actor().to_owned())
+    }
+}
+
+fn require_that(context: &Context, permission: Permission, may: bool) -> Result<(), Problem> {
+    context.ask();
+    let missing = Message::new("server.permission-missing").with("permission", permission.name());
+    if may {
+        Ok(())
+    } else {
+        Err(refused(context, missing))
     }
 }
 

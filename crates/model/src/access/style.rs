@@ -10,6 +10,8 @@ pub const MAX_STYLE_ID: usize = 63;
 /// A style as it was put, in the MapLibre Style Specification.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TownStyle {
+    /// What people call it; the document has it too, but is long.
+    pub title: String,
     pub document: Arc<str>,
     /// RFC 3339, UTC.
     pub created: String,

@@ -86,12 +86,11 @@ pub(super) fn ids() -> Vec<&'static str> {
 }
 
 /// The key of the text that names one of them.
-pub(super) fn title(id: &str) -> &'static str {
-    if id == "dark" {
-        "server.style-dark"
-    } else {
-        "server.style-light"
-    }
+pub(super) fn title(id: &str) -> Option<&'static str> {
+    template()?.themes.contains_key(id).then_some(match id {
+        "dark" => "server.style-dark",
+        _ => "server.style-light",
+    })
 }
 
 /// The style of a theme; addresses of the server begin with `/`.
@@ -117,7 +116,7 @@ pub(super) fn style(context: &Context, id: &str, seen: &[LiveCollection]) -> Opt
         .collect();
     Some(json!({
         "version": 8,
-        "name": context.text(title(id)),
+        "name": context.text(title(id)?),
         "glyphs": "/fonts/{fontstack}/{range}.pbf",
         "sprite": "/sprites/hromada",
         "sources": sources,

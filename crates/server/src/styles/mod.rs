@@ -14,7 +14,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
-use model::access::{Permission, TownStyle};
+use model::access::{Directory, Permission, TownStyle};
 use model::{GeometryType, Lang, Message};
 use serde_json::{Map, Value as Json, json};
 
@@ -44,41 +44,34 @@ struct Known {
     stored: Option<TownStyle>,
 }
 
+impl Known {
+    fn new(context: &Context, directory: &Directory, id: &str) -> Option<Self> {
+        let stored = directory.styles.get(id).cloned();
+        let title = match &stored {
+            Some(style) => style.title.clone(),
+            None => context.text(built::title(id)?),
+        };
+        let id = id.to_owned();
+        Some(Self { id, title, stored })
+    }
+}
+
 /// All styles: those of the town, and ours that it has not put others in the place of. The first one is where a client begins.
 fn all(app: &App, context: &Context) -> Vec<Known> {
     let directory = app.store.directory();
-    let stored = |id: &str| directory.styles.get(id).cloned();
     let ours = built::ids();
-    let mut ids: Vec<String> = ours.iter().map(|&id| id.to_owned()).collect();
-    let others = directory
-        .styles
-        .keys()
-        .filter(|id| !ours.contains(&id.as_str()));
-    ids.extend(others.cloned());
-    let known = |id: String| {
-        let stored = stored(&id);
-        let name = stored.as_ref().and_then(|style| {
-            let document: Json = serde_json::from_str(&style.document).ok()?;
-            document["name"].as_str().map(str::to_owned)
-        });
-        let title = match (&stored, name) {
-            (_, Some(name)) => name,
-            (None, None) => context.text(built::title(&id)),
-            (Some(_), None) => id.clone(),
-        };
-        Known { id, title, stored }
-    };
-    ids.into_iter().map(known).collect()
+    let others = directory.styles.keys().map(String::as_str);
+    let others = others.filter(|id| !ours.contains(id));
+    let ids = ours.iter().copied().chain(others);
+    ids.filter_map(|id| Known::new(context, &directory, id))
+        .collect()
 }
 
 /// # Errors
 /// 404.
 fn known(app: &App, context: &Context, id: &str) -> Result<Known, Problem> {
     let missing = || Problem::not_found(Message::new("store.no-style").with("id", shown(id)));
-    all(app, context)
-        .into_iter()
-        .find(|style| style.id == id)
-        .ok_or_else(missing)
+    Known::new(context, &app.store.directory(), id).ok_or_else(missing)
 }
 
 /// A style as a reader gets it.
@@ -286,7 +279,7 @@ pub(crate) async fn create(
     if id.is_empty() {
         return Err(Problem::bad_request(Message::new("server.style-nameless")));
     }
-    if all(&app, &context).iter().any(|style| style.id == id) {
+    if known(&app, &context, &id).is_ok() {
         let detail = Message::new("server.style-exists").with("id", id);
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     }
@@ -424,9 +417,10 @@ impl Asked {
             return Ok(StatusCode::NO_CONTENT.into_response());
         }
         seen::rooted(context, &mut document);
+        let title = document["name"].as_str().unwrap_or(id).to_owned();
         let text = Arc::from(document.to_string());
         let actor = context.principal.actor();
-        let is_new = app.store.put_style(actor, id, text, seen).await?;
+        let is_new = app.store.put_style(actor, id, title, text, seen).await?;
         let status = if is_new {
             StatusCode::CREATED
         } else {

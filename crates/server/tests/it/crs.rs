@@ -246,3 +246,62 @@ async fn pages_stay_in_longitude_and_latitude() {
     assert!(query.contains("f=json"), "{query}");
     assert!(!query.contains("crs"), "{query}");
 }
+
+/// In New Zealand, where no other test has anything: what is registered is known to the whole program.
+#[tokio::test]
+async fn a_local_system_is_offered_by_an_address_of_this_server() {
+    let town = Town::new().await;
+    let grid = r#"{"id":"wellington","code":990301,"title":{"en":"Wellington grid"},
+        "grid":{"crs":2193,"origin":[5427000,1748000],"rotation":2}}"#;
+    town.store.add_system("test", grid).await.unwrap();
+    let point =
+        r#"{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[735,916]}}"#;
+    let stored = format!(
+        r#"{{"type":"FeatureCollection","crs":{{"type":"name","properties":{{"name":"HROMADA:990301"}}}},"features":[{point}]}}"#
+    );
+    let settings = CollectionSettings::default();
+    import(
+        &town.store,
+        town.folder.path(),
+        "pier",
+        &stored,
+        None,
+        settings,
+    )
+    .await;
+    town.store.load().await.unwrap();
+    let collection = town.json("/collections/pier").await;
+    let uri = "http://town.test/crs/990301";
+    assert_eq!(collection["storageCrs"], uri);
+    assert!(collection["crs"].as_array().unwrap().contains(&uri.into()));
+    let operation = &collection["datumOperation"];
+    assert_eq!(operation["name"], "NZGD2000 to WGS 84 (1)", "{operation}");
+    assert_eq!(operation["accuracy"], 1.0);
+    // Northing first, exactly as stored, by each of its names.
+    for name in [uri, "HROMADA:990301", "[HROMADA:990301]"] {
+        let name = escaped(name);
+        let page = format!("/collections/pier/items?crs={name}");
+        let page = town.get(&page).await.ok();
+        assert_eq!(page.header("content-crs"), format!("<{uri}>"));
+        assert_eq!(position(&page.json()["features"][0]), [916.0, 735.0]);
+        let boxed = format!("/collections/pier/items?bbox=915,734,917,736&bbox-crs={name}");
+        assert_eq!(town.json(&boxed).await["numberMatched"], 1);
+    }
+    let place = format!("/collections/pier/items?f=jsonfg&crs={}", escaped(uri));
+    assert_eq!(town.json(&place).await["coordRefSys"], uri);
+    let map = town.json("/collections/pier/items").await;
+    let [lon, lat] = position(&map["features"][0]);
+    assert!(
+        (lon - 174.78).abs() < 0.05 && (lat + 41.29).abs() < 0.05,
+        "{lon} {lat}"
+    );
+    let definition = town.json("/crs/990301").await;
+    assert_eq!(definition["type"], "DerivedProjectedCRS");
+    assert_eq!(definition["name"], "Wellington grid");
+    assert_eq!(town.get("/crs/2193").await.status, 404);
+    assert_eq!(town.get("/crs/990302").await.status, 404);
+    // And where it is not meant to be used it is not offered.
+    let elsewhere = town.json("/collections/parcels").await;
+    assert!(!elsewhere["crs"].as_array().unwrap().contains(&uri.into()));
+    assert_eq!(elsewhere.get("datumOperation"), None);
+}

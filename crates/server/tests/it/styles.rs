@@ -49,6 +49,11 @@ async fn put(town: &Guarded, who: &str, path: &str, style: &Json) -> Answer {
         .await
 }
 
+async fn post(town: &Guarded, who: &str, style: &Json) -> Answer {
+    let body = style.to_string();
+    town.ask(who, Method::POST, "/styles", &[STYLE], body).await
+}
+
 /// A style with a layer of each collection, one that names what the public does not see, and one of another server.
 fn style() -> Json {
     let layer = |id: &str, source: &str, of: &str, colour: Json| json!({ "id": id, "type": "circle", "source": source, "source-layer": of, "paint": { "circle-color": colour } });
@@ -166,9 +171,7 @@ async fn conf_manage_styles_a_style_is_put_by_who_publishes_and_by_nobody_else()
             .ask(who, Method::DELETE, "/styles/light", &[], "")
             .await;
         assert_eq!(answer.status, status, "{who}");
-        let answer = town
-            .ask(who, Method::POST, "/styles", &[STYLE], style().to_string())
-            .await;
+        let answer = post(&town, who, &style()).await;
         assert_eq!(answer.status, status, "{who}");
     }
     let made = put(&town, "publisher", "/styles/evening", &style()).await;
@@ -184,28 +187,12 @@ async fn conf_manage_styles_a_style_is_put_by_who_publishes_and_by_nobody_else()
     assert!(metadata["created"].as_str().unwrap() <= metadata["updated"].as_str().unwrap());
 
     // By its name, once.
-    let posted = town
-        .ask(
-            "publisher",
-            Method::POST,
-            "/styles",
-            &[STYLE],
-            style().to_string(),
-        )
-        .await;
+    let posted = post(&town, "publisher", &style()).await;
     assert_eq!(
         posted.header("location"),
         "http://town.test/styles/evening-town"
     );
-    let posted = town
-        .ask(
-            "publisher",
-            Method::POST,
-            "/styles",
-            &[STYLE],
-            style().to_string(),
-        )
-        .await;
+    let posted = post(&town, "publisher", &style()).await;
     assert_eq!(
         (posted.status.as_u16(), posted.key().as_str()),
         (409, "server.style-exists")
@@ -420,14 +407,25 @@ async fn conf_style_validation_what_is_no_style_is_refused_with_every_place() {
     assert_eq!(answer.key(), "store.style-too-long");
     let mut unnamed = style();
     unnamed["name"] = "Вечір".into();
-    let answer = town
-        .ask(
-            "publisher",
-            Method::POST,
-            "/styles",
-            &[STYLE],
-            unnamed.to_string(),
-        )
-        .await;
+    let answer = post(&town, "publisher", &unnamed).await;
     assert_eq!(answer.key(), "server.style-nameless");
+}
+
+#[tokio::test]
+async fn there_are_as_many_styles_as_are_kept_in_memory() {
+    let town = town().await;
+    let small = json!({ "version": 8, "sources": {}, "layers": [] });
+    for n in 0..64 {
+        let made = put(&town, "publisher", &format!("/styles/s{n}"), &small).await;
+        assert_eq!(made.status, 201, "{n}: {}", made.text());
+    }
+    let more = put(&town, "publisher", "/styles/more", &small).await;
+    assert_eq!(more.key(), "store.styles-too-many");
+    assert_eq!(town.get("", "/styles/more").await.status, 404);
+    // Those that are there can still be changed, and what another process has put is seen.
+    let changed = put(&town, "publisher", "/styles/s1", &style()).await;
+    assert_eq!(changed.status, 204);
+    town.store.refresh_directory().await.unwrap();
+    let list = town.get("", "/styles").await.ok().json();
+    assert_eq!(list["styles"].as_array().unwrap().len(), 66);
 }

@@ -25,6 +25,7 @@ impl Store {
         &self,
         actor: &str,
         id: &str,
+        title: String,
         document: Arc<str>,
         seen: Option<Arc<str>>,
     ) -> Result<bool, Error> {
@@ -45,6 +46,7 @@ impl Store {
             let now = audit::now();
             let entry = AuditEntry::new("style.put", &*id).with("bytes", document.len());
             let style = TownStyle {
+                title,
                 document,
                 created: before.map_or_else(|| now.clone(), |style| style.created.clone()),
                 updated: now,

@@ -35,6 +35,7 @@ pub(super) fn add(directory: &mut Directory, kind: &str, id: &str, body: &str) -
         }
         "style" => {
             let style = TownStyle {
+                title: string(&json["title"])?,
                 document: json["document"].as_str()?.into(),
                 created: string(&json["created"])?,
                 updated: string(&json["updated"])?,
@@ -59,7 +60,12 @@ fn list<T>(json: &Json, read: impl Fn(&Json) -> Option<T>) -> Option<Vec<T>> {
 }
 
 pub(super) fn style(style: &TownStyle) -> Json {
-    json!({ "document": &*style.document, "created": style.created, "updated": style.updated })
+    json!({
+        "title": style.title,
+        "document": &*style.document,
+        "created": style.created,
+        "updated": style.updated,
+    })
 }
 
 pub(super) fn unit(unit: &Unit) -> Json {

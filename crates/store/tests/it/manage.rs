@@ -424,3 +424,45 @@ async fn of_two_links_the_newer_is_good_and_a_machine_has_none() {
     assert_eq!((kept.kind, &kept), (KeyKind::Link, &made));
     assert!(kept.expires > kept.created);
 }
+
+#[tokio::test]
+async fn of_two_who_have_seen_the_same_style_one_changes_it() {
+    let fixture = Fixture::new().await;
+    let store = &fixture.store;
+    let put = async |text: &str, seen: Option<&str>| {
+        let (title, document) = ("Evening".to_owned(), text.into());
+        let seen = seen.map(Into::into);
+        store
+            .put_style(ACTOR, "evening", title, document, seen)
+            .await
+    };
+    assert!(put("{}", None).await.unwrap());
+    let (one, other) = tokio::join!(put("[1]", Some("{}")), put("[2]", Some("{}")));
+    let won: Vec<bool> = [&one, &other].map(|r| r.is_ok()).to_vec();
+    assert_ne!(won[0], won[1], "{won:?}");
+    let lost = if won[0] { other } else { one };
+    assert!(
+        matches!(&lost, Err(Error::PreconditionFailed(_))),
+        "{lost:?}"
+    );
+    assert_eq!(key(lost), "store.style-changed");
+    let kept = if won[0] { "[1]" } else { "[2]" };
+    let document = |store: &Store| store.directory().styles["evening"].document.to_string();
+    assert_eq!(document(store), kept);
+    let stale = store
+        .delete_style(ACTOR, "evening", Some("{}".into()))
+        .await;
+    assert_eq!(key(stale), "store.style-changed");
+    assert_eq!(document(store), kept);
+    // What there is no more has been changed as well.
+    store.delete_style(ACTOR, "evening", None).await.unwrap();
+    assert_eq!(key(put("{}", Some(kept)).await), "store.style-changed");
+    let gone = store.delete_style(ACTOR, "evening", None).await;
+    assert_eq!(key(gone), "store.no-style");
+    let long = "x".repeat((512 << 10) + 1);
+    assert_eq!(key(put(&long, None).await), "store.style-too-long");
+    assert_eq!(
+        actions(store).await,
+        ["style.put", "style.put", "style.delete"]
+    );
+}

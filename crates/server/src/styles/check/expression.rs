@@ -312,6 +312,19 @@ pub(super) fn count(out: &mut Findings, items: &[Value], here: Here<'_, '_>, exp
     );
 }
 
+/// The argument of an operator that has one.
+pub(super) fn only<'v>(
+    out: &mut Findings,
+    items: &'v [Value],
+    here: Here<'_, 'v>,
+) -> Option<&'v Value> {
+    let [_, argument] = items else {
+        count(out, items, here, "1");
+        return None;
+    };
+    Some(argument)
+}
+
 /// An operator with plain arguments, by the reference.
 fn plain<'v>(
     out: &mut Findings,

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::expression::{Annotate, Here, Parsed, count, folded, mismatch, parse as part};
+use super::expression::{Annotate, Here, Parsed, count, folded, mismatch, only, parse as part};
 use super::findings::Findings;
 use super::fold::{self, Const};
 use super::forms::constants;
@@ -13,10 +13,7 @@ pub(super) fn literal<'v>(
     items: &'v [Value],
     here: Here<'_, 'v>,
 ) -> Option<Parsed<'v>> {
-    let [_, value] = items else {
-        count(out, items, here, "1");
-        return None;
-    };
+    let value = only(out, items, here)?;
     let mut kind = Type::of(value);
     if let (Type::List(_, Some(0)), Some(expected @ Type::List(_, None | Some(0)))) =
         (&kind, here.expected)
@@ -31,10 +28,7 @@ pub(super) fn semiliteral<'v>(
     items: &'v [Value],
     here: Here<'_, 'v>,
 ) -> Option<Parsed<'v>> {
-    let [_, value] = items else {
-        count(out, items, here, "1");
-        return None;
-    };
+    let value = only(out, items, here)?;
     let Value::Array(members) = value else {
         return Some(Parsed::literal(Type::of(value), Const::of(value)));
     };
@@ -185,10 +179,7 @@ pub(super) fn length<'v>(
     items: &'v [Value],
     here: Here<'_, 'v>,
 ) -> Option<Parsed<'v>> {
-    let [_, input] = items else {
-        count(out, items, here, "1");
-        return None;
-    };
+    let input = only(out, items, here)?;
     let children = [part(out, input, here.argument(1, None), Annotate::Yes)?];
     let [input] = &children;
     sized(out, &input.kind, here)?;

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::expression::{Annotate, Here, Parsed, count, mismatch, parse as part};
+use super::expression::{Annotate, Here, Parsed, count, mismatch, only, parse as part};
 use super::findings::{Findings, shown};
 use super::fold::Const;
 use super::types::Type;
@@ -49,10 +49,7 @@ fn option<'v>(
 }
 
 fn collator<'v>(out: &mut Findings, items: &'v [Value], here: Here<'_, 'v>) -> Option<Parsed<'v>> {
-    let [_, options] = items else {
-        count(out, items, here, "1");
-        return None;
-    };
+    let options = only(out, items, here)?;
     let inner = here.argument(1, None);
     let Some(options) = options.as_object() else {
         out.value(&inner.at, "style.not-object", options);
@@ -177,10 +174,7 @@ fn section<'v>(
 }
 
 fn image<'v>(out: &mut Findings, items: &'v [Value], here: Here<'_, 'v>) -> Option<Parsed<'v>> {
-    let [_, name] = items else {
-        count(out, items, here, "1");
-        return None;
-    };
+    let name = only(out, items, here)?;
     let name = part(
         out,
         name,
@@ -201,10 +195,7 @@ fn global_state<'v>(
     items: &'v [Value],
     here: Here<'_, 'v>,
 ) -> Option<Parsed<'v>> {
-    let [_, name] = items else {
-        count(out, items, here, "1");
-        return None;
-    };
+    let name = only(out, items, here)?;
     if !name.is_string() {
         out.value(&here.at.index(1), "style.not-text", name);
         return None;
@@ -219,10 +210,7 @@ fn geometry<'v>(
     items: &'v [Value],
     here: Here<'_, 'v>,
 ) -> Option<Parsed<'v>> {
-    let [_, geojson] = items else {
-        count(out, items, here, "1");
-        return None;
-    };
+    let geojson = only(out, items, here)?;
     let within = name == "within";
     if !(if within {
         has_polygon(geojson)
