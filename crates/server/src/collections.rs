@@ -233,16 +233,16 @@ pub(crate) fn title(context: &Context, collection: &Collection) -> String {
     }
 }
 
-/// The extent of a collection as it is published: to the centimetre outwards, so that a client that rounds it, or takes it through another
-/// CRS and back, still gets what lies on its edge.
+/// The extent of a collection as it is published: a centimetre or two beyond what there is, so that a client that rounds it, or takes it
+/// through another CRS, still gets what lies on its edge. Whole centimetres alone would not do: data are often kept in such.
 pub(crate) fn extent(envelope: &Envelope) -> [f64; 4] {
     const STEPS: f64 = 1e7;
     let [west, south, east, north] = bbox(envelope).map(|n| n * STEPS);
     [
-        (west.floor() / STEPS).max(-180.0),
-        (south.floor() / STEPS).max(-90.0),
-        (east.ceil() / STEPS).min(180.0),
-        (north.ceil() / STEPS).min(90.0),
+        ((west.floor() - 1.0) / STEPS).max(-180.0),
+        ((south.floor() - 1.0) / STEPS).max(-90.0),
+        ((east.ceil() + 1.0) / STEPS).min(180.0),
+        ((north.ceil() + 1.0) / STEPS).min(90.0),
     ]
 }
 
@@ -261,12 +261,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_extent_is_published_a_centimetre_outwards_and_within_the_world() {
+    fn an_extent_is_published_a_centimetre_beyond_and_within_the_world() {
         let of = |min, max| extent(&Envelope { min, max });
         let town = of([24.12345678, 48.00000001], [24.98765432, 49.5]);
-        assert_eq!(town, [24.1234567, 48.0, 24.9876544, 49.5]);
+        assert_eq!(town, [24.1234566, 47.9999999, 24.9876545, 49.5000001]);
         let west = of([-24.12345678, -48.00000001], [-24.0, -47.98765432]);
-        assert_eq!(west, [-24.1234568, -48.0000001, -24.0, -47.9876543]);
+        assert_eq!(west, [-24.1234569, -48.0000002, -23.9999999, -47.9876542]);
         let world = of([-180.0, -90.0], [180.0, 90.0]);
         assert_eq!(world, [-180.0, -90.0, 180.0, 90.0]);
     }
