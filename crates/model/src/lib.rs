@@ -28,8 +28,8 @@ pub use datetime::{
 };
 pub use feature::{Feature, FeatureId, SourceFeature, SourceId};
 pub use filter::{
-    Argument, Filter, Function, GEOMETRY_ALIAS, GEOMETRY_PROPERTY, MAX_FILTER_LENGTH, Measure,
-    Pattern, Place, Row, SpatialRelation, ValueType, functions,
+    Argument, Filter, Function, GEOMETRY_PROPERTY, MAX_FILTER_LENGTH, Measure, Pattern, Place, Row,
+    SpatialRelation, ValueType, functions,
 };
 pub use message::{Lang, Message, unit_name};
 pub use schema::{Enumerated, Property, Schema, Text};

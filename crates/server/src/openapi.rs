@@ -18,8 +18,8 @@ use store::LiveCollection;
 use crate::app::App;
 use crate::collections::title;
 use crate::context::Context;
-use crate::features::output::FORMATS;
-use crate::features::query::RESERVED;
+use crate::features::output::{FORMATS, FORMATS_OF_ONE};
+use crate::features::query::{OF_ONE, RESERVED};
 use crate::limits::{DEFAULT_HITS, MAX_HITS, MAX_SEARCH};
 use crate::link::{GEOJSON, HTML, JSON, MVT, OPENAPI, SCHEMA_JSON, STYLE, SVG};
 use crate::matrix_sets::{self, MatrixSet};
@@ -177,6 +177,14 @@ fn fixed_paths(context: &Context, paths: &mut Map<String, Json>) {
         "server.op-functions",
         &[JSON],
         common(),
+    );
+    add(
+        "/crs/{code}",
+        "getCrs",
+        "common",
+        "server.op-crs",
+        &[JSON],
+        shared(&["code", "f", "lang"]),
     );
     add(
         "/tileMatrixSets",
@@ -384,12 +392,17 @@ fn collection_paths(
     let media: Vec<&str> = FORMATS.iter().map(|format| format.media_type()).collect();
     let media = [media.as_slice(), &[HTML]].concat();
     let mut items = json!({ "get": get("getFeatures", "features", "server.op-items", &media, parameters.into()) });
+    let media_of_one = FORMATS_OF_ONE.map(|format| format.media_type());
+    let media_of_one = [&media_of_one[..], &[HTML]].concat();
+    let mut parameters = reference(&["featureId"]);
+    parameters.extend(reference(&OF_ONE));
+    parameters.extend(reference(&["fItem", "lang"]));
     let one = get(
         "getFeature",
         "features",
         "server.op-item",
-        &[GEOJSON, HTML],
-        shared(&["featureId", "crs", "zoom-level", "f", "lang"]),
+        &media_of_one,
+        parameters.into(),
     );
     let mut item = json!({ "get": one });
     let body = json!({ "required": true, "content": { (GEOJSON): { "schema": { "$ref": "#/components/schemas/feature" } } } });

@@ -15,6 +15,9 @@ use crate::segments::Segments;
 
 pub(crate) const DIALECT: &str = "https://json-schema.org/draft/2020-12/schema";
 
+/// Units of money, which is written with two decimals or none; all others are UCUM's.
+pub(crate) const MONEY: [&str; 2] = ["UAH", "USD"];
+
 /// `GET /collections/{id}/schema`
 pub(crate) async fn logical(
     app: State<App>,
@@ -104,7 +107,7 @@ fn feature_json(context: &Context, collection: &Collection) -> Json {
     })
 }
 
-/// `title`, `type`, `format`, unit and known values of a property.
+/// `title`, `type`, `format`, unit (in UCUM, where nothing else is said) and known values of a property.
 pub(crate) fn property_json(context: &Context, property: &Property) -> Map<String, Json> {
     let mut out = Map::new();
     let mut set = |name: &str, value: Json| out.insert(name.to_owned(), value);
@@ -121,6 +124,9 @@ pub(crate) fn property_json(context: &Context, property: &Property) -> Map<Strin
     }
     if let Some(unit) = &property.unit {
         set("x-ogc-unit", unit.as_str().into());
+        if MONEY.contains(&unit.as_str()) {
+            set("x-ogc-unitLang", "ISO 4217".into());
+        }
     }
     if !property.values.is_empty() {
         let known = property.values.iter().map(|v| {
@@ -128,7 +134,14 @@ pub(crate) fn property_json(context: &Context, property: &Property) -> Map<Strin
             let title = v.title.get(context.lang);
             json!({ "const": value, "title": if title.is_empty() { &v.value } else { title } })
         });
-        set("oneOf", known.collect::<Vec<_>>().into());
+        // Open: other values occur, and the last says so.
+        set(
+            "anyOf",
+            known
+                .chain([json!({ "type": kind })])
+                .collect::<Vec<_>>()
+                .into(),
+        );
     }
     out
 }

@@ -1,12 +1,15 @@
 //! Giving an expression the types of a collection.
 
+use geo_types::{Coord, Geometry};
+
 use super::compare::{Scalar, compare};
 use super::fold::Fold;
 use super::functions::{Id, ValueType, function};
+use super::globe::off_globe;
 use super::time::{Span, takes_instants};
 use super::{
-    Condition, Filter, GEOMETRY_ALIAS, GEOMETRY_PROPERTY, Measure, Nullable, Pattern, Shape,
-    Subject, Term, kind_name, value_of,
+    Condition, Filter, GEOMETRY_PROPERTY, Measure, Nullable, Pattern, Shape, Subject, Term,
+    kind_name, value_of,
 };
 use crate::cql2::{
     Expression, Grammar, Kind, Literal, date_of, expected, geometry_of_box, instant_of, shown,
@@ -283,12 +286,10 @@ impl Binder<'_> {
 
     fn shape(&self, expression: &Expression) -> Result<Shape, Invalid> {
         match &expression.kind {
-            // No other property can stand here, so both names always are the geometry's.
-            Kind::Property(name) if name == GEOMETRY_PROPERTY || name == GEOMETRY_ALIAS => {
-                Ok(Shape::Own)
-            }
-            Kind::Geometry(geometry) => Ok(Shape::Given(geometry.clone())),
-            Kind::Box(ends) => Ok(Shape::Given(geometry_of_box(*ends, &expression.at)?)),
+            // No other property can stand here, so the name always is the geometry's.
+            Kind::Property(name) if name == GEOMETRY_PROPERTY => Ok(Shape::Own),
+            Kind::Geometry(geometry) => given(geometry.clone(), expression),
+            Kind::Box(ends) => given(geometry_of_box(*ends, &expression.at)?, expression),
             Kind::Property(name) => {
                 self.property(name, expression)?;
                 Err(self.no_geometry(expression))
@@ -337,7 +338,7 @@ impl Binder<'_> {
 
     fn names_geometry(&self, name: &str) -> bool {
         self.grammar == Grammar::Whole
-            && (name == GEOMETRY_PROPERTY || name == GEOMETRY_ALIAS)
+            && name == GEOMETRY_PROPERTY
             && self.schema.position(name).is_none()
     }
 
@@ -481,6 +482,18 @@ fn value_of_type(kind: ValueType) -> Message {
 }
 
 #[inline(never)]
+/// A literal geometry, which has to lie on the globe.
+fn given(geometry: Geometry<f64>, expression: &Expression) -> Result<Shape, Invalid> {
+    if let Some(Coord { x, y }) = off_globe(&geometry) {
+        let message = Message::new("model.filter-off-globe")
+            .with_message("at", expression.at.message())
+            .with("x", x)
+            .with("y", y);
+        return Err(Invalid(message));
+    }
+    Ok(Shape::Given(geometry))
+}
+
 fn unexpected(what: Message, found: &Expression) -> Invalid {
     expected(&found.at, what, shown(&found.to_text()))
 }

@@ -15,6 +15,7 @@ mod compare;
 mod eval;
 mod fold;
 mod functions;
+mod globe;
 mod like;
 mod necessary;
 mod time;
@@ -36,9 +37,6 @@ pub const MAX_FILTER_LENGTH: usize = 8_192;
 
 /// The name of a collection's geometry in filters and queryables.
 pub const GEOMETRY_PROPERTY: &str = "geom";
-
-/// Another name of it, where no property has that name.
-pub const GEOMETRY_ALIAS: &str = "geometry";
 
 /// A condition on rows of one schema.
 #[derive(Debug, Clone, PartialEq)]

@@ -45,7 +45,7 @@ fn functions_give_values() {
         ("year(TIMESTAMP('2022-01-01T00:30:00+02:00')) = 2021", YES),
         ("year(no_time) = 2022", UNKNOWN),
         ("area(geom) = 600", YES),
-        ("length(geometry) > area(geom)", NO),
+        ("length(geom) > area(geom)", NO),
         ("coalesce(nothing, floors) = 5", YES),
         ("coalesce(no_text, 'x') = 'x'", YES),
         ("coalesce(nothing, nothing) = 5", UNKNOWN),

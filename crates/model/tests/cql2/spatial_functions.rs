@@ -15,7 +15,7 @@ use super::{Feature, NO, UNKNOWN, YES, bound, check, error, parsed, row, schema}
 fn geometries_are_related() {
     check(&[
         ("S_INTERSECTS(geom, POINT(30 50))", YES),
-        ("S_INTERSECTS(geometry, BBOX(29, 49, 31, 51))", YES),
+        ("S_INTERSECTS(geom, BBOX(29, 49, 31, 51))", YES),
         ("S_INTERSECTS(geom, BBOX(29, 49, 0, 31, 51, 100))", YES),
         ("S_INTERSECTS(geom, BBOX(31, 49, 32, 51))", NO),
         ("S_INTERSECTS(geom, BBOX(170, -90, 40, 90))", YES),
@@ -394,15 +394,14 @@ fn a_filter_tells_which_values_its_features_must_have() {
     }
 }
 
-/// Names of the geometry that are ordinary properties too.
+/// The name of the geometry that is an ordinary property's too.
 #[test]
-fn a_property_may_be_named_geometry() {
+fn a_property_may_be_named_as_the_geometry() {
     let mut schema = schema();
-    schema.properties[0].name = "geometry".to_owned();
+    schema.properties[0].name = "geom".to_owned();
     let bind = |text: &str| Filter::bind(&parsed(text), &schema).unwrap();
-    assert_eq!(bind("geometry IS NULL").properties(), [0]);
-    assert!(bind("geom IS NULL").uses_geometry());
-    assert!(bind("S_INTERSECTS(geometry, POINT(1 2))").uses_geometry());
+    assert_eq!(bind("geom IS NULL").properties(), [0]);
+    assert!(bind("S_INTERSECTS(geom, POINT(1 2))").uses_geometry());
     // A tree may be made by hand, too.
     let tree = Expression::from(Kind::IsNull(Box::new(Kind::Property("nix".into()).into())));
     assert_eq!(
@@ -411,4 +410,32 @@ fn a_property_may_be_named_geometry() {
     );
     let empty = Kind::Geometry(Geometry::MultiPoint(MultiPoint(vec![])));
     assert_eq!(Expression::from(empty).to_text(), "MULTIPOINT EMPTY");
+}
+
+/// Longitude and latitude, unless a system was named and the caller has transformed (OGC 19-079r2 /req/filter/filter-crs-param).
+#[test]
+fn a_geometry_off_the_globe_is_refused() {
+    for text in [
+        "S_INTERSECTS(geom, POINT(90 180))",
+        "S_INTERSECTS(geom, MULTIPOINT((1 2), (181 2)))",
+        "S_INTERSECTS(LINESTRING(0 0, 0 -90.1), geom)",
+        "S_WITHIN(geom, POLYGON((0 0, 10 0, 10 10, 0 0), (1 1, 2 1, 2 1000000, 1 1)))",
+        "NOT S_WITHIN(geom, MULTIPOLYGON(((0 0, 10 0, 10 95, 0 0))))",
+        "S_CROSSES(geom, MULTILINESTRING((0 0, 1 1), (0 0, -180.1 1)))",
+        "S_INTERSECTS(geom, GEOMETRYCOLLECTION(POINT(1 2), POINT(2 91)))",
+        "S_INTERSECTS(geom, BBOX(0, -100, 10, 0))",
+        "S_INTERSECTS(geom, BBOX(1000000, 5000000, 1000001, 5000001))",
+    ] {
+        assert!(
+            error(text).contains("off the globe"),
+            "{text}: {}",
+            error(text)
+        );
+    }
+    for text in [
+        "S_INTERSECTS(geom, BBOX(-180, -90, 180, 90))",
+        "S_INTERSECTS(geom, POINT(180.00000001 -90.00000001))",
+    ] {
+        bound(text);
+    }
 }

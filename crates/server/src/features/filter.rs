@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use model::cql2::Expression;
-use model::{Crs, Filter, Invalid, Message};
+use model::{Filter, Invalid, Message};
 use store::LiveCollection;
 
 use crate::context::Context;
@@ -48,7 +48,7 @@ pub(super) fn asked(
                 true => spatial::crs::swapped(geometry),
                 false => geometry.clone(),
             };
-            let changed = spatial::crs::transform_geometry(reference.crs, Crs::CRS84, &there);
+            let changed = spatial::crs::to_wgs84_bent(reference.crs, &there);
             *geometry = changed.map_err(|error| Invalid(error.message()))?;
             Ok(())
         })?;

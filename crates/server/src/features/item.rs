@@ -2,21 +2,23 @@
 
 use axum::extract::State;
 use axum::response::Response;
+use formats::Format;
 use hyper::StatusCode;
 use hyper::header::ETAG;
 use model::Message;
 use serde_json::Value as Json;
 use store::{Item, ItemKey, LiveCollection};
 
-use super::{feature_id, items, query};
+use super::output::{self, Output};
+use super::query::{self, Asked, OF_ONE};
+use super::{feature_id, items};
 use crate::answer;
 use crate::app::App;
 use crate::conditional::Tag;
 use crate::context::Context;
-use crate::crs::{self, Reference};
+use crate::crs::Reference;
 use crate::html;
-use crate::link::{GEOJSON, HTML, JSON, link, segment};
-use crate::negotiate::Format;
+use crate::link::{HTML, JSON, link, segment};
 use crate::problem::{Problem, shown};
 use crate::segments::Segments;
 
@@ -25,30 +27,47 @@ pub(crate) async fn get(
     context: Context,
     Segments([id, feature]): Segments<[String; 2]>,
 ) -> Result<Response, Problem> {
-    context.params.only(&["crs", "zoom-level"])?;
-    let format = context.wanted.json_or_html(GEOJSON)?;
+    context.params.only(&OF_ONE)?;
+    let output = Output::wanted_of_one(&context)?;
     let live = app.collection(&context, &id)?;
-    let crs = crs::named(&live, "crs", context.params.get("crs"))?;
-    if format == Format::Html {
+    let asked = query::of_answer(&context.params, &live)?;
+    let crs = asked.crs;
+    let Output::Features(format) = output else {
         let item = find(&app, &live, &feature).await?;
         app.note_personal(&context, &live, Some(&feature)).await?;
         return answer::page(&context, &html::ItemPage::new(&context, &live, &item)?);
-    }
-    let fragment = match query::zoom(&context.params)? {
-        None => fragment(&app, &live, &feature, crs).await?,
-        Some(zoom) => {
-            let item = find(&app, &live, &feature).await?;
-            let simple = query::simplified(&app.store, item.feature, zoom, crs.crs);
-            let mut out = Vec::with_capacity(1024);
-            items::write_feature(&mut out, &live, &simple, crs)?;
-            out
-        }
+    };
+    let encoded = match format == Format::GeoJson && asked.is_plain() {
+        true => fragment(&app, &live, &feature, crs).await?,
+        false => written(&app, &context, &live, &feature, format, &asked).await?,
     };
     app.note_personal(&context, &live, Some(&feature)).await?;
-    let here = format!("/collections/{id}/items/{}", segment(&feature));
-    let mut response = answer(&context, &live, fragment, &here, StatusCode::OK);
+    let address = |f: Option<&str>| context.url_with(&[("f", f)]);
+    let mut response = answer(&context, &live, encoded, address, format, StatusCode::OK);
     items::name_crs(&context, &mut response, crs);
     Ok(response)
+}
+
+/// A feature in another format, or as the parameters change it.
+async fn written(
+    app: &App,
+    context: &Context,
+    live: &LiveCollection,
+    id: &str,
+    format: Format,
+    asked: &Asked,
+) -> Result<Vec<u8>, Problem> {
+    let item = find(app, live, id).await?;
+    let feature = match asked.zoom {
+        Some(zoom) => query::simplified(&app.store, item.feature, zoom, asked.crs.crs),
+        None => app.store.in_crs(item.feature, asked.crs.crs),
+    };
+    let mut out = Vec::with_capacity(1024);
+    let id = feature_id(&live.collection, &feature);
+    output::stream(context, live, format, asked)?
+        .single(&mut out, &id, &feature, None, "")
+        .map_err(Problem::internal)?;
+    Ok(out)
 }
 
 /// A feature as GeoJSON, from those that are kept encoded or read now.
@@ -116,41 +135,54 @@ pub(super) fn answer_with(
     items::write_feature(&mut out, live, &item.feature, Reference::CRS84)?;
     let id = feature_id(&live.collection, &item.feature).to_string();
     let here = format!("/collections/{}/items/{}", live.collection.id, segment(&id));
-    let mut response = answer(context, live, out, &here, status);
+    let here = context.url(here);
+    let address = |f: Option<&str>| match f {
+        None => here.clone(),
+        Some(f) => format!("{here}?f={f}"),
+    };
+    let mut response = answer(context, live, out, address, Format::GeoJson, status);
     items::name_crs(context, &mut response, Reference::CRS84);
     Ok(response)
 }
 
-/// The answer with a feature that is GeoJSON already, whose path is `here`.
+/// The answer with a feature that is written already; `address` is where it is, with a value of `f` or without.
 fn answer(
     context: &Context,
     live: &LiveCollection,
     mut out: Vec<u8>,
-    here: &str,
+    address: impl Fn(Option<&str>) -> String,
+    format: Format,
     status: StatusCode,
 ) -> Response {
     let tag = tag(&out);
     // The links go into the object before its closing brace.
     out.pop();
     let collection = context.url(format_args!("/collections/{}", live.collection.id));
-    let here = context.url(format_args!("{here}"));
     // Titles would differ by language, and the strong tag says that the bytes are the same.
+    let (own, other) = match format {
+        Format::JsonFg => (address(Some(format.name())), Format::GeoJson),
+        _ => (address(None), Format::JsonFg),
+    };
+    let as_link = |href, rel, format: Format| {
+        let title = match format {
+            Format::JsonFg => "JSON-FG",
+            _ => "GeoJSON",
+        };
+        link(href, rel, format.media_type(), title)
+    };
     let links = Json::from(vec![
-        link(&*here, "self", GEOJSON, "GeoJSON"),
-        link(format!("{here}?f=html"), "alternate", HTML, "HTML"),
-        link(
-            collection,
-            "collection",
-            JSON,
-            &*live.collection.id.to_string(),
-        ),
+        as_link(own, "self", format),
+        as_link(address(Some(other.name())), "alternate", other),
+        link(address(Some("html")), "alternate", HTML, "HTML"),
+        link(collection, "collection", JSON, live.collection.id.as_str()),
     ]);
     out.extend_from_slice(format!(r#","links":{links}}}"#).as_bytes());
     // A condition of a write was about the state before.
+    let media_type = format.media_type();
     if status == StatusCode::OK && context.is_read {
-        return answer::tagged(context, GEOJSON, out, &tag);
+        return answer::tagged(context, media_type, out, &tag);
     }
-    let mut response = answer::untagged(context, GEOJSON, out);
+    let mut response = answer::untagged(context, media_type, out);
     response.headers_mut().insert(ETAG, tag.header());
     *response.status_mut() = status;
     response

@@ -31,13 +31,28 @@ pub(crate) const FORMATS: [Format; 7] = [
     Format::GeoJsonSeq,
 ];
 
+/// The formats of a single feature.
+pub(crate) const FORMATS_OF_ONE: [Format; 2] = [Format::GeoJson, Format::JsonFg];
+
 impl Output {
     /// By `f`, else by `Accept`.
     ///
     /// # Errors
     /// 400 for an unknown `f`, 406 when `Accept` leaves nothing.
     pub(crate) fn wanted(context: &Context) -> Result<Self, Problem> {
-        let mut offered: Vec<(Self, &str, &str)> = FORMATS
+        Self::among(context, &FORMATS)
+    }
+
+    /// As [`Output::wanted`], of a single feature.
+    ///
+    /// # Errors
+    /// As [`Output::wanted`].
+    pub(crate) fn wanted_of_one(context: &Context) -> Result<Self, Problem> {
+        Self::among(context, &FORMATS_OF_ONE)
+    }
+
+    fn among(context: &Context, formats: &[Format]) -> Result<Self, Problem> {
+        let mut offered: Vec<(Self, &str, &str)> = formats
             .iter()
             .map(|format| (Self::Features(*format), format.name(), format.media_type()))
             .collect();

@@ -39,6 +39,16 @@ pub(crate) const RESERVED: [&str; 19] = [
     "zoom-level",
 ];
 
+/// Those that say in what way features are answered: what a request for a single feature takes.
+pub(crate) const OF_ONE: [&str; 6] = [
+    "crs",
+    "properties",
+    "exclude-properties",
+    "skipGeometry",
+    "precision",
+    "zoom-level",
+];
+
 /// The largest scale that Part 7 has in its table.
 const MAX_ZOOM: f64 = 24.0;
 
@@ -83,10 +93,10 @@ pub(crate) async fn parse(
     let schema = &live.collection.schema;
     let position = |name: &str| schema.position(name).filter(|p| live.is_queryable(*p));
     params.only_where(&RESERVED[2..], |name| position(name).is_some())?;
-    let crs = crs::named(live, "crs", params.get("crs"))?;
+    let asked = of_answer(params, live)?;
     let mut query = ItemsQuery {
         limit: DEFAULT_LIMIT,
-        crs: crs.crs,
+        crs: asked.crs.crs,
         until: Some(Instant::now() + CHOICE_TIMEOUT),
         ..ItemsQuery::default()
     };
@@ -126,13 +136,21 @@ pub(crate) async fn parse(
     if let Some(text) = params.get("q") {
         query.text = words(text)?;
     }
+    Ok(Asked { query, ..asked })
+}
+
+/// Reads in what way features are answered, [`OF_ONE`].
+///
+/// # Errors
+/// 400 with the parameter, what it holds and what it takes.
+pub(super) fn of_answer(params: &Params, live: &LiveCollection) -> Result<Asked, Problem> {
     Ok(Asked {
+        crs: crs::named(live, "crs", params.get("crs"))?,
         select: selected(params, live)?,
         skip_geometry: flag(params, "skipGeometry")?,
         decimals: params.get("precision").map(decimals).transpose()?,
         zoom: zoom(params)?,
-        query,
-        crs,
+        query: ItemsQuery::default(),
     })
 }
 
@@ -183,7 +201,7 @@ pub(crate) fn flag(params: &Params, name: &'static str) -> Result<bool, Problem>
 }
 
 /// The zoom of a map in WebMercatorQuad (OGC API Features Part 7, draft).
-pub(super) fn zoom(params: &Params) -> Result<Option<f64>, Problem> {
+fn zoom(params: &Params) -> Result<Option<f64>, Problem> {
     let Some(text) = params.get("zoom-level") else {
         return Ok(None);
     };

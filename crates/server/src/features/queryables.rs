@@ -93,8 +93,10 @@ pub(crate) async fn list(context: Context) -> Result<Response, Problem> {
 }
 
 fn function(context: &Context, function: &Function) -> Json {
-    let names = |types: &[ValueType]| -> Vec<Json> {
-        types.iter().map(|kind| type_name(*kind).into()).collect()
+    let names = |types: &[ValueType]| {
+        let mut names: Vec<&str> = types.iter().map(|kind| type_name(*kind)).collect();
+        names.dedup();
+        names
     };
     let arguments: Vec<Json> = function
         .arguments
@@ -121,8 +123,8 @@ fn type_name(kind: ValueType) -> &'static str {
         ValueType::Boolean => "boolean",
         ValueType::Number => "number",
         ValueType::Text => "string",
-        ValueType::Date => "date",
-        ValueType::DateTime => "datetime",
+        // The standard has one name for both (OGC 19-079r2 /req/functions/functions-response).
+        ValueType::Date | ValueType::DateTime => "datetime",
         ValueType::Geometry => "geometry",
     }
 }

@@ -3,6 +3,7 @@
 use model::{Lang, Property, PropertyType, Value, unit_name};
 
 use super::grouped;
+use crate::schema::MONEY;
 use crate::search::plain;
 
 const MONTHS_UK: [&str; 12] = [
@@ -33,9 +34,6 @@ const MONTHS_EN: [&str; 12] = [
     "November",
     "December",
 ];
-
-/// Units of money, which is written with two decimals or none.
-const MONEY: [&str; 2] = ["UAH", "USD"];
 
 /// Milliseconds since 1970: how one widespread system exports dates.
 const MILLISECONDS: &str = "ms";
@@ -209,7 +207,7 @@ mod tests {
         check(
             Value::Real(0.0625),
             Real,
-            Some("ha"),
+            Some("har"),
             "0,0625 га",
             "0.0625 ha",
         );

@@ -1,12 +1,13 @@
 //! Parameters, answers and schemas that operations share.
 
+use formats::Format;
 use model::MAX_ZOOM;
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 use store::MAX_LIMIT;
 
 use crate::context::Context;
 use crate::features::filter::LANGUAGES;
-use crate::features::output::FORMATS;
+use crate::features::output::{FORMATS, FORMATS_OF_ONE};
 use crate::limits::DEFAULT_LIMIT;
 use crate::problem;
 
@@ -21,59 +22,70 @@ pub(super) fn json(context: &Context) -> Json {
         })
     };
     let cells = (1_u64 << MAX_ZOOM) - 1;
-    let mut formats: Vec<&str> = FORMATS.iter().map(|format| format.name()).collect();
-    formats.push("html");
-    json!({
-        "parameters": {
-            "limit": query("limit", "server.param-limit",
-                json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT })),
-            "bbox": query("bbox", "server.param-bbox",
-                json!({ "type": "array", "minItems": 4, "maxItems": 6, "items": { "type": "number" } })),
-            "datetime": query("datetime", "server.param-datetime", json!({ "type": "string" })),
-            "cursor": query("cursor", "server.param-cursor", json!({ "type": "string" })),
-            "offset": query("offset", "server.param-offset", json!({ "type": "integer", "minimum": 0 })),
-            "crs": query("crs", "server.param-crs", json!({ "type": "string", "format": "uri" })),
-            "bbox-crs": query("bbox-crs", "server.param-bbox-crs", json!({ "type": "string", "format": "uri" })),
-            "sortby": query("sortby", "server.param-sortby",
-                json!({ "type": "array", "minItems": 1, "items": { "type": "string", "pattern": "[+|-]?.+" } })),
-            "filter": query("filter", "server.param-filter", json!({ "type": "string" })),
-            "filter-lang": query("filter-lang", "server.param-filter-lang",
-                json!({ "type": "string", "enum": LANGUAGES, "default": LANGUAGES[0] })),
-            "filter-crs": query("filter-crs", "server.param-filter-crs", json!({ "type": "string", "format": "uri" })),
-            "q": query("q", "server.param-q",
-                json!({ "type": "array", "minItems": 1, "items": { "type": "string", "minLength": 1 } })),
-            "properties": query("properties", "server.param-properties",
-                json!({ "type": "array", "items": { "type": "string" } })),
-            "exclude-properties": query("exclude-properties", "server.param-exclude-properties",
-                json!({ "type": "array", "items": { "type": "string" } })),
-            "skipGeometry": query("skipGeometry", "server.param-skip-geometry",
-                json!({ "type": "boolean", "default": false })),
-            "precision": query("precision", "server.param-precision",
-                json!({ "type": "integer", "minimum": 0, "maximum": 15 })),
-            "zoom-level": query("zoom-level", "server.param-zoom-level",
-                json!({ "type": "number", "minimum": 0, "maximum": 24 })),
-            "dry-run": query("dry-run", "server.param-dry-run",
-                json!({ "type": "boolean", "default": false })),
-            "fItems": query("f", "server.param-f", json!({ "type": "string", "enum": formats })),
-            "f": query("f", "server.param-f", json!({ "type": "string", "enum": ["json", "html"] })),
-            "lang": query("lang", "server.param-lang", json!({ "type": "string", "enum": ["uk", "en"] })),
-            "collections": query("collections", "server.param-collections",
-                json!({ "type": "array", "items": { "type": "string" } })),
-            "file": path("file", json!({ "type": "string" })),
-            "featureId": path("featureId", json!({ "type": "string" })),
-            "styleId": path("styleId", json!({ "type": "string" })),
-            "collectionList": path("collectionList", json!({ "type": "string" })),
-            "tileMatrix": path("tileMatrix", number(MAX_ZOOM.into())),
-            "tileRow": path("tileRow", number(cells)),
-            "tileCol": path("tileCol", number(cells)),
-            "z": path("z", number(MAX_ZOOM.into())),
-            "x": path("x", number(cells)),
-            "y": path("y", number(cells)),
-            "ifMatch": {
-                "name": "If-Match", "in": "header", "description": text("server.param-if-match"),
-                "required": false, "schema": { "type": "string" },
-            },
+    let names = |formats: &[Format]| {
+        let names = formats.iter().map(|format| format.name());
+        names.chain(["html"]).collect::<Vec<_>>()
+    };
+    let of_queries = json!({
+        "limit": query("limit", "server.param-limit",
+            json!({ "type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT })),
+        "bbox": query("bbox", "server.param-bbox",
+            json!({ "type": "array", "minItems": 4, "maxItems": 6, "items": { "type": "number" } })),
+        "datetime": query("datetime", "server.param-datetime", json!({ "type": "string" })),
+        "cursor": query("cursor", "server.param-cursor", json!({ "type": "string" })),
+        "offset": query("offset", "server.param-offset", json!({ "type": "integer", "minimum": 0 })),
+        "crs": query("crs", "server.param-crs", json!({ "type": "string", "format": "uri" })),
+        "bbox-crs": query("bbox-crs", "server.param-bbox-crs", json!({ "type": "string", "format": "uri" })),
+        "sortby": query("sortby", "server.param-sortby",
+            json!({ "type": "array", "minItems": 1, "items": { "type": "string", "pattern": r"^[+-]?[^+\-\s].*$" } })),
+        "filter": query("filter", "server.param-filter", json!({ "type": "string" })),
+        "filter-lang": query("filter-lang", "server.param-filter-lang",
+            json!({ "type": "string", "enum": LANGUAGES, "default": LANGUAGES[0] })),
+        "filter-crs": query("filter-crs", "server.param-filter-crs", json!({ "type": "string", "format": "uri" })),
+        "q": query("q", "server.param-q",
+            json!({ "type": "array", "minItems": 1, "items": { "type": "string", "minLength": 1 } })),
+        "properties": query("properties", "server.param-properties",
+            json!({ "type": "array", "items": { "type": "string" } })),
+        "exclude-properties": query("exclude-properties", "server.param-exclude-properties",
+            json!({ "type": "array", "items": { "type": "string" } })),
+        "skipGeometry": query("skipGeometry", "server.param-skip-geometry",
+            json!({ "type": "boolean", "default": false })),
+        "precision": query("precision", "server.param-precision",
+            json!({ "type": "integer", "minimum": 0, "maximum": 15 })),
+        "zoom-level": query("zoom-level", "server.param-zoom-level",
+            json!({ "type": "number", "minimum": 0, "maximum": 24 })),
+        "dry-run": query("dry-run", "server.param-dry-run",
+            json!({ "type": "boolean", "default": false })),
+        "fItems": query("f", "server.param-f", json!({ "type": "string", "enum": names(&FORMATS) })),
+        "fItem": query("f", "server.param-f", json!({ "type": "string", "enum": names(&FORMATS_OF_ONE) })),
+        "f": query("f", "server.param-f", json!({ "type": "string", "enum": ["json", "html"] })),
+        "lang": query("lang", "server.param-lang", json!({ "type": "string", "enum": ["uk", "en"] })),
+        "collections": query("collections", "server.param-collections",
+            json!({ "type": "array", "items": { "type": "string" } })),
+    });
+    let others = json!({
+        "file": path("file", json!({ "type": "string" })),
+        "featureId": path("featureId", json!({ "type": "string" })),
+        "code": path("code", json!({ "type": "integer" })),
+        "styleId": path("styleId", json!({ "type": "string" })),
+        "collectionList": path("collectionList", json!({ "type": "string" })),
+        "tileMatrix": path("tileMatrix", number(MAX_ZOOM.into())),
+        "tileRow": path("tileRow", number(cells)),
+        "tileCol": path("tileCol", number(cells)),
+        "z": path("z", number(MAX_ZOOM.into())),
+        "x": path("x", number(cells)),
+        "y": path("y", number(cells)),
+        "ifMatch": {
+            "name": "If-Match", "in": "header", "description": text("server.param-if-match"),
+            "required": false, "schema": { "type": "string" },
         },
+    });
+    let parameters: Map<String, Json> = [of_queries, others]
+        .into_iter()
+        .flat_map(|some| some.as_object().cloned().unwrap_or_default())
+        .collect();
+    json!({
+        "parameters": parameters,
         "responses": {
             "problem": {
                 "description": text("server.answer-problem"),

@@ -137,6 +137,17 @@ async fn req_filter_filter_crs_param_says_what_geometries_are_in() {
             .await
             .is_empty()
     );
+    // Without the system its numbers are off the globe.
+    let lost = town
+        .get(&format!(
+            "/collections/parcels/items?filter={}",
+            escaped("S_INTERSECTS(geom,POINT(1000000 5000000))")
+        ))
+        .await;
+    assert_eq!(
+        (lost.status.as_u16(), lost.key().as_str()),
+        (400, "model.filter-off-globe")
+    );
 }
 
 #[tokio::test]

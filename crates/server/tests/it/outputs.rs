@@ -179,6 +179,58 @@ async fn req_property_selection_leaves_out_what_is_not_asked_for() {
 }
 
 #[tokio::test]
+async fn a_single_feature_is_answered_in_the_ways_that_pages_are() {
+    let town = Town::new().await;
+    let path = format!("/collections/parcels/items/{}", number(0, 0));
+    let one = async |query: &str| town.json(&format!("{path}?{query}")).await;
+    let whole = one("").await;
+    let selected = one("properties=floors,owner").await;
+    let properties = selected["properties"].as_object().unwrap();
+    assert_eq!(properties.keys().collect::<Vec<_>>(), ["floors", "owner"]);
+    assert_eq!(selected["id"], whole["id"]);
+    assert_eq!(selected["geometry"], whole["geometry"]);
+    let without = one("exclude-properties=floors,owner&skipGeometry=true").await;
+    assert!(without["properties"].get("owner").is_none());
+    assert_eq!(without["properties"]["area"], whole["properties"]["area"]);
+    assert!(without["geometry"].is_null());
+    let coarse = one("precision=1").await;
+    assert_eq!(
+        coarse["geometry"]["coordinates"][0][0].to_string(),
+        "[24.7,48.9]"
+    );
+    let crs = escaped("http://www.opengis.net/def/crs/EPSG/0/6382");
+    let fg = town
+        .get(&format!("{path}?f=jsonfg&crs={crs}&properties=floors"))
+        .await
+        .ok();
+    assert_eq!(fg.header("content-type"), "application/fg+json");
+    let fg = fg.json();
+    assert!(fg["geometry"].is_null());
+    assert!(fg["place"]["coordinates"][0][0][0].as_f64().unwrap() > 5e6);
+    // The links lead to this answer, and to the same in other formats.
+    let own = crate::town::link(&fg, "self", Some("application/fg+json")).unwrap();
+    let again = town.follow(own).await.ok().json();
+    assert_eq!(again["place"], fg["place"]);
+    let other = crate::town::link(&fg, "alternate", Some("application/geo+json")).unwrap();
+    let other = town.follow(other).await.ok().json();
+    assert_eq!(other["properties"], fg["properties"]);
+    assert_eq!(other["geometry"]["coordinates"], fg["place"]["coordinates"]);
+    for (query, key) in [
+        ("properties=nothing", "server.select-unknown"),
+        ("skipGeometry=perhaps", "server.flag-invalid"),
+        ("limit=1", "server.parameter-unknown"),
+        ("f=csv", "server.format-unknown"),
+    ] {
+        let answer = town.get(&format!("{path}?{query}")).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.key().as_str()),
+            (400, key),
+            "{query}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn req_sorting_puts_pages_in_order_and_goes_on_with_it() {
     let town = Town::new().await;
     let mut page = get(
@@ -217,6 +269,8 @@ async fn req_text_search_finds_words_in_their_forms() {
     assert_eq!(count("Власником").await, 30);
     assert_eq!(count("власника 12,власник 13").await, 2);
     assert_eq!(count("орендар").await, 0);
+    // The words of a term in their order.
+    assert_eq!(count("7 власник").await, 0);
     assert_eq!(count(&number(2, 3)).await, 1);
     // Together with everything else.
     let page = get(

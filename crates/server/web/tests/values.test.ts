@@ -8,8 +8,8 @@ import { collection } from './helpers'
 
 const schema = readSchema({
   geometry: { 'x-ogc-role': 'primary-geometry' },
-  use: { title: 'Use', type: 'string', oneOf: [{ const: '101', title: 'Single family' }], 'x-ogc-propertySeq': 2 },
-  land: { title: 'Land', type: 'number', 'x-ogc-unit': 'ft2', 'x-ogc-propertySeq': 1 },
+  use: { title: 'Use', type: 'string', anyOf: [{ const: '101', title: 'Single family' }, { type: 'string' }], 'x-ogc-propertySeq': 2 },
+  land: { title: 'Land', type: 'number', 'x-ogc-unit': '[ft_i]2', 'x-ogc-propertySeq': 1 },
   year: { title: 'Year', type: 'integer', 'x-ogc-propertySeq': 3 },
   tested: { title: 'Tested', type: 'integer', 'x-ogc-unit': 'ms', 'x-ogc-propertySeq': 4 },
   ok: { title: 'OK', type: 'boolean' },

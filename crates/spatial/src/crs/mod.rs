@@ -5,6 +5,7 @@
 //! PROJ's database is compiled into the program; see [`isolate()`] for how a foreign one is kept out. Beside it stand the systems
 //! of the municipality ([`System`]), which are PROJ's too once they are registered.
 
+mod bent;
 mod describe;
 mod fit;
 mod isolate;
@@ -20,6 +21,7 @@ use geo_types::{Coord, Geometry};
 use model::{Crs, Message};
 
 pub use crate::Error;
+pub use bent::to_wgs84_bent;
 pub use describe::{Area, CrsInfo, Outline, describe, outline, projjson};
 pub use fit::{ControlPoint, Fit, Form, Residual};
 pub use isolate::isolate;

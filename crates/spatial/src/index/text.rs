@@ -76,16 +76,16 @@ impl Words {
         }
     }
 
-    /// What [`Snapshot::search_text`] finds the same values by.
+    /// What [`Snapshot::search_text`] finds these values by, and others that have the words in another order.
     pub fn query(&self) -> &str {
         &self.query
     }
 
-    /// Whether a value holds the words, as [`Snapshot::search_text`] has it.
+    /// Whether a value holds the words one after another (OGC API Features Part 9, draft), each as a part of a word.
     pub fn are_in(&self, value: &str) -> bool {
         let mut folded = String::new();
         fold(value, &mut folded);
-        self.needles.iter().any(|needle| needle.is_in(&folded))
+        self.needles.iter().any(|needle| needle.follows_in(&folded))
     }
 }
 
@@ -161,6 +161,20 @@ impl Needle {
         } else {
             self.words.iter().all(|word| text.contains(word.as_str()))
         }
+    }
+
+    /// As [`Needle::is_in`], the words in their order and with none between them.
+    fn follows_in(&self, text: &str) -> bool {
+        if self.words.is_empty() {
+            return text.contains(&self.phrase);
+        }
+        let wanted: Vec<&str> = self.phrase.split(' ').collect();
+        let has: Vec<&str> = text.split(' ').collect();
+        has.windows(wanted.len()).any(|some| {
+            some.iter()
+                .zip(&wanted)
+                .all(|(word, part)| word.contains(part))
+        })
     }
 
     /// The rank of a text that the needle is in.

@@ -115,7 +115,8 @@ interface RawProperty {
   title?: string
   type?: string | string[]
   format?: string
-  oneOf?: { const?: unknown; title?: string }[]
+  /** Known values; the last, without `const`, stands for all others. */
+  anyOf?: { const?: unknown; title?: string; type?: string }[]
   'x-ogc-unit'?: string
   'x-ogc-role'?: string
   'x-ogc-propertySeq'?: number
@@ -137,7 +138,7 @@ export function readSchema(properties: Record<string, RawProperty>): Property[] 
       if (p.format) property.format = p.format
       if (p['x-ogc-unit']) property.unit = p['x-ogc-unit']
       if (p['x-ogc-role']) property.role = p['x-ogc-role']
-      if (p.oneOf) property.values = new Map(p.oneOf.map((v) => [String(v.const), v.title || String(v.const)]))
+      if (p.anyOf) property.values = new Map(p.anyOf.filter((v) => v.const !== undefined).map((v) => [String(v.const), v.title || String(v.const)]))
       return property
     })
 }

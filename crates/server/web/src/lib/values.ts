@@ -11,8 +11,8 @@ export interface Row {
   href?: string
 }
 
-/** Square metres of one unit. */
-const AREA_UNITS: Record<string, number> = { m2: 1, ha: 10_000, ft2: 0.3048 ** 2, km2: 1_000_000, ac: 4046.8564224 }
+/** Square metres of one unit, by its code in UCUM. */
+const AREA_UNITS: Record<string, number> = { m2: 1, har: 10_000, '[ft_i]2': 0.3048 ** 2, km2: 1_000_000, '[acr_us]': 4046.872609874252 }
 
 /** Filled properties in the schema's order, then those that the schema does not know. */
 export function rowsOf(feature: Feature, schema: readonly Property[], lang: Lang): Row[] {
