@@ -70,7 +70,7 @@ impl WorldBuf {
         }
     }
 
-    fn empty(kind: WorldKind) -> Self {
+    pub fn empty(kind: WorldKind) -> Self {
         Self {
             kind,
             coords: Vec::new(),

@@ -52,13 +52,13 @@ pub(crate) async fn one(
     let format = context.wanted.json_or_html(JSON)?;
     let sight = app.sight(&context)?;
     let live = sight.require(&id)?;
+    let document = collection_json(&context, &live, sight.may_export(&id), true);
     match format {
-        Format::Html => answer::page(&context, &html::CollectionPage::new(&context, &live)),
-        Format::Json => Ok(answer::json(
-            &context,
-            JSON,
-            &collection_json(&context, &live, sight.may_export(&id), true),
-        )),
+        Format::Html => {
+            let page = html::CollectionPage::new(&context, &live, &document);
+            answer::page(&context, &page)
+        }
+        Format::Json => Ok(answer::json(&context, JSON, &document)),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::negotiate::Format;
 use crate::problem::Problem;
 
 /// Classes that hold whatever the options are.
-const CLASSES: [&str; 55] = [
+const CLASSES: [&str; 63] = [
     "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/core",
     "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/landing-page",
     "http://www.opengis.net/spec/ogcapi-common-1/1.0/conf/json",
@@ -47,13 +47,21 @@ const CLASSES: [&str; 55] = [
     "http://www.opengis.net/spec/cql2/1.0/conf/arithmetic",
     "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/queryables",
     "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/sortables",
-    "http://www.opengis.net/spec/ogcapi-features-6/0.0/conf/property-selection",
-    "http://www.opengis.net/spec/ogcapi-features-7/0.0/conf/zoom-level",
-    "http://www.opengis.net/spec/ogcapi-features-7/0.0/conf/zoom-level-features",
-    "http://www.opengis.net/spec/ogcapi-features-8/0.0/conf/sorting",
-    "http://www.opengis.net/spec/ogcapi-features-9/0.0/conf/text-search",
-    // The published number of the part, and the one that QGIS looks for.
+    "http://www.opengis.net/spec/ogcapi-features-6/1.0/conf/properties",
+    "http://www.opengis.net/spec/ogcapi-features-6/1.0/conf/properties-features",
+    "http://www.opengis.net/spec/ogcapi-features-7/1.0/conf/zoom-level",
+    "http://www.opengis.net/spec/ogcapi-features-7/1.0/conf/zoom-level-features",
+    "http://www.opengis.net/spec/ogcapi-features-8/1.0/conf/sortables",
+    "http://www.opengis.net/spec/ogcapi-features-8/1.0/conf/sorting",
+    "http://www.opengis.net/spec/ogcapi-features-8/1.0/conf/features-sorting",
+    "http://www.opengis.net/spec/ogcapi-features-9/1.0/conf/text-search",
+    "http://www.opengis.net/spec/ogcapi-features-9/1.0/conf/features-text-search",
     "http://www.opengis.net/spec/ogcapi-common-3/1.0/conf/schemas",
+    "http://www.opengis.net/spec/ogcapi-common-3/1.0/conf/advanced-property-roles",
+    "http://www.opengis.net/spec/ogcapi-common-3/1.0/conf/returnables-and-receivables",
+    "http://www.opengis.net/spec/ogcapi-common-3/1.0/conf/queryables",
+    "http://www.opengis.net/spec/ogcapi-common-3/1.0/conf/sortables",
+    // The names before publication, by which QGIS looks.
     "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/schemas",
     "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/core-roles-features",
     "http://www.opengis.net/spec/ogcapi-features-5/1.0/conf/returnables-and-receivables",
@@ -90,29 +98,80 @@ pub(crate) async fn landing(State(app): State<App>, context: Context) -> Result<
     let format = context.wanted.json_or_html(JSON)?;
     let seen = app.sight(&context)?.all();
     match format {
-        Format::Html => answer::page(&context, &html::Landing::new(&context, &seen)),
-        Format::Json => Ok(answer::json(&context, JSON, &landing_json(&context))),
+        Format::Html => {
+            let page = html::Landing::new(&context, &seen, &landing_links(&context));
+            answer::page(&context, &page)
+        }
+        Format::Json => {
+            let document = json!({
+                "title": context.text("server.title"),
+                "description": context.text("server.description"),
+                "links": landing_links(&context),
+            });
+            Ok(answer::json(&context, JSON, &document))
+        }
     }
 }
 
-fn landing_json(context: &Context) -> Json {
+fn landing_links(context: &Context) -> Vec<Json> {
     let text = |key| context.text(key);
-    json!({
-        "title": text("server.title"),
-        "description": text("server.description"),
-        "links": [
-            link(context.url_with(&[("f", Some("json"))]), "self", JSON, text("server.this-document")),
-            link(context.url_with(&[("f", Some("html"))]), "alternate", HTML, text("server.this-document-html")),
-            link(context.url("/api?f=json"), "service-desc", OPENAPI, text("server.api-definition")),
-            link(context.url("/api?f=html"), "service-doc", HTML, text("server.api-page")),
-            link(context.url("/conformance"), "conformance", JSON, text("server.conformance")),
-            link(context.url("/collections"), "data", JSON, text("server.collections")),
-            link(context.url("/tiles"), REL_TILESETS_VECTOR, JSON, text("server.tilesets")),
-            link(context.url("/tileMatrixSets"), REL_TILING_SCHEMES, JSON, text("server.matrix-sets")),
-            link(context.url("/styles"), REL_STYLES, JSON, text("server.styles")),
-            link(context.url("/app/"), "related", HTML, text("server.map")),
-        ],
-    })
+    vec![
+        link(
+            context.url_with(&[("f", Some("json"))]),
+            "self",
+            JSON,
+            text("server.this-document"),
+        ),
+        link(
+            context.url_with(&[("f", Some("html"))]),
+            "alternate",
+            HTML,
+            text("server.this-document-html"),
+        ),
+        link(
+            context.url("/api?f=json"),
+            "service-desc",
+            OPENAPI,
+            text("server.api-definition"),
+        ),
+        link(
+            context.url("/api?f=html"),
+            "service-doc",
+            HTML,
+            text("server.api-page"),
+        ),
+        link(
+            context.url("/conformance"),
+            "conformance",
+            JSON,
+            text("server.conformance"),
+        ),
+        link(
+            context.url("/collections"),
+            "data",
+            JSON,
+            text("server.collections"),
+        ),
+        link(
+            context.url("/tiles"),
+            REL_TILESETS_VECTOR,
+            JSON,
+            text("server.tilesets"),
+        ),
+        link(
+            context.url("/tileMatrixSets"),
+            REL_TILING_SCHEMES,
+            JSON,
+            text("server.matrix-sets"),
+        ),
+        link(
+            context.url("/styles"),
+            REL_STYLES,
+            JSON,
+            text("server.styles"),
+        ),
+        link(context.url("/app/"), "related", HTML, text("server.map")),
+    ]
 }
 
 /// `GET /conformance`

@@ -230,6 +230,10 @@ pub(crate) fn named(
 /// it is WGS 84 with longitude first.
 fn written(text: &str) -> Option<(Crs, bool)> {
     let text = text.trim_start_matches('[').trim_end_matches(']');
+    if text.bytes().all(|b| b.is_ascii_digit()) {
+        // A code of nobody's.
+        return None;
+    }
     let is_epsg = text.to_ascii_uppercase().contains("EPSG");
     let crs = Crs::parse(text).ok()?;
     Some((crs, crs.is_wgs84() && !is_epsg))

@@ -25,7 +25,7 @@ use crate::link::{GEOJSON, HTML, JSON, MVT, OPENAPI, SCHEMA_JSON, STYLE, SVG};
 use crate::matrix_sets::{self, MatrixSet};
 use crate::negotiate::Format;
 use crate::problem::Problem;
-use crate::schema::json_type;
+use crate::schema::{constant, json_type};
 use crate::{answer, bulk, html};
 
 /// The last document that was made, with the hash of what it was made from: clients ask for it on each start.
@@ -55,7 +55,8 @@ pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Resp
         })
         .collect();
     let mut hasher = DefaultHasher::new();
-    (&state, &context.base, context.lang.tag()).hash(&mut hasher);
+    let has_systems = !spatial::crs::locals().is_empty();
+    (&state, &context.base, context.lang.tag(), has_systems).hash(&mut hasher);
     let key = hasher.finish();
     let last = |app: &App| {
         app.definition
@@ -178,14 +179,17 @@ fn fixed_paths(context: &Context, paths: &mut Map<String, Json>) {
         &[JSON],
         common(),
     );
-    add(
-        "/crs/{code}",
-        "getCrs",
-        "common",
-        "server.op-crs",
-        &[JSON],
-        shared(&["code", "f", "lang"]),
-    );
+    // Where there are none, nothing answers.
+    if !spatial::crs::locals().is_empty() {
+        add(
+            "/crs/{code}",
+            "getCrs",
+            "common",
+            "server.op-crs",
+            &[JSON],
+            shared(&["code", "f", "lang"]),
+        );
+    }
     add(
         "/tileMatrixSets",
         "getTileMatrixSetsList",
@@ -498,6 +502,12 @@ fn filters(context: &Context, live: &LiveCollection) -> Vec<Json> {
         if let Some(format) = format {
             schema["format"] = format.into();
         }
+        if !property.values.is_empty() {
+            // As the queryable has it, without `const` and titles, which OpenAPI 3.0 has not.
+            let known = property.values.iter();
+            let known: Vec<Json> = known.map(|v| constant(property.kind, &v.value)).collect();
+            schema["anyOf"] = json!([{ "type": kind, "enum": known }, { "type": kind }]);
+        }
         json!({
             "name": property.name,
             "in": "query",
@@ -530,6 +540,7 @@ fn write_operation(
             (status): { "description": context.text("server.answer-done") },
             "default": { "$ref": "#/components/responses/problem" },
         },
+        "security": [{ "bearer": [] }, { "basic": [] }],
     });
     if let Some(body) = body {
         out["requestBody"] = body.clone();
@@ -556,7 +567,7 @@ fn operation(
             ((*m).to_owned(), json!({ "schema": schema }))
         })
         .collect();
-    json!({
+    let mut out = json!({
         "operationId": id,
         "tags": [tag],
         "summary": summary,
@@ -565,7 +576,11 @@ fn operation(
             "200": { "description": context.text("server.answer-ok"), "content": content },
             "default": { "$ref": "#/components/responses/problem" },
         },
-    })
+    });
+    if media == [MVT] {
+        out["responses"]["204"] = json!({ "description": context.text("server.answer-no-tile") });
+    }
+    out
 }
 
 fn reference(names: &[&str]) -> Vec<Json> {

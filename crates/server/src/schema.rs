@@ -70,6 +70,8 @@ fn logical_json(context: &Context, collection: &Collection) -> Json {
         schema.insert("x-ogc-propertySeq".to_owned(), (i + 2).into());
         if collection.id_property.as_deref() == Some(&property.name) {
             schema.insert("x-ogc-role".to_owned(), "id".into());
+        } else if collection.time_property.as_deref() == Some(&property.name) {
+            schema.insert("x-ogc-role".to_owned(), "primary-instant".into());
         }
         properties.insert(property.name.clone(), Json::Object(schema));
     }
@@ -158,7 +160,8 @@ pub(crate) fn json_type(kind: PropertyType) -> (&'static str, Option<&'static st
     }
 }
 
-fn constant(kind: PropertyType, value: &str) -> Json {
+/// A known value by its property's type.
+pub(crate) fn constant(kind: PropertyType, value: &str) -> Json {
     let typed = match kind {
         PropertyType::Integer => value.parse::<i64>().ok().map(Json::from),
         PropertyType::Real => value.parse::<f64>().ok().map(Json::from),

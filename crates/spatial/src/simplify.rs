@@ -1,14 +1,14 @@
 //! Fewer vertices, for a map of a scale.
 
-use geo::{CoordsIter, MapCoords, SimplifyVwPreserve};
-use geo_types::{Coord, Geometry};
+use geo::{CoordsIter, Intersects, MapCoords, SimplifyVwPreserve};
+use geo_types::{Coord, Geometry, LineString, MultiPolygon, Polygon};
 
 /// The side of a pixel at the equator in degrees at zoom 0, in tiles of 256 pixels (WebMercatorQuad, OGC 17-083r4 annex D).
 const PIXEL: f64 = 360.0 / 256.0;
 
 /// A geometry in longitude and latitude without the vertices that a map of a zoom of WebMercatorQuad can't show (OGC API Features Part 7,
 /// draft): triangles smaller than half a square pixel are taken away one after another (Visvalingam and Whyatt), but none whose loss would
-/// make lines cross. The type stays, no part is lost, and a ring keeps an area.
+/// make lines cross. The type stays, no part is lost but holes that are passed by, and a ring keeps an area.
 pub fn simplified(geometry: &Geometry<f64>, zoom: f64) -> Geometry<f64> {
     let mut latitudes = geometry.coords_iter().map(|c| c.y);
     let Some(first) = latitudes.next() else {
@@ -29,8 +29,11 @@ pub fn simplified(geometry: &Geometry<f64>, zoom: f64) -> Geometry<f64> {
     let simple = match flat {
         Geometry::LineString(g) => g.simplify_vw_preserve(area).into(),
         Geometry::MultiLineString(g) => g.simplify_vw_preserve(area).into(),
-        Geometry::Polygon(g) => g.simplify_vw_preserve(area).into(),
-        Geometry::MultiPolygon(g) => g.simplify_vw_preserve(area).into(),
+        Geometry::Polygon(g) => held(g.simplify_vw_preserve(area)).into(),
+        Geometry::MultiPolygon(g) => {
+            let simple = g.simplify_vw_preserve(area).into_iter();
+            MultiPolygon(simple.map(held).collect()).into()
+        }
         Geometry::GeometryCollection(all) => {
             let parts = all.0.iter().map(|part| unstretched(part, stretch));
             let parts: Vec<_> = parts.map(|part| simplified(&part, zoom)).collect();
@@ -39,6 +42,16 @@ pub fn simplified(geometry: &Geometry<f64>, zoom: f64) -> Geometry<f64> {
         _ => return geometry.clone(),
     };
     unstretched(&simple, stretch)
+}
+
+/// Without the holes that have come to lie outside: an outer ring that keeps but a few vertices may pass by a hole without crossing it.
+fn held(polygon: Polygon<f64>) -> Polygon<f64> {
+    let (exterior, holes) = polygon.into_inner();
+    let whole = Polygon::new(exterior, Vec::new());
+    let is_in = |hole: &LineString<f64>| hole.0.iter().all(|c| whole.intersects(c));
+    let holes = holes.into_iter().filter(is_in).collect();
+    let (exterior, _) = whole.into_inner();
+    Polygon::new(exterior, holes)
 }
 
 fn unstretched(geometry: &Geometry<f64>, stretch: f64) -> Geometry<f64> {
@@ -50,10 +63,8 @@ fn unstretched(geometry: &Geometry<f64>, stretch: f64) -> Geometry<f64> {
 
 #[cfg(test)]
 mod tests {
-    use geo::{Area, CoordsIter};
-    use geo_types::{LineString, Polygon};
-
     use super::*;
+    use geo::{Area, CoordsIter};
 
     /// A circle of a radius in degrees at the latitude of Kalush.
     fn circle(radius: f64, count: u32) -> Polygon<f64> {
@@ -103,5 +114,29 @@ mod tests {
             };
             assert_eq!(all.len(), 1);
         }
+    }
+
+    /// A hole in a bay that the outer ring leaves out at this zoom.
+    #[test]
+    fn holes_that_are_passed_by_go() {
+        let ring = |points: &[(f64, f64)]| LineString::from(points.to_vec());
+        let exterior = ring(&[
+            (20., 40.),
+            (30., 40.),
+            (30., 50.),
+            (25.2, 50.),
+            (25.1, 50.2),
+            (25., 50.),
+            (20., 50.),
+            (20., 40.),
+        ]);
+        let [inside, outside] = [(22., 42.), (25.08, 50.05)]
+            .map(|(x, y)| ring(&[(x, y), (x + 0.04, y), (x + 0.02, y + 0.04), (x, y)]));
+        let polygon = Polygon::new(exterior, vec![inside, outside]);
+        let Geometry::Polygon(simple) = simplified(&polygon.into(), 0.0) else {
+            panic!("a polygon stays one")
+        };
+        assert_eq!(simple.interiors().len(), 1, "{simple:?}");
+        assert!(simple.interiors()[0].0[0].y < 43.0);
     }
 }

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
-use model::world::{self, WorldBuf};
+use model::world::{self, WorldBuf, WorldKind};
 use model::{ChangeSeq, Collection, Envelope, Feature, Value};
 use spatial::index::{Builder, Edit, Snapshot};
 use tokio::sync::Semaphore;
@@ -223,7 +223,13 @@ pub(crate) fn indexed(
         return Ok((None, Vec::new()));
     };
     let geometry = row::to_wgs84(collection, wkb)?;
-    Ok((envelope(&geometry), world::from_geometry(&geometry)))
+    let envelope = envelope(&geometry);
+    let mut shapes = world::from_geometry(&geometry);
+    if envelope.is_none() {
+        // An empty geometry is another thing than none: it lies nowhere.
+        shapes.push(WorldBuf::empty(WorldKind::Points));
+    }
+    Ok((envelope, shapes))
 }
 
 /// The envelope of a geometry; `None` when it is empty.

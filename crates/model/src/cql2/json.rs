@@ -225,7 +225,9 @@ impl Reader {
     /// RFC 7946 §3.1.
     fn geometry(&mut self, json: &Json, at: &At) -> Result<Geometry<f64>, Invalid> {
         let kind = json.get("type").and_then(Json::as_str);
-        let kind = kind.and_then(|name| by_name(&Type::ALL, name));
+        // Names of GeoJSON are in one case alone (RFC 7946 §1.4), those of WKT in any.
+        let exact = |name: &str| Type::ALL.iter().find(|(_, each)| *each == name);
+        let kind = kind.and_then(exact).map(|(kind, _)| *kind);
         let Some(kind) = kind else {
             return Err(wrong(at, "model.filter-geometry", json));
         };

@@ -162,17 +162,14 @@ pub(super) fn line_of(line: Vec<Coord<f64>>, at: &At) -> Result<LineString<f64>,
     }
 }
 
-/// The first ring is the outer one; a ring that is not closed is.
+/// The first ring is the outer one.
 ///
 /// # Errors
-/// When a ring has less than three positions and its end.
+/// When a ring has less than three positions and the first again.
 pub(super) fn polygon_of(rings: Vec<Vec<Coord<f64>>>, at: &At) -> Result<Polygon<f64>, Invalid> {
     let mut closed = Vec::with_capacity(rings.len());
-    for mut ring in rings {
-        if ring.first() != ring.last() {
-            ring.extend(ring.first().copied());
-        }
-        if ring.len() < 4 {
+    for ring in rings {
+        if ring.len() < 4 || ring.first() != ring.last() {
             let message = Message::new("model.filter-ring").with_message("at", at.message());
             return Err(Invalid(message));
         }

@@ -35,7 +35,10 @@ pub(crate) async fn get(
     let Output::Features(format) = output else {
         let item = find(&app, &live, &feature).await?;
         app.note_personal(&context, &live, Some(&feature)).await?;
-        return answer::page(&context, &html::ItemPage::new(&context, &live, &item)?);
+        let address = |f: Option<&str>| context.url_with(&[("f", f)]);
+        let links = links(&context, &live, address, Format::GeoJson);
+        let page = html::ItemPage::new(&context, &live, &item, &links)?;
+        return answer::page(&context, &page);
     };
     let encoded = match format == Format::GeoJson && asked.is_plain() {
         true => fragment(&app, &live, &feature, crs).await?,
@@ -157,6 +160,26 @@ fn answer(
     let tag = tag(&out);
     // The links go into the object before its closing brace.
     out.pop();
+    let links = Json::from(links(context, live, address, format));
+    out.extend_from_slice(format!(r#","links":{links}}}"#).as_bytes());
+    // A condition of a write was about the state before.
+    let media_type = format.media_type();
+    if status == StatusCode::OK && context.is_read {
+        return answer::tagged(context, media_type, out, &tag);
+    }
+    let mut response = answer::untagged(context, media_type, out);
+    response.headers_mut().insert(ETAG, tag.header());
+    *response.status_mut() = status;
+    response
+}
+
+/// The links of a feature; `address` is where it is, with a value of `f` or without.
+fn links(
+    context: &Context,
+    live: &LiveCollection,
+    address: impl Fn(Option<&str>) -> String,
+    format: Format,
+) -> Vec<Json> {
     let collection = context.url(format_args!("/collections/{}", live.collection.id));
     // Titles would differ by language, and the strong tag says that the bytes are the same.
     let (own, other) = match format {
@@ -170,20 +193,10 @@ fn answer(
         };
         link(href, rel, format.media_type(), title)
     };
-    let links = Json::from(vec![
+    vec![
         as_link(own, "self", format),
         as_link(address(Some(other.name())), "alternate", other),
         link(address(Some("html")), "alternate", HTML, "HTML"),
         link(collection, "collection", JSON, live.collection.id.as_str()),
-    ]);
-    out.extend_from_slice(format!(r#","links":{links}}}"#).as_bytes());
-    // A condition of a write was about the state before.
-    let media_type = format.media_type();
-    if status == StatusCode::OK && context.is_read {
-        return answer::tagged(context, media_type, out, &tag);
-    }
-    let mut response = answer::untagged(context, media_type, out);
-    response.headers_mut().insert(ETAG, tag.header());
-    *response.status_mut() = status;
-    response
+    ]
 }

@@ -24,7 +24,7 @@ use crate::conditional::Tag;
 use crate::context::Context;
 use crate::crs::Reference;
 use crate::limits::{CHUNK, MAX_PAGE_BYTES};
-use crate::link::{JSON, link};
+use crate::link::{JSON, REL_QUERYABLES, REL_SORTABLES, SCHEMA_JSON, link};
 use crate::problem::Problem;
 use crate::segments::Segments;
 
@@ -73,8 +73,10 @@ pub(crate) async fn get(
     if response.status() == StatusCode::NOT_MODIFIED {
         return Ok(response);
     }
-    if let Some(links) = links {
-        output::head(&mut response, &links, matched);
+    output::head(&mut response, &links);
+    if output::has_headers(format) {
+        let headers = response.headers_mut();
+        headers.insert("ogc-numbermatched", HeaderValue::from(matched));
     }
     output::name_file(&mut response, &live, format);
     name_crs(&context, &mut response, crs);
@@ -362,18 +364,24 @@ impl Walk {
         work()
     }
 
-    /// The links of a format that has no place for them.
-    async fn header_links(&self) -> Result<Option<Vec<(String, &'static str, String)>>, Problem> {
-        if !output::has_headers(self.format) {
-            return Ok(None);
+    /// Links of the head: those that a format has no place for, and what can be asked for here (OGC 19-079r2
+    /// /req/queryables/queryables-link; Part 8, draft).
+    async fn header_links(&self) -> Result<Vec<(String, &'static str, &'static str)>, Problem> {
+        let mut links = Vec::new();
+        if output::has_headers(self.format) {
+            let media_type = self.format.media_type();
+            let here = self.context.url_with(&[("f", Some(self.format.name()))]);
+            links.push((here, "self", media_type));
+            if let Some(href) = self.next_page().await? {
+                links.push((href, "next", media_type));
+            }
         }
-        let media_type = self.format.media_type().to_owned();
-        let here = self.context.url_with(&[("f", Some(self.format.name()))]);
-        let mut links = vec![(here, "self", media_type.clone())];
-        if let Some(href) = self.next_page().await? {
-            links.push((href, "next", media_type));
+        let id = &self.live.collection.id;
+        for (name, rel) in [("queryables", REL_QUERYABLES), ("sortables", REL_SORTABLES)] {
+            let href = self.context.url(format_args!("/collections/{id}/{name}"));
+            links.push((href, rel, SCHEMA_JSON));
         }
-        Ok(Some(links))
+        Ok(links)
     }
 
     /// Whether there is a next page.

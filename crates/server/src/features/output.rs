@@ -147,7 +147,7 @@ pub(crate) fn stream(
 }
 
 /// `self` and `alternate` of features in all formats (OGC 17-069r4 /req/core/fc-links).
-pub(super) fn self_links(context: &Context, format: Format) -> Vec<Json> {
+pub(crate) fn self_links(context: &Context, format: Format) -> Vec<Json> {
     let all = FORMATS
         .iter()
         .map(|format| (format.name(), format.media_type()));
@@ -174,8 +174,8 @@ pub(super) fn self_links(context: &Context, format: Format) -> Vec<Json> {
     own.into_iter().chain(others).map(link_of).collect()
 }
 
-/// Says in headers what a format has no place for: links, and how many features there are.
-pub(super) fn head(response: &mut Response, links: &[(String, &str, String)], matched: u64) {
+/// Says links in a header.
+pub(super) fn head(response: &mut Response, links: &[(String, &str, &str)]) {
     let headers = response.headers_mut();
     // One line for all: QGIS reads the first.
     let all: Vec<String> = links
@@ -185,7 +185,6 @@ pub(super) fn head(response: &mut Response, links: &[(String, &str, String)], ma
     if let Ok(value) = HeaderValue::try_from(all.join(", ")) {
         headers.insert(hyper::header::LINK, value);
     }
-    headers.insert("ogc-numbermatched", HeaderValue::from(matched));
 }
 
 /// What a browser saves an answer as.

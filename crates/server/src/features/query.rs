@@ -190,7 +190,7 @@ fn selected(params: &Params, live: &LiveCollection) -> Result<Option<Vec<usize>>
 pub(crate) fn flag(params: &Params, name: &'static str) -> Result<bool, Problem> {
     match params.get(name) {
         None | Some("false") => Ok(false),
-        Some("true" | "") => Ok(true),
+        Some("true") => Ok(true),
         Some(other) => {
             let detail = Message::new("server.flag-invalid")
                 .with("name", name)

@@ -1,6 +1,7 @@
 //! The list of collections, and one of them.
 
 use askama::Template;
+use serde_json::Value as Json;
 use store::LiveCollection;
 
 use super::values::unit_text;
@@ -81,6 +82,8 @@ pub(crate) struct CollectionPage {
     geometry: String,
     extent: Option<String>,
     storage_crs: String,
+    /// What features are offered in.
+    crs: Vec<String>,
     licence: Option<String>,
     /// Whether the licence is a link.
     licence_is_url: bool,
@@ -99,7 +102,13 @@ pub(crate) struct PropertyRow {
 }
 
 impl CollectionPage {
-    pub(crate) fn new(context: &Context, live: &LiveCollection) -> Self {
+    /// `document` is the collection in JSON.
+    pub(crate) fn new(context: &Context, live: &LiveCollection, document: &Json) -> Self {
+        let texts = |name: &str| {
+            let list = document[name].as_array().into_iter().flatten();
+            list.filter_map(|one| one.as_str().map(str::to_owned))
+                .collect()
+        };
         let collection = &*live.collection;
         let id = collection.id.to_string();
         let steps = [(
@@ -107,6 +116,7 @@ impl CollectionPage {
             "/collections".to_owned(),
         )];
         let mut frame = Frame::new(context, title(context, collection), &steps);
+        frame.show_links(document["links"].as_array().map_or(&[], Vec::as_slice));
         let extent = live.index.extent();
         frame.has_map = extent.is_some();
         let numbers = extent.map(|e| bbox(&e).map(|n| format!("{n:.6}")).join(", "));
@@ -118,6 +128,7 @@ impl CollectionPage {
             geometry: context.text(geometry_key(collection.geometry_type)),
             extent: numbers,
             storage_crs: collection.storage_crs.to_string(),
+            crs: texts("crs"),
             licence: collection.licence.clone(),
             licence_is_url: collection.licence.as_deref().is_some_and(is_url),
             attribution: collection.attribution.clone(),

@@ -1,7 +1,9 @@
 //! A page of features, and one of them.
 
 use askama::Template;
+use formats::Format;
 use model::{Feature, Property, PropertyType, Value};
+use serde_json::Value as Json;
 use store::{Item, LiveCollection, Page};
 
 use super::collection::{geometry_key, is_url, map};
@@ -10,6 +12,7 @@ use super::{Frame, Map};
 use crate::collections::{bbox, title};
 use crate::context::Context;
 use crate::features::feature_id;
+use crate::features::output::self_links;
 use crate::link::segment;
 use crate::problem::Problem;
 use crate::search::plain;
@@ -74,6 +77,7 @@ impl ItemsPage {
         let name = title(context, collection);
         let heading = format!("{name}: {}", context.text("server.items-title"));
         let mut frame = Frame::new(context, heading, &steps);
+        frame.show_links(&self_links(context, Format::GeoJson));
         let mut columns = columns(live);
         let is_label =
             collection.id_property.is_some() && collection.id_property == collection.label_property;
@@ -230,6 +234,7 @@ impl ItemPage {
         context: &Context,
         live: &LiveCollection,
         item: &Item,
+        links: &[Json],
     ) -> Result<Self, Problem> {
         let collection = &*live.collection;
         let feature = &item.feature;
@@ -251,6 +256,7 @@ impl ItemPage {
             (context.text("server.items"), format!("{at}/items")),
         ];
         let mut frame = Frame::new(context, label.unwrap_or_else(|| id.clone()), &steps);
+        frame.show_links(links);
         let header = feature
             .geometry
             .as_deref()

@@ -10,10 +10,12 @@ mod values;
 use askama::Template;
 use model::access::Who;
 use model::{Lang, Message};
+use serde_json::Value as Json;
 
 use crate::conditional::BUILD;
 use crate::context::Context;
 use crate::identity::By;
+use crate::link::HTML;
 use crate::negotiate::Format;
 use crate::problem::Problem;
 
@@ -36,6 +38,14 @@ pub(crate) struct Frame {
     pub(crate) json: Option<String>,
     /// Whether the page has a map.
     pub(crate) has_map: bool,
+    /// What the JSON links to (OGC 17-069r4 /req/html/content).
+    pub(crate) links: Vec<PageLink>,
+}
+
+/// A link that stands below a page.
+pub(crate) struct PageLink {
+    pub(crate) href: String,
+    pub(crate) title: String,
 }
 
 /// A step of the way back to the landing page.
@@ -71,6 +81,7 @@ impl Frame {
             crumbs: Vec::new(),
             json: None,
             has_map: false,
+            links: Vec::new(),
         };
         let home = (context.text("server.title"), "/".to_owned());
         let all = std::iter::once(&home).chain(steps);
@@ -83,6 +94,27 @@ impl Frame {
         let json = context.query_with(&[("f", Some(Format::Json.name()))]);
         frame.json = Some(format!("{}{}{json}", context.root, context.path));
         frame
+    }
+
+    /// Shows the links of the document in JSON but those to the page itself, on this server by their path.
+    pub(crate) fn show_links(&mut self, links: &[Json]) {
+        let of = |link: &Json, name: &str| link[name].as_str().unwrap_or_default().to_owned();
+        let shown = |link: &Json| {
+            let href = of(link, "href");
+            let href = match href.strip_prefix(&*self.context.base) {
+                Some(path) => format!("{}{path}", self.context.root),
+                None => href,
+            };
+            PageLink {
+                href,
+                title: of(link, "title"),
+            }
+        };
+        let is_own = |link: &&Json| {
+            link["rel"] == "self" || (link["rel"] == "alternate" && link["type"] == HTML)
+        };
+        let others = links.iter().filter(|link| !is_own(link));
+        self.links = others.map(shown).collect();
     }
 
     /// A text of the catalogue.

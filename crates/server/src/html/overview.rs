@@ -19,9 +19,10 @@ pub(crate) struct Landing {
 }
 
 impl Landing {
-    pub(crate) fn new(context: &Context, seen: &[LiveCollection]) -> Self {
+    pub(crate) fn new(context: &Context, seen: &[LiveCollection], links: &[Json]) -> Self {
         let mut frame = Frame::new(context, context.text("server.title"), &[]);
         frame.crumbs.clear();
+        frame.show_links(links);
         let features: usize = seen.iter().map(|c| c.index.len()).sum();
         Self {
             frame,

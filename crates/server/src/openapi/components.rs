@@ -86,6 +86,10 @@ pub(super) fn json(context: &Context) -> Json {
         .collect();
     json!({
         "parameters": parameters,
+        "securitySchemes": {
+            "bearer": { "type": "http", "scheme": "bearer", "description": text("server.security-bearer") },
+            "basic": { "type": "http", "scheme": "basic", "description": text("server.security-basic") },
+        },
         "responses": {
             "problem": {
                 "description": text("server.answer-problem"),

@@ -205,6 +205,7 @@ async fn req_crs_fc_crs_valid_value_other_systems_are_refused() {
             "http://www.opengis.net/def/crs/0/unsupported",
             "http://www.opengis.net/def/crs/EPSG/0/2056",
             "EPSG:99999999",
+            "4326",
             "",
         ] {
             let path = format!("/collections/parcels/items?{parameter}={}", escaped(value));

@@ -164,6 +164,7 @@ async fn req_property_selection_leaves_out_what_is_not_asked_for() {
             "server.select-both",
         ),
         ("skipGeometry=perhaps", "server.flag-invalid"),
+        ("skipGeometry=", "server.flag-invalid"),
         ("precision=99", "server.precision-invalid"),
         ("q=", "server.q-invalid"),
     ] {

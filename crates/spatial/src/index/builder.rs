@@ -204,6 +204,10 @@ impl SegmentBuilder {
             })
             .collect();
         let tree = RTree::bulk_load(leaves);
+        let slots = 0..self.boxes.len() as u32;
+        let is_unplaced =
+            |slot: &u32| self.boxes[*slot as usize][0].is_nan() && self.arena.is_bare(*slot);
+        let unplaced = slots.filter(is_unplaced).collect();
         let boxes = self.boxes.iter().filter(|b| !b[0].is_nan());
         let extent = boxes
             .map(|[w, s, e, n]| Envelope {
@@ -224,6 +228,7 @@ impl SegmentBuilder {
             stamps: self.stamps,
             boxes: self.boxes,
             tree,
+            unplaced,
             arena: self.arena,
             columns: self
                 .columns

@@ -40,7 +40,12 @@ impl<'a> Hit<'a> {
         self.part.segment.envelope(self.slot)
     }
 
-    /// At most one geometry of each kind, in world units.
+    /// Whether the feature has no geometry, which is another thing than an empty one.
+    pub fn is_unplaced(&self) -> bool {
+        self.envelope().is_none() && self.part.segment.arena.is_bare(self.slot)
+    }
+
+    /// At most one geometry of each kind, in world units; one without points where the feature's is empty.
     pub fn geometries(&self) -> impl Iterator<Item = WorldGeometry<'a>> + use<'a> {
         self.part.segment.arena.geometries(self.slot)
     }

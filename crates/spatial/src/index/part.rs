@@ -133,6 +133,12 @@ impl Part {
             .filter(|slot| self.is_live(*slot))
     }
 
+    /// Live slots of features without geometry, ascending.
+    pub(super) fn unplaced(&self) -> impl Iterator<Item = u32> {
+        let slots = self.segment.unplaced.iter().copied();
+        slots.filter(|slot| self.is_live(*slot))
+    }
+
     /// The text of a column, where it is seen and searchable. Texts of dead features are in it too.
     pub(super) fn haystack(&self, column: usize) -> Option<&Haystack> {
         let haystack = self.segment.columns[column].haystack();

@@ -19,6 +19,8 @@ pub(super) struct Segment {
     /// West, south, east, north of each slot; NaN where the feature has no geometry.
     pub(super) boxes: Vec<[f64; 4]>,
     pub(super) tree: RTree<Leaf>,
+    /// Slots of features without geometry, ascending; an empty geometry is one.
+    pub(super) unplaced: Vec<u32>,
     pub(super) arena: Arena,
     pub(super) columns: Vec<Column>,
     pub(super) extent: Option<Envelope>,
@@ -87,6 +89,12 @@ impl Piece {
 }
 
 impl Arena {
+    /// Whether a slot has no piece at all.
+    pub(super) fn is_bare(&self, slot: u32) -> bool {
+        let slot = slot as usize;
+        self.first_piece[slot] == self.first_piece[slot + 1]
+    }
+
     pub(super) fn geometries(&self, slot: u32) -> impl Iterator<Item = WorldGeometry<'_>> {
         let slot = slot as usize;
         let range = self.first_piece[slot] as usize..self.first_piece[slot + 1] as usize;
@@ -130,6 +138,7 @@ impl Segment {
         let node = size_of::<Leaf>().max(size_of::<AABB<[f64; 2]>>() + size_of::<Vec<u8>>());
         (self.fids.capacity() + self.stamps.capacity()) * 8
             + self.boxes.capacity() * 32
+            + self.unplaced.capacity() * 4
             + self.tree.size() * node * 6 / 5
             + arena.first_piece.capacity() * 4
             + arena.pieces.capacity() * 8

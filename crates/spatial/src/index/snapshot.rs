@@ -124,6 +124,12 @@ impl Snapshot {
         in_first.chain(in_second)
     }
 
+    /// Features without geometry, in no order.
+    pub fn unplaced(&self) -> impl Iterator<Item = Hit<'_>> {
+        let parts = self.inner.parts.iter();
+        parts.flat_map(|part| part.unplaced().map(move |slot| Hit { part, slot }))
+    }
+
     /// How many features [`Self::search`] finds.
     pub fn count(&self, envelope: &Envelope) -> usize {
         if !is_box(envelope) {

@@ -78,7 +78,8 @@ impl Store {
             (None, _) if is_ready(live, query) => true,
             (None, Some(around)) => {
                 let near = around.iter().flat_map(|bbox| live.index.search_bbox(bbox));
-                near.take(FEW + 1).count() <= FEW
+                let unplaced = live.index.unplaced().filter(|_| query.bbox.is_some());
+                near.chain(unplaced).take(FEW + 1).count() <= FEW
             }
             (None, None) => is_plain(live, query) || live.index.len() <= FEW,
         };
@@ -308,16 +309,21 @@ fn scan(
             .filter_map(|fid| live.index.get(fid))
             .for_each(&mut look),
         (None, Some(hits), _) => hits.into_iter().for_each(&mut look),
-        (None, None, Some(around)) => match around.as_slice() {
-            [only] => live.index.search_bbox(only).for_each(&mut look),
-            several => {
-                let near = several.iter().flat_map(|bbox| live.index.search_bbox(bbox));
-                let mut hits: Vec<Hit<'_>> = near.collect();
-                hits.sort_unstable_by_key(Hit::fid);
-                hits.dedup_by_key(|hit| hit.fid());
-                hits.into_iter().for_each(&mut look);
+        (None, None, Some(around)) => {
+            match around.as_slice() {
+                [only] => live.index.search_bbox(only).for_each(&mut look),
+                several => {
+                    let near = several.iter().flat_map(|bbox| live.index.search_bbox(bbox));
+                    let mut hits: Vec<Hit<'_>> = near.collect();
+                    hits.sort_unstable_by_key(Hit::fid);
+                    hits.dedup_by_key(|hit| hit.fid());
+                    hits.into_iter().for_each(&mut look);
+                }
             }
-        },
+            if query.bbox.is_some() {
+                live.index.unplaced().for_each(&mut look);
+            }
+        }
         (None, None, None) => live.index.iter().for_each(&mut look),
     }
     for feature in past.values().flatten() {

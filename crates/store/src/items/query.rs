@@ -234,7 +234,9 @@ impl<'a> Conditions<'a> {
                 (false, _) => return Some(false),
             }
         }
-        match self.query.bbox.as_ref().map(|b| b.meets(hit)) {
+        // What has no geometry is in every box (OGC 17-069r4 /req/core/fc-bbox-response).
+        let bbox = self.query.bbox.as_ref().filter(|_| !hit.is_unplaced());
+        match bbox.map(|b| b.meets(hit)) {
             Some(Some(false)) => Some(false),
             Some(None) => None,
             _ => whole,
@@ -249,7 +251,7 @@ impl<'a> Conditions<'a> {
                 .query
                 .bbox
                 .as_ref()
-                .is_none_or(|bbox| row.geometry().is_some_and(|g| bbox.intersects(g)))
+                .is_none_or(|bbox| row.geometry().is_none_or(|g| bbox.intersects(g)))
             && self
                 .query
                 .filter

@@ -1,6 +1,7 @@
 //! Reading: exact boxes, pages by key, filters, times, search.
 
-use model::{Bbox, Interval, Value};
+use model::{Bbox, Crs, Envelope, Interval, Value};
+use spatial::QueryBox;
 use store::{Begin, Draft, ItemsQuery, Page, Sort};
 
 use crate::support::{Fixture, collection, draft, feature, key};
@@ -56,7 +57,10 @@ async fn a_box_takes_what_it_truly_meets() {
     let l = r#"{"type":"Polygon","coordinates":[[[0,0],[10,0],[10,1],[1,1],[1,10],[0,10],[0,0]]]}"#;
     let corner = r#"{"type":"Point","coordinates":[5,5]}"#;
     let dateline = r#"{"type":"Point","coordinates":[179.5,5]}"#;
-    let features = [l, corner, dateline].map(|g| feature(g, ""));
+    // What has no place is in every box (OGC 17-069r4 /req/core/fc-bbox-response), after a change too.
+    // An empty geometry lies nowhere.
+    let empty = r#"{"type":"MultiPoint","coordinates":[]}"#;
+    let features = [l, corner, dateline, "null", empty].map(|g| feature(g, ""));
     fixture
         .import(&collection(&features), |_| {})
         .await
@@ -67,13 +71,29 @@ async fn a_box_takes_what_it_truly_meets() {
         limit: 10,
         ..ItemsQuery::default()
     };
-    assert_eq!(keys(&items(&fixture, at([5.0, 5.0, 9.0, 9.0])).await), [2]);
-    assert_eq!(keys(&items(&fixture, at([0.5, 0.5, 0.6, 0.6])).await), [1]);
-    assert_eq!(keys(&items(&fixture, at([1.0, 1.0, 1.0, 1.0])).await), [1]);
-    assert_eq!(
-        keys(&items(&fixture, at([177.0, 0.0, -177.0, 10.0])).await),
-        [3]
-    );
+    for (numbers, found) in [
+        ([5.0, 5.0, 9.0, 9.0], vec![2, 4]),
+        ([0.5, 0.5, 0.6, 0.6], vec![1, 4]),
+        ([1.0, 1.0, 1.0, 1.0], vec![1, 4]),
+        ([177.0, 0.0, -177.0, 10.0], vec![3, 4]),
+        ([50.0, 50.0, 51.0, 51.0], vec![4]),
+    ] {
+        let page = items(&fixture, at(numbers)).await;
+        assert_eq!(
+            (keys(&page), page.number_matched),
+            (found.clone(), found.len() as u64)
+        );
+    }
+    let mercator = Envelope {
+        min: [450_000.0, 450_000.0],
+        max: [1_000_000.0, 1_000_000.0],
+    };
+    let query = ItemsQuery {
+        bbox: Some(QueryBox::new(Crs::epsg(3857), mercator).unwrap()),
+        limit: 10,
+        ..ItemsQuery::default()
+    };
+    assert_eq!(keys(&items(&fixture, query).await), [2, 4]);
 }
 
 #[tokio::test]
