@@ -57,7 +57,7 @@ async function show(name, tileset, [longitude, latitude], zoom) {
       await new Promise((resolve, reject) => {
         source.on('change', () => source.getState() === 'error' && reject(new Error('the source is in error')))
         source.on('tileloaderror', () => reject(new Error('a tile could not be loaded')))
-        const ready = () => source.getState() === 'ready' && resolve()
+        const ready = () => source.getState() === 'ready' && document.querySelector('#map canvas') && resolve()
         map.on('rendercomplete', ready)
         map.once('loadend', () => map.render())
       })

@@ -1,5 +1,8 @@
 //! Fewer vertices, for a map of a scale.
 
+use std::cell::RefCell;
+use std::collections::HashMap;
+
 use geo::{CoordsIter, Intersects, MapCoords, SimplifyVwPreserve};
 use geo_types::{Coord, Geometry, LineString, MultiPolygon, Polygon};
 
@@ -10,6 +13,10 @@ const PIXEL: f64 = 360.0 / 256.0;
 /// draft): triangles smaller than half a square pixel are taken away one after another (Visvalingam and Whyatt), but none whose loss would
 /// make lines cross. The type stays, no part is lost but holes that are passed by, and a ring keeps an area.
 pub fn simplified(geometry: &Geometry<f64>, zoom: f64) -> Geometry<f64> {
+    if let Geometry::GeometryCollection(all) = geometry {
+        let parts: Vec<_> = all.iter().map(|part| simplified(part, zoom)).collect();
+        return Geometry::GeometryCollection(parts.into());
+    }
     let mut latitudes = geometry.coords_iter().map(|c| c.y);
     let Some(first) = latitudes.next() else {
         return geometry.clone();
@@ -20,9 +27,15 @@ pub fn simplified(geometry: &Geometry<f64>, zoom: f64) -> Geometry<f64> {
         .clamp(-85.0, 85.0)
         .to_radians()
         .cos();
-    let flat = geometry.map_coords(|c| Coord {
-        x: c.x * stretch,
-        y: c.y,
+    // What stays is told as it was, to the last bit, by which neighbours share it.
+    let originals = RefCell::new(HashMap::new());
+    let flat = geometry.map_coords(|c| {
+        let flat = Coord {
+            x: c.x * stretch,
+            y: c.y,
+        };
+        originals.borrow_mut().insert(bits(flat), c);
+        flat
     });
     let side = PIXEL / zoom.exp2() * stretch;
     let area = side * side / 2.0;
@@ -34,14 +47,15 @@ pub fn simplified(geometry: &Geometry<f64>, zoom: f64) -> Geometry<f64> {
             let simple = g.simplify_vw_preserve(area).into_iter();
             MultiPolygon(simple.map(held).collect()).into()
         }
-        Geometry::GeometryCollection(all) => {
-            let parts = all.0.iter().map(|part| unstretched(part, stretch));
-            let parts: Vec<_> = parts.map(|part| simplified(&part, zoom)).collect();
-            return Geometry::GeometryCollection(parts.into());
-        }
         _ => return geometry.clone(),
     };
-    unstretched(&simple, stretch)
+    let originals = originals.into_inner();
+    let simple: Geometry<f64> = simple;
+    simple.map_coords(|c| originals.get(&bits(c)).copied().unwrap_or(c))
+}
+
+fn bits(c: Coord<f64>) -> [u64; 2] {
+    [c.x.to_bits(), c.y.to_bits()]
 }
 
 /// Without the holes that have come to lie outside: an outer ring that keeps but a few vertices may pass by a hole without crossing it.
@@ -52,13 +66,6 @@ fn held(polygon: Polygon<f64>) -> Polygon<f64> {
     let holes = holes.into_iter().filter(is_in).collect();
     let (exterior, _) = whole.into_inner();
     Polygon::new(exterior, holes)
-}
-
-fn unstretched(geometry: &Geometry<f64>, stretch: f64) -> Geometry<f64> {
-    geometry.map_coords(|c| Coord {
-        x: c.x / stretch,
-        y: c.y,
-    })
 }
 
 #[cfg(test)]

@@ -8,6 +8,12 @@ use crate::{Invalid, Message};
 /// What a box covers: one part, or two when it crosses the antimeridian on one of its axes.
 pub(super) fn polygons_of(ends: [f64; 4], at: &At) -> Result<Geometry<f64>, Invalid> {
     let [west, south, east, north] = ends;
+    let is_reversed = west > east || south > north;
+    if is_reversed && ends.iter().any(|end| end.abs() > 180.0) {
+        // Over the antimeridian a box goes in degrees alone.
+        let message = Message::new("model.filter-box-reversed").with_message("at", at.message());
+        return Err(Invalid(message));
+    }
     let parts = match (west <= east, south <= north) {
         (true, true) => vec![part(ends)],
         (false, true) => vec![

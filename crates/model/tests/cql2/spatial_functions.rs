@@ -68,7 +68,6 @@ fn literals_of_all_types_are_read() {
             "POLYGON((0 0, 4 0, 4 4, 0 0), (1 1, 2 1, 2 2, 1 1))",
             "POLYGON((0 0, 4 0, 4 4, 0 0), (1 1, 2 1, 2 2, 1 1))",
         ),
-        ("POLYGON((0 0, 4 0, 4 4))", "POLYGON((0 0, 4 0, 4 4, 0 0))"),
         ("POLYGON Z EMPTY", "POLYGON EMPTY"),
         ("MULTIPOINT((1 2), (3 4))", "MULTIPOINT((1 2), (3 4))"),
         ("MULTIPOINT(1 2, 3 4)", "MULTIPOINT((1 2), (3 4))"),
@@ -127,6 +126,10 @@ fn a_wrong_geometry_says_what_is_wrong() {
         ),
         (
             "S_INTERSECTS(geom, POLYGON((1 2, 3 4, 1 2)))",
+            "Filter, character 27: a ring needs at least three positions and the way back to the first.",
+        ),
+        (
+            "S_INTERSECTS(geom, POLYGON((0 0, 4 0, 4 4, 0 4)))",
             "Filter, character 27: a ring needs at least three positions and the way back to the first.",
         ),
         (

@@ -1,5 +1,6 @@
 //! What a request for items asks for (OGC 17-069r4 §7.15.2 to §7.15.6).
 
+use std::collections::HashSet;
 use std::time::Instant;
 
 use model::{
@@ -147,7 +148,7 @@ pub(super) fn of_answer(params: &Params, live: &LiveCollection) -> Result<Asked,
     Ok(Asked {
         crs: crs::named(live, "crs", params.get("crs"))?,
         select: selected(params, live)?,
-        skip_geometry: flag(params, "skipGeometry")?,
+        skip_geometry: flag(params, "skipGeometry")? || leaves_geometry_out(params, live),
         decimals: params.get("precision").map(decimals).transpose()?,
         zoom: zoom(params)?,
         query: ItemsQuery::default(),
@@ -170,7 +171,10 @@ fn selected(params: &Params, live: &LiveCollection) -> Result<Option<Vec<usize>>
                 Problem::bad_request(detail)
             })
         };
-        names.map(position).collect()
+        let mut positions: Vec<usize> = names.map(position).collect::<Result<_, _>>()?;
+        let mut seen = HashSet::new();
+        positions.retain(|position| seen.insert(*position));
+        Ok(positions)
     };
     match (params.get("properties"), params.get("exclude-properties")) {
         (Some(_), Some(_)) => {
@@ -185,6 +189,15 @@ fn selected(params: &Params, live: &LiveCollection) -> Result<Option<Vec<usize>>
         }
         (None, None) => Ok(None),
     }
+}
+
+/// Whether the geometry is among those that are not wanted.
+fn leaves_geometry_out(params: &Params, live: &LiveCollection) -> bool {
+    let left_out = params.get("exclude-properties").unwrap_or_default();
+    live.collection.schema.position(GEOMETRY_PROPERTY).is_none()
+        && left_out
+            .split(',')
+            .any(|name| name.trim() == GEOMETRY_PROPERTY)
 }
 
 pub(crate) fn flag(params: &Params, name: &'static str) -> Result<bool, Problem> {

@@ -6,6 +6,7 @@ use axum::body::Body;
 use axum::http::Method;
 use formats::{Format, ReadOptions};
 use serde_json::Value as Json;
+use store::CollectionSettings;
 
 use crate::crawl::escaped;
 use crate::town::{Answer, Town, number};
@@ -151,6 +152,12 @@ async fn req_property_selection_leaves_out_what_is_not_asked_for() {
         .await
         .json();
     assert!(keys(&page).is_empty() && page["features"][0]["geometry"].is_null());
+    let text = get(&town, "limit=1&properties=floors,owner,floors").await;
+    assert_eq!(text.text().matches("\"floors\"").count(), 1);
+    let page = get(&town, "limit=1&exclude-properties=geom,floors")
+        .await
+        .json();
+    assert!(page["features"][0]["geometry"].is_null());
     let page = get(&town, "limit=1&precision=2").await.json();
     let ring = page["features"][0]["geometry"]["coordinates"][0].to_string();
     assert_eq!(
@@ -272,6 +279,31 @@ async fn req_text_search_finds_words_in_their_forms() {
     assert_eq!(count("орендар").await, 0);
     // The words of a term in their order.
     assert_eq!(count("7 власник").await, 0);
+    // A type of street in front has one form in all cases.
+    let street = r#"{"type":"FeatureCollection","features":[{"type":"Feature","properties":{"name":"вулиця Шевченка, 12"},"geometry":null}]}"#;
+    let settings = CollectionSettings {
+        searchable: Some(vec!["name".to_owned()]),
+        ..CollectionSettings::default()
+    };
+    crate::town::import(
+        &town.store,
+        town.folder.path(),
+        "streets",
+        street,
+        None,
+        settings,
+    )
+    .await;
+    town.store.load().await.unwrap();
+    for q in [
+        "вулиця Шевченка",
+        "вулицею Шевченка",
+        "вул. Шевченка 12",
+        "Шевченка",
+    ] {
+        let path = format!("/collections/streets/items?q={}", escaped(q));
+        assert_eq!(town.json(&path).await["numberMatched"], 1, "{q}");
+    }
     assert_eq!(count(&number(2, 3)).await, 1);
     // Together with everything else.
     let page = get(

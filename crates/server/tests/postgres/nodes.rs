@@ -100,9 +100,10 @@ async fn a_write_through_one_server_is_read_through_another_by_whoever_asks_for_
             "{WELLS}?bbox={x},48.9,{x},48.9",
             x = 24.0 + f64::from(i) * 0.001
         );
+        // It, and the well without a place, which is in every box.
         assert_eq!(
             other.get_with(&box_, &after).await.ok().json()["numberMatched"],
-            1
+            2
         );
         let gone = town.request(Method::DELETE, &path, &[], "").await;
         let change = gone.header("hromada-change").to_owned();

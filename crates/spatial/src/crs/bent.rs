@@ -1,9 +1,12 @@
 //! Geometries whose straight edges are bent in longitude/latitude.
 
-use geo_types::{Geometry, GeometryCollection, LineString, MultiLineString, MultiPolygon, Polygon};
-use model::Crs;
+use geo_types::{
+    Geometry, GeometryCollection, LineString, MultiLineString, MultiPoint, MultiPolygon, Point,
+    Polygon,
+};
+use model::{Crs, Message};
 
-use super::{Error, to_wgs84, transform};
+use super::{Error, transform};
 
 /// How far an edge of the answer may be from what it stands for: a centimetre on the ground, in degrees.
 const NEAR: f64 = 1e-7;
@@ -15,13 +18,17 @@ const ROUNDS: usize = 10;
 const PARTS: [f64; 3] = [0.25, 0.5, 0.75];
 
 /// Positions that may be added to a geometry; then its longest edges are less exact.
-const MAX_ADDED: usize = 100_000;
+const MAX_ADDED: usize = 4_096;
+
+/// How far a position may be from itself after the way there and back, in parts of its own numbers: where a CRS has no image of a
+/// place, it may give that of another.
+const BACK: f64 = 1e-6;
 
 /// A geometry in longitude/latitude (WGS 84), with positions added to its edges where they are straight in their own
 /// CRS and bent there.
 ///
 /// # Errors
-/// As [`transform`].
+/// As [`transform`]; when a position comes back from longitude/latitude as another one.
 pub fn to_wgs84_bent(from: Crs, geometry: &Geometry<f64>) -> Result<Geometry<f64>, Error> {
     let mut left = MAX_ADDED;
     bent(from, geometry, &mut left)
@@ -29,7 +36,11 @@ pub fn to_wgs84_bent(from: Crs, geometry: &Geometry<f64>) -> Result<Geometry<f64
 
 fn bent(from: Crs, geometry: &Geometry<f64>, left: &mut usize) -> Result<Geometry<f64>, Error> {
     Ok(match geometry {
-        Geometry::Point(_) | Geometry::MultiPoint(_) => return to_wgs84(from, geometry),
+        Geometry::Point(p) => Geometry::Point(point(from, p)?),
+        Geometry::MultiPoint(m) => {
+            let points = m.iter().map(|p| point(from, p));
+            Geometry::MultiPoint(MultiPoint(points.collect::<Result<_, _>>()?))
+        }
         Geometry::Line(l) => Geometry::LineString(line(from, &(*l).into(), left)?),
         Geometry::LineString(l) => Geometry::LineString(line(from, l, left)?),
         Geometry::MultiLineString(m) => {
@@ -50,6 +61,11 @@ fn bent(from: Crs, geometry: &Geometry<f64>, left: &mut usize) -> Result<Geometr
     })
 }
 
+fn point(from: Crs, point: &Point<f64>) -> Result<Point<f64>, Error> {
+    let images = true_images(from, &[(point.x(), point.y())])?;
+    Ok(images[0].into())
+}
+
 fn polygon(from: Crs, polygon: &Polygon<f64>, left: &mut usize) -> Result<Polygon<f64>, Error> {
     let exterior = line(from, polygon.exterior(), left)?;
     let holes = polygon.interiors().iter();
@@ -66,7 +82,7 @@ struct Vertex {
 
 fn line(from: Crs, line: &LineString<f64>, left: &mut usize) -> Result<LineString<f64>, Error> {
     let own: Vec<(f64, f64)> = line.coords().map(|c| (c.x, c.y)).collect();
-    let mut done = pairs(own.clone(), images(from, own)?);
+    let mut done = pairs(own.clone(), true_images(from, &own)?);
     // For the edge from each vertex, whether it is to be looked at.
     let mut is_open = vec![true; done.len().saturating_sub(1)];
     for _ in 0..ROUNDS {
@@ -97,13 +113,9 @@ fn cut(
     for (ends, is_open) in edges() {
         let [a, b] = [ends[0], ends[1]];
         out.push(a);
-        let is_off = |(vertex, t): (&Vertex, f64)| {
-            let chord = between(a.image, b.image, t);
-            let (x, y) = (vertex.image.0 - chord.0, vertex.image.1 - chord.1);
-            x.abs() > NEAR || y.abs() > NEAR
-        };
+        let is_off = |vertex: &Vertex| from_chord(vertex.image, a.image, b.image) > NEAR;
         let found = is_open.then(|| found.next()).flatten();
-        let bent = found.filter(|found| *left > 0 && found.iter().zip(PARTS).any(is_off));
+        let bent = found.filter(|found| *left > 0 && found.iter().any(is_off));
         if let Some(found) = bent {
             *left -= 1;
             out.push(found[1]);
@@ -120,6 +132,43 @@ fn images(from: Crs, mut points: Vec<(f64, f64)>) -> Result<Vec<(f64, f64)>, Err
     Ok(points)
 }
 
+/// Images of positions that lie where the CRS can have them: beyond the edge of a map of the world they would be those of other places.
+fn true_images(from: Crs, own: &[(f64, f64)]) -> Result<Vec<(f64, f64)>, Error> {
+    let mut images = images(from, own.to_vec())?;
+    let mut back = images.clone();
+    transform(Crs::CRS84, from, &mut back)?;
+    for ((own, back), image) in own.iter().zip(back).zip(&mut images) {
+        let near = BACK * own.0.abs().max(own.1.abs()).max(1.0);
+        let is_same = |back: (f64, f64)| (own.0 - back.0).hypot(own.1 - back.1) <= near;
+        if is_same(back) {
+            continue;
+        }
+        // The antimeridian is at both edges.
+        let mut other = [(-image.0, image.1)];
+        transform(Crs::CRS84, from, &mut other)?;
+        if (image.0.abs() - 180.0).abs() > NEAR || !is_same(other[0]) {
+            let message = Message::new("spatial.coordinate-without-image")
+                .with("x", own.0)
+                .with("y", own.1);
+            let message = message.with("from", from).with("to", Crs::CRS84);
+            return Err(Error::Invalid(message.with("reason", "")));
+        }
+        image.0 = -image.0;
+    }
+    Ok(images)
+}
+
+/// How far a position is from a straight edge.
+fn from_chord(p: (f64, f64), a: (f64, f64), b: (f64, f64)) -> f64 {
+    let (along, to) = ((b.0 - a.0, b.1 - a.1), (p.0 - a.0, p.1 - a.1));
+    let square = along.0 * along.0 + along.1 * along.1;
+    let t = match square > 0.0 {
+        true => ((to.0 * along.0 + to.1 * along.1) / square).clamp(0.0, 1.0),
+        false => 0.0,
+    };
+    (to.0 - along.0 * t).hypot(to.1 - along.1 * t)
+}
+
 fn pairs(own: Vec<(f64, f64)>, images: Vec<(f64, f64)>) -> Vec<Vertex> {
     let pairs = own.into_iter().zip(images);
     pairs.map(|(own, image)| Vertex { own, image }).collect()
@@ -131,10 +180,11 @@ fn between(a: (f64, f64), b: (f64, f64), t: f64) -> (f64, f64) {
 
 #[cfg(test)]
 mod tests {
+    use geo::CoordsIter;
     use geo_types::{Rect, coord};
 
     use super::*;
-    use crate::crs::from_wgs84;
+    use crate::crs::{from_wgs84, to_wgs84};
 
     /// Zone 8 of UCS-2000, a box of an oblast's size.
     const ZONE: u32 = 6382;
@@ -205,5 +255,32 @@ mod tests {
             panic!("a line stays one")
         };
         assert!(image.0.len() <= 10_000 + MAX_ADDED, "{}", image.0.len());
+    }
+
+    /// Straight on the map of the world and in degrees: a rectangle of Web Mercator stays one.
+    #[test]
+    fn straight_edges_get_no_more_positions() {
+        let own = Rect::new(
+            coord! { x: -8_914_000., y: 4_215_000. },
+            coord! { x: -6_914_000., y: 6_215_000. },
+        );
+        let image = to_wgs84_bent(Crs::epsg(3857), &own.to_polygon().into()).unwrap();
+        assert_eq!(image.coords_count(), 5);
+    }
+
+    #[test]
+    fn beyond_the_edge_of_the_world_there_is_nothing() {
+        let edge = 20_037_508.342_789_244;
+        let world = Rect::new(coord! { x: -edge, y: -1e7 }, coord! { x: edge, y: 1e7 });
+        let image = to_wgs84_bent(Crs::epsg(3857), &world.to_polygon().into()).unwrap();
+        let extent = crate::envelope(&image).unwrap();
+        assert!(
+            (extent.min[0] + 180.0).abs() < NEAR && (extent.max[0] - 180.0).abs() < NEAR,
+            "{extent:?}"
+        );
+        for (x, y) in [(42_748_079., 6_110_000.), (1e9, 1e9), (-2e8, 0.)] {
+            let point = Geometry::Point((x, y).into());
+            assert!(to_wgs84_bent(Crs::epsg(3857), &point).is_err(), "{x} {y}");
+        }
     }
 }

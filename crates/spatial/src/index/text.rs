@@ -111,7 +111,10 @@ fn stems(text: &str) -> String {
             .iter()
             .find_map(|ending| lower.strip_suffix(ending).filter(long_enough));
         let by_letter = || lower.strip_suffix(LETTERS).filter(long_enough);
-        by_ending.or_else(by_letter).unwrap_or(&lower).to_owned()
+        let stem = by_ending.or_else(by_letter).unwrap_or(&lower);
+        // Types of streets have one form each, in whatever case they stand.
+        let kind = street_type(&lower).or_else(|| street_type_begun(stem));
+        kind.unwrap_or(stem).to_owned()
     };
     let words: Vec<String> = text.split_whitespace().map(stem).collect();
     words.join(" ")
