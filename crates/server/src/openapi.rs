@@ -375,23 +375,18 @@ fn collection_paths(
         "limit",
         "bbox",
         "bbox-crs",
-        "crs",
         "datetime",
         "filter",
         "filter-lang",
         "filter-crs",
         "q",
         "sortby",
-        "properties",
-        "exclude-properties",
-        "skipGeometry",
-        "precision",
-        "zoom-level",
         "cursor",
         "offset",
         "fItems",
         "lang",
     ]);
+    parameters.extend(reference(&OF_ONE));
     parameters.extend(filters(context, live));
     let media: Vec<&str> = FORMATS.iter().map(|format| format.media_type()).collect();
     let media = [media.as_slice(), &[HTML]].concat();

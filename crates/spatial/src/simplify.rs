@@ -101,6 +101,12 @@ mod tests {
         assert!(vertices.is_sorted(), "{vertices:?}");
         assert!(vertices[0] >= 4 && vertices[1] < 100, "{vertices:?}");
         assert_eq!(vertices[3], 1_001, "{vertices:?}");
+        // What stays is as it was, to the last bit.
+        assert!(
+            at(12.0)
+                .coords_iter()
+                .all(|c| circle.exterior().0.contains(&c))
+        );
         // At zoom 12 a pixel is 0.00034 degrees: an area that differs by a pixel along the edge at most.
         let (whole, simple) = (circle.unsigned_area(), at(12.0).unsigned_area());
         let edge = std::f64::consts::TAU * 0.01 / 0.656 * (360.0 / 256.0 / 4096.0);

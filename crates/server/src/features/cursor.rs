@@ -9,24 +9,13 @@ use model::{ChangeSeq, Message};
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use store::{Begin, LiveCollection, Walk};
 
+use super::query::OF_ONE;
 use crate::app::App;
 use crate::context::Context;
 use crate::problem::{Problem, shown};
 
-/// Parameters that say nothing about which features there are, and in which order.
-const FREE: [&str; 11] = [
-    "cursor",
-    "limit",
-    "f",
-    "lang",
-    "crs",
-    "properties",
-    "exclude-properties",
-    "skipGeometry",
-    "precision",
-    "zoom-level",
-    "offset",
-];
+/// Parameters that say nothing about which features there are, and in which order; nor do those of the answer ([`OF_ONE`]).
+const FREE: [&str; 5] = ["cursor", "limit", "f", "lang", "offset"];
 
 /// Collection, change, count, kind of place, place.
 const PLAIN: usize = 8 * 4 + 1;
@@ -136,7 +125,8 @@ impl App {
     /// are on a page, and how they are written, may change on the way.
     fn about(&self, context: &Context, live: &LiveCollection) -> String {
         let pairs = context.params.pairs();
-        let mut asked: Vec<(&str, &str)> = pairs.filter(|(name, _)| !FREE.contains(name)).collect();
+        let is_free = |name: &str| FREE.contains(&name) || OF_ONE.contains(&name);
+        let mut asked: Vec<(&str, &str)> = pairs.filter(|(name, _)| !is_free(name)).collect();
         asked.sort_unstable();
         asked.dedup();
         format!("{}/{}/{asked:?}", self.store.epoch().0, live.collection.id)

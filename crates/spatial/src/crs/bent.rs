@@ -273,6 +273,7 @@ mod tests {
         let edge = 20_037_508.342_789_244;
         let world = Rect::new(coord! { x: -edge, y: -1e7 }, coord! { x: edge, y: 1e7 });
         let image = to_wgs84_bent(Crs::epsg(3857), &world.to_polygon().into()).unwrap();
+        assert_eq!(image.coords_count(), 5, "{image:?}");
         let extent = crate::envelope(&image).unwrap();
         assert!(
             (extent.min[0] + 180.0).abs() < NEAR && (extent.max[0] - 180.0).abs() < NEAR,
