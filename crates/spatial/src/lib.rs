@@ -1,4 +1,4 @@
-//! The live index of a collection, coordinate reference systems, and geometry validity.
+//! The live index of a collection, coordinate reference systems, geometry validity, and operations on parcels.
 //!
 //! In memory and synchronous: no files (but for PROJ's own), no async. The one owner of `rstar`, `proj` and `geo`.
 
@@ -7,6 +7,7 @@ pub mod crs;
 mod error;
 pub mod index;
 mod near;
+pub mod parcels;
 mod query_box;
 mod relate;
 mod relation;

@@ -8,7 +8,7 @@ mod coverage;
 mod repair;
 mod ring;
 mod rings;
-mod segment;
+pub(crate) mod segment;
 mod status;
 mod sweep;
 

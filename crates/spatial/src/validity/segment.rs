@@ -8,7 +8,7 @@ use geo_types::Coord;
 type Point = Coord<f64>;
 
 /// On which side of the directed line from `a` to `b` a point lies: greater is left, equal is on it. Exact.
-pub(super) fn side(a: Point, b: Point, p: Point) -> Ordering {
+pub(crate) fn side(a: Point, b: Point, p: Point) -> Ordering {
     match RobustKernel::orient2d(a, b, p) {
         Orientation::CounterClockwise => Ordering::Greater,
         Orientation::Clockwise => Ordering::Less,
@@ -17,7 +17,7 @@ pub(super) fn side(a: Point, b: Point, p: Point) -> Ordering {
 }
 
 /// From left to right, then from below. For finite coordinates.
-pub(super) fn order(a: Point, b: Point) -> Ordering {
+pub(crate) fn order(a: Point, b: Point) -> Ordering {
     a.x.partial_cmp(&b.x)
         .unwrap_or(Ordering::Equal)
         .then(a.y.partial_cmp(&b.y).unwrap_or(Ordering::Equal))
@@ -25,7 +25,7 @@ pub(super) fn order(a: Point, b: Point) -> Ordering {
 
 /// What two segments have in common.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Meeting {
+pub(crate) enum Meeting {
     Nothing,
     /// A point inside both; as near as doubles can say.
     Crossing(Point),
@@ -36,7 +36,7 @@ pub(super) enum Meeting {
 }
 
 /// Segments `a` and `b`, neither of them a point.
-pub(super) fn meet(a: [Point; 2], b: [Point; 2]) -> Meeting {
+pub(crate) fn meet(a: [Point; 2], b: [Point; 2]) -> Meeting {
     let apart =
         |a0: f64, a1: f64, b0: f64, b1: f64| a0.max(a1) < b0.min(b1) || b0.max(b1) < a0.min(a1);
     if apart(a[0].x, a[1].x, b[0].x, b[1].x) || apart(a[0].y, a[1].y, b[0].y, b[1].y) {
