@@ -63,12 +63,12 @@ class Client:
         if token:
             self.headers["Authorization"] = "Basic " + base64.b64encode(f"{account}:{token}".encode()).decode()
 
-    def send(self, method, url, **headers):
+    def send(self, method, url, body=None, **headers):
         parts = urlsplit(url)
         if not parts.netloc:
             raise Invalid(f"{url!r} is no address: QGIS completes none")
         target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-        self.connection.request(method, target.replace(" ", "%20"), headers={**self.headers, **headers})
+        self.connection.request(method, target.replace(" ", "%20"), body, {**self.headers, **headers})
         response = self.connection.getresponse()
         return Answer(url, response, response.read())
 

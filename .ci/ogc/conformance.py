@@ -6,8 +6,8 @@
 
 The first form runs the tests of features.py, crs.py and tiles.py. They are named after those of ets-ogcapi-features10 and ets-ogcapi-tiles10 and demand
 what the sources of these demanded in 2026, limits and oddities included, and here and there more. But they are written anew, so a pass here is no pass of
-OGC's: the suites themselves are in no package registry. `abstract` runs the abstract tests that the suites have not (abstract.py). The second form reads
-what one of the suites has written, whose exit code is always 0.
+OGC's: the suites themselves are in no package registry. `abstract` runs the abstract tests that the suites have not (abstract.py), of which
+those that write need HROMADA_TOKEN, a token of somebody who may. The second form reads what one of the suites has written, whose exit code is always 0.
 
 Prints failures with their message and skips with their reason. Exit code 1: a failure that is no known deviation, a known deviation that no longer fails,
 a skip that the file of known skips has not, fewer passed tests than the floor, or no test at all.

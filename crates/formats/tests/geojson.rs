@@ -360,7 +360,7 @@ fn another_encoding_is_read_when_it_is_named() {
 #[test]
 fn a_body_becomes_a_geometry_and_values() {
     let text = r#"{"type":"Feature","id":"x","geometry":{"type":"Point","coordinates":[24.7,48.9]},
-        "properties":{"a":1,"b":2.5,"c":"ї","d":null,"e":[1, 2],"f":1e2,"a":3,"g":18446744073709551616,"h":99999999999999999999}}"#;
+        "properties":{"a":1,"b":2.5,"c":"ї","d":null,"f":1e2,"a":3,"g":18446744073709551616,"h":99999999999999999999}}"#;
     let feature = parse_feature(text.as_bytes()).unwrap();
     assert_eq!(feature.id, Some(SourceId::Text("x".into())));
     assert_eq!(feature.geometry.unwrap().len(), 21);
@@ -369,7 +369,6 @@ fn a_body_becomes_a_geometry_and_values() {
         ("b", Value::Real(2.5)),
         ("c", Value::Text("ї".into())),
         ("d", Value::Null),
-        ("e", Value::Text("[1,2]".into())),
         ("f", Value::Real(100.0)),
         // 2^64 is a double, the other is not.
         ("g", Value::Real(18_446_744_073_709_551_616.0)),
@@ -380,6 +379,14 @@ fn a_body_becomes_a_geometry_and_values() {
         (b"".as_slice(), "formats.json-ends-early"),
         (b"{", "formats.json-ends-early"),
         (b"[]", "formats.feature-not-object"),
+        (
+            br#"{"type":"Feature","geometry":null,"properties":{"e":[1, 2]}}"#,
+            "formats.property-nested",
+        ),
+        (
+            br#"{"type":"Feature","geometry":null,"place":{"type":"Point","coordinates":[1,2]},"properties":{}}"#,
+            "formats.place-unread",
+        ),
         (b"\xFF", "formats.not-utf8"),
         (
             br#"{"type":"Point","coordinates":[1,2]}"#,

@@ -34,6 +34,8 @@ pub(crate) struct Key {
     pub(crate) collections: Arc<str>,
     /// The lens that each is seen through: what a reader may not see is in no tile that they get.
     pub(crate) lenses: Box<[u64]>,
+    /// The change up to which the tile shows what was; the greatest number: what is.
+    pub(crate) moment: i64,
     /// The place of the tile matrix set.
     pub(crate) set: u8,
     pub(crate) coord: TileCoord,

@@ -50,6 +50,7 @@ impl Place {
             set: 0,
             collections: "points".into(),
             lenses: Box::new([0]),
+            moment: i64::MAX,
             coord,
             encoding: Encoding::Identity,
         };
@@ -68,6 +69,7 @@ impl Place {
         );
         let draft = Draft {
             geometry: Some(wkb),
+            crs: model::Crs::CRS84,
             properties: vec![Value::Integer(n)],
         };
         self.store.create("points", draft, "test").await.unwrap();

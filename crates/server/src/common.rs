@@ -82,10 +82,23 @@ const CLASSES: [&str; 63] = [
 ];
 
 /// Classes of what those may do who have the right.
-const EDIT_CLASSES: [&str; 3] = [
+const EDIT_CLASSES: [&str; 15] = [
+    "http://www.opengis.net/spec/ogcapi-common-5/1.0/conf/create-replace-delete",
+    "http://www.opengis.net/spec/ogcapi-common-5/1.0/conf/update",
+    "http://www.opengis.net/spec/ogcapi-common-5/1.0/conf/optimistic-locking-etags",
+    "http://www.opengis.net/spec/ogcapi-common-5/1.0/conf/return-resource-representation-in-response",
+    // The names before these classes were moved.
     "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/create-replace-delete",
+    "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/update",
     "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/features",
     "http://www.opengis.net/spec/ogcapi-features-4/1.0/conf/optimistic-locking-etags",
+    "http://www.opengis.net/spec/ogcapi-features-11/1.0/conf/transactions",
+    "http://www.opengis.net/spec/ogcapi-features-11/1.0/conf/atomic-semantics",
+    "http://www.opengis.net/spec/ogcapi-features-11/1.0/conf/batch-semantics",
+    "http://www.opengis.net/spec/ogcapi-features-11/1.0/conf/atomic-transactions",
+    "http://www.opengis.net/spec/ogcapi-features-11/1.0/conf/batch-transactions",
+    "http://www.opengis.net/spec/ogcapi-features-11/1.0/conf/json-transactions",
+    "http://www.opengis.net/spec/ogcapi-features-11/1.0/conf/features",
 ];
 
 pub(crate) fn classes() -> Vec<&'static str> {

@@ -63,6 +63,11 @@ impl Tag {
             && !tags(request, &IF_NONE_MATCH).any(excluded)
     }
 
+    /// Whether a tag that a client gives is this one, by strong comparison.
+    pub(crate) fn is_strongly(&self, given: &str) -> bool {
+        !given.starts_with("W/") && self.is_weakly(given)
+    }
+
     fn is_weakly(&self, given: &str) -> bool {
         let quoted = given.strip_prefix("W/").unwrap_or(given);
         let opaque = quoted.strip_prefix('"').and_then(|q| q.strip_suffix('"'));
@@ -70,9 +75,26 @@ impl Tag {
     }
 }
 
+/// Whether a preference is named (RFC 7240).
+pub(crate) fn prefers(headers: &HeaderMap, preference: &str) -> bool {
+    let all = headers.get_all(HeaderName::from_static("prefer")).iter();
+    all.filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split([',', ';']))
+        .any(|one| {
+            // RFC 7240 §2 has quotes, and blanks around the equals sign.
+            let plain = one.replace(['"', ' ', '\t'], "");
+            plain.eq_ignore_ascii_case(preference)
+        })
+}
+
 /// Whether a request has `If-Match`.
 pub(crate) fn has_if_match(request: &HeaderMap) -> bool {
     request.contains_key(IF_MATCH)
+}
+
+/// Whether a request has `If-None-Match`.
+pub(crate) fn has_if_none_match(request: &HeaderMap) -> bool {
+    request.contains_key(IF_NONE_MATCH)
 }
 
 /// Whether `If-Match` asks only that there is something, in whatever version.
@@ -185,5 +207,16 @@ mod tests {
                 .is_none()
         );
         assert!(tag.not_modified(&HeaderMap::new()).is_none());
+    }
+
+    #[test]
+    fn preferences_are_read_however_they_are_written() {
+        let with = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert("prefer", HeaderValue::from_static(text));
+            prefers(&headers, "handling=lenient")
+        };
+        assert!(with("handling=lenient") && with("respond-async, handling=\"lenient\""));
+        assert!(!with("handling=strict"));
     }
 }

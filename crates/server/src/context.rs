@@ -10,7 +10,7 @@ use axum::extract::{FromRequestParts, MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use hyper::header::{ALLOW, HOST, HeaderMap, HeaderValue, SET_COOKIE};
+use hyper::header::{ALLOW, HOST, HeaderMap, HeaderName, HeaderValue, SET_COOKIE};
 use hyper::{Method, StatusCode};
 use model::access::Principal;
 use model::{Lang, Message};
@@ -19,6 +19,7 @@ use store::KeyHash;
 use crate::app::App;
 use crate::client::{Client, Peer};
 use crate::edge::{self, Refused};
+use crate::features::edit;
 use crate::finish::{self, finish, keep_apart, rendered};
 use crate::held::{self, Room};
 use crate::identity::{self, By, Identity};
@@ -30,7 +31,7 @@ use crate::origin;
 use crate::params::Params;
 use crate::policy;
 use crate::problem::{Problem, shown};
-use crate::request_id::request_id;
+use crate::request_id::{REQUEST_ID, request_id};
 use crate::routes::{self, Guard};
 
 /// A request as handlers see it.
@@ -51,6 +52,8 @@ pub(crate) struct Inner {
     pub(crate) params: Params,
     pub(crate) wanted: Wanted,
     pub(crate) headers: HeaderMap,
+    /// The id of the request.
+    pub(crate) request: Box<str>,
     /// Whether the request only reads.
     pub(crate) is_read: bool,
     pub(crate) principal: Arc<Principal>,
@@ -123,6 +126,7 @@ impl Context {
                 params: Params::default(),
                 wanted: here.wanted.clone(),
                 headers: here.headers.clone(),
+                request: here.request.clone(),
                 is_read: here.is_read,
                 principal: Arc::clone(&here.principal),
                 by: here.by.clone(),
@@ -176,6 +180,9 @@ impl<S: Sync> FromRequestParts<S> for Context {
     }
 }
 
+const ACCEPT_POST: HeaderName = HeaderName::from_static("accept-post");
+const ACCEPT_PATCH: HeaderName = HeaderName::from_static("accept-patch");
+
 /// What is answered to whoever may not, or may not now.
 const REFUSALS: [StatusCode; 3] = [
     StatusCode::UNAUTHORIZED,
@@ -191,6 +198,9 @@ pub(crate) async fn layer(
 ) -> Result<Response, Infallible> {
     let started = Instant::now();
     let id = request_id(request.headers());
+    if let Ok(value) = HeaderValue::try_from(id.as_str()) {
+        request.headers_mut().insert(REQUEST_ID, value);
+    }
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
     let is_probe = path.starts_with("/health/") || path == "/metrics";
@@ -278,6 +288,13 @@ fn name_methods(app: &App, context: &Context, route: &str, headers: &mut HeaderM
     let known = app.methods(context, id);
     let mut methods = known.map_or_else(|| vec!["GET", "HEAD"], |methods| methods[place].clone());
     methods.push("OPTIONS");
+    // What bodies are taken (RFC 5789 §3.1, Linked Data Platform §7.1).
+    if methods.contains(&"POST") {
+        headers.insert(ACCEPT_POST, HeaderValue::from_static(edit::POSTED));
+    }
+    if methods.contains(&"PATCH") {
+        headers.insert(ACCEPT_PATCH, HeaderValue::from_static(link::MERGE_PATCH));
+    }
     if let Ok(allow) = HeaderValue::try_from(methods.join(", ")) {
         headers.insert(ALLOW, allow);
     }
@@ -367,6 +384,7 @@ fn fallback(app: &App, request: &Request) -> Context {
             params: Params::default(),
             wanted: Wanted::new(None, request.headers()),
             headers: HeaderMap::new(),
+            request: Box::default(),
             is_read: true,
             principal: Arc::new(Principal::anonymous()),
             by: By::Nothing,
@@ -409,6 +427,7 @@ fn make(
         wanted: Wanted::new(params.get("f"), request.headers()),
         params,
         headers: request.headers().clone(),
+        request: request_id(request.headers()).into(),
         is_read: request.method().is_safe(),
         principal: identity.principal,
         by: identity.by,

@@ -17,8 +17,8 @@ use crate::link;
 const METHODS: HeaderValue =
     HeaderValue::from_static("GET, HEAD, OPTIONS, POST, PUT, PATCH, DELETE");
 const HEADERS: HeaderValue = HeaderValue::from_static(
-    "Accept, Accept-Language, Authorization, Content-Crs, Content-Type, If-Match, If-None-Match, Prefer, \
-     X-Request-Id, Hromada-After",
+    "Accept, Accept-Language, Authorization, Content-Crs, Content-Type, Idempotency-Key, If-Match, If-None-Match, \
+     Prefer, X-Request-Id, Hromada-After, Hromada-Reason",
 );
 
 /// An origin that was given by the operator, as browsers write it: lower case, without a default port.

@@ -187,7 +187,7 @@ pub(crate) fn finish(headers: &mut HeaderMap, id: &str) {
     headers.insert(
         ACCESS_CONTROL_EXPOSE_HEADERS,
         HeaderValue::from_static(
-            "Age, ETag, Link, Location, Content-Crs, Content-Disposition, Accept-Ranges, Content-Range, OGC-NumberMatched, Allow, X-Request-Id, Retry-After, Hromada-Change",
+            "Age, ETag, Link, Location, Content-Crs, Content-Disposition, Accept-Ranges, Content-Range, OGC-NumberMatched, Allow, X-Request-Id, Retry-After, Accept-Post, Accept-Patch, Idempotent-Replayed, Memento-Datetime, Hromada-Change, Hromada-Geometry",
         ),
     );
     guard(headers);

@@ -31,6 +31,7 @@ mod limits;
 mod link;
 mod matrix_sets;
 mod metrics;
+mod moment;
 mod negotiate;
 mod nodes;
 mod openapi;

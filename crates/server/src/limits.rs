@@ -17,6 +17,16 @@ pub(crate) const MAX_HEADERS: usize = 100;
 /// Bytes of a feature that a client sends: the largest multipolygons of a national register stay below 20 MiB.
 pub(crate) const MAX_BODY: usize = 32 * 1024 * 1024;
 
+/// Features that one request adds, or actions that it makes, as one transaction: others wait for its end, and 10,000 parcels
+/// are written in about a second.
+pub(crate) const MAX_ACTIONS: usize = 10_000;
+
+/// Bytes of the key under which a client repeats a request: a UUID has 36.
+pub(crate) const MAX_KEY: usize = 255;
+
+/// Bytes of the reason of a change: it stands in the history beside each version.
+pub(crate) const MAX_REASON: usize = 1_000;
+
 /// For the whole of a form, which is short.
 pub(crate) const FORM_TIMEOUT: Duration = Duration::from_secs(10);
 

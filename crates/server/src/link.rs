@@ -14,6 +14,10 @@ pub(crate) const REL_TILING_SCHEME: &str = "http://www.opengis.net/def/rel/ogc/1
 pub(crate) const REL_TILING_SCHEMES: &str = "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes";
 
 pub(crate) const JSON: &str = "application/json";
+/// A change of a feature (RFC 7396).
+pub(crate) const MERGE_PATCH: &str = "application/merge-patch+json";
+/// A transaction (OGC 26-018, draft).
+pub(crate) const TRANSACTION: &str = "application/ogc-tx+json";
 pub(crate) const GEOJSON: &str = "application/geo+json";
 pub(crate) const HTML: &str = "text/html";
 pub(crate) const SCHEMA_JSON: &str = "application/schema+json";

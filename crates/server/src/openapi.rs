@@ -21,7 +21,9 @@ use crate::context::Context;
 use crate::features::output::{FORMATS, FORMATS_OF_ONE};
 use crate::features::query::{OF_ONE, RESERVED};
 use crate::limits::{DEFAULT_HITS, MAX_HITS, MAX_SEARCH};
-use crate::link::{GEOJSON, HTML, JSON, MVT, OPENAPI, SCHEMA_JSON, STYLE, SVG};
+use crate::link::{
+    GEOJSON, HTML, JSON, MERGE_PATCH, MVT, OPENAPI, SCHEMA_JSON, STYLE, SVG, TRANSACTION,
+};
 use crate::matrix_sets::{self, MatrixSet};
 use crate::negotiate::Format;
 use crate::problem::Problem;
@@ -44,14 +46,14 @@ pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Resp
         let first = seen.first().map(|(live, _)| live);
         return answer::page(&context, &html::Api::new(&context, &document, first));
     }
-    let state: Vec<(&str, u64, Vec<bool>, &Methods)> = seen
+    let state: Vec<(&str, u64, Vec<bool>, &May)> = seen
         .iter()
-        .map(|(live, methods)| {
+        .map(|(live, may)| {
             // A property that is seen in part may be defined as one that is seen whole, and is no filter.
             let positions = 0..live.collection.schema.properties.len();
             let filters = positions.map(|p| live.is_queryable(p)).collect();
             let id = live.collection.id.as_str();
-            (id, live.definition, filters, methods)
+            (id, live.definition, filters, may)
         })
         .collect();
     let mut hasher = DefaultHasher::new();
@@ -79,25 +81,55 @@ pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Resp
     Ok(answer::bytes(&context, OPENAPI, body))
 }
 
-/// Methods for the features of a collection, and for one feature.
-type Methods = [Vec<&'static str>; 2];
-
-/// The collections that whoever asks sees, with what they may do there.
-fn described(app: &App, context: &Context) -> Result<Vec<(LiveCollection, Methods)>, Problem> {
-    let seen = app.sight(context)?.all().into_iter();
-    let with_methods = |live: LiveCollection| {
-        let methods = app.methods(context, live.collection.id.as_str())?;
-        Some((live, methods))
-    };
-    Ok(seen.filter_map(with_methods).collect())
+/// What whoever asks may do with a collection.
+#[derive(Hash)]
+struct May {
+    /// Methods for its features.
+    of_all: Vec<&'static str>,
+    /// Methods for one feature.
+    of_one: Vec<&'static str>,
+    sees_history: bool,
 }
 
-fn document(context: &Context, seen: &[(LiveCollection, Methods)]) -> Json {
+/// The collections that whoever asks sees, with what they may do there.
+fn described(app: &App, context: &Context) -> Result<Vec<(LiveCollection, May)>, Problem> {
+    let sight = app.sight(context)?;
+    let with_rights = |live: LiveCollection| {
+        let id = live.collection.id.as_str();
+        let [of_all, of_one] = app.methods(context, id)?;
+        let may = May {
+            of_all,
+            of_one,
+            sees_history: sight.shows_history(id),
+        };
+        Some((live, may))
+    };
+    Ok(sight.all().into_iter().filter_map(with_rights).collect())
+}
+
+fn document(context: &Context, seen: &[(LiveCollection, May)]) -> Json {
     let mut paths = Map::new();
     fixed_paths(context, &mut paths);
     style_changes(context, &mut paths);
-    for (live, methods) in seen {
-        collection_paths(context, live, methods, &mut paths);
+    let writes = |may: &May| {
+        let mut methods = may.of_all.iter().chain(&may.of_one);
+        methods.any(|m| !["GET", "HEAD"].contains(m))
+    };
+    if seen.iter().any(|(_, may)| writes(may)) {
+        let body = json!({ "required": true, "content": { (TRANSACTION): { "schema": { "type": "object" } } } });
+        let post = write_operation(
+            context,
+            "transact",
+            "features",
+            context.text("server.op-transact"),
+            "200",
+            shared(&["contentCrs", "idempotencyKey", "reason"]),
+            Some(&body),
+        );
+        paths.insert("/transactions".to_owned(), json!({ "post": post }));
+    }
+    for (live, may) in seen {
+        collection_paths(context, live, may, &mut paths);
     }
     json!({
         "openapi": "3.0.3",
@@ -231,7 +263,7 @@ fn fixed_paths(context: &Context, paths: &mut Map<String, Json>) {
             "tiles",
             "server.op-tile",
             &[MVT],
-            shared(&["tileMatrix", "tileRow", "tileCol", "collections"]),
+            shared(&["tileMatrix", "tileRow", "tileCol", "collections", "as-of"]),
         );
     }
     for (path, id, key, media) in [
@@ -266,7 +298,7 @@ fn fixed_paths(context: &Context, paths: &mut Map<String, Json>) {
         };
         add(path, id, "styles", key, media, parameters);
     }
-    let short = shared(&["collectionList", "z", "x", "y"]);
+    let short = shared(&["collectionList", "z", "x", "y", "as-of"]);
     add(
         "/tiles/{collectionList}/{z}/{x}/{y}",
         "short.vector.getTileXYZ",
@@ -281,7 +313,7 @@ fn fixed_paths(context: &Context, paths: &mut Map<String, Json>) {
         "tiles",
         "server.tilejson",
         &[JSON],
-        shared(&["collectionList", "lang"]),
+        shared(&["collectionList", "as-of", "lang"]),
     );
 }
 
@@ -328,9 +360,14 @@ fn style_changes(context: &Context, paths: &mut Map<String, Json>) {
 fn collection_paths(
     context: &Context,
     live: &LiveCollection,
-    [of_all, of_one]: &Methods,
+    may: &May,
     paths: &mut Map<String, Json>,
 ) {
+    let May {
+        of_all,
+        of_one,
+        sees_history,
+    } = may;
     let collection = &live.collection;
     let id = collection.id.as_str();
     let name = title(context, collection);
@@ -376,6 +413,7 @@ fn collection_paths(
         "bbox",
         "bbox-crs",
         "datetime",
+        "as-of",
         "filter",
         "filter-lang",
         "filter-crs",
@@ -393,7 +431,7 @@ fn collection_paths(
     let mut items = json!({ "get": get("getFeatures", "features", "server.op-items", &media, parameters.into()) });
     let media_of_one = FORMATS_OF_ONE.map(|format| format.media_type());
     let media_of_one = [&media_of_one[..], &[HTML]].concat();
-    let mut parameters = reference(&["featureId"]);
+    let mut parameters = reference(&["featureId", "datetimeOfOne", "as-of"]);
     parameters.extend(reference(&OF_ONE));
     parameters.extend(reference(&["fItem", "lang"]));
     let one = get(
@@ -405,6 +443,7 @@ fn collection_paths(
     );
     let mut item = json!({ "get": one });
     let body = json!({ "required": true, "content": { (GEOJSON): { "schema": { "$ref": "#/components/schemas/feature" } } } });
+    let changes = json!({ "required": true, "content": { (MERGE_PATCH): { "schema": { "type": "object" } } } });
     let write = |method: &str, key, status: &str, parameters: Json, body: Option<&Json>| {
         let id = format!("{id}.{method}");
         write_operation(
@@ -417,13 +456,17 @@ fn collection_paths(
             body,
         )
     };
-    let parameters = || shared(&["featureId", "ifMatch"]);
+    let of_all_writes = ["idempotencyKey", "reason"];
+    let parameters = |more: &[&str]| {
+        let own = ["featureId", "ifMatch"];
+        shared(&[&own[..], more, &of_all_writes].concat())
+    };
     if of_all.contains(&"POST") {
         items["post"] = write(
             "createFeature",
             "server.op-create",
             "201",
-            json!([]),
+            shared(&["contentCrs", "idempotencyKey", "reason"]),
             Some(&body),
         );
     }
@@ -432,8 +475,15 @@ fn collection_paths(
             "replaceFeature",
             "server.op-replace",
             "200",
-            parameters(),
+            parameters(&["contentCrs"]),
             Some(&body),
+        );
+        item["patch"] = write(
+            "updateFeature",
+            "server.op-update",
+            "200",
+            parameters(&["contentCrs"]),
+            Some(&changes),
         );
     }
     if of_one.contains(&"DELETE") {
@@ -441,9 +491,68 @@ fn collection_paths(
             "deleteFeature",
             "server.op-delete",
             "204",
-            parameters(),
+            parameters(&[]),
             None,
         );
+    }
+    let of_versions = format!("{at}/items/{{featureId}}/versions");
+    let list = get(
+        "getVersions",
+        "features",
+        "server.op-versions",
+        &[JSON],
+        shared(&["featureId", "lang"]),
+    );
+    let one_version = get(
+        "getVersion",
+        "features",
+        "server.op-version",
+        &[GEOJSON],
+        shared(&["featureId", "versionNumber", "against", "lang"]),
+    );
+    let lineage = get(
+        "getLineage",
+        "features",
+        "server.op-lineage",
+        &[JSON],
+        shared(&["featureId", "as-of", "lang"]),
+    );
+    let at_version = format!("{of_versions}/{{versionNumber}}");
+    // Whoever may not ask is not told that they might.
+    if *sees_history {
+        paths.insert(of_versions.clone(), json!({ "get": list }));
+        paths.insert(at_version.clone(), json!({ "get": one_version }));
+        let at_lineage = format!("{at}/items/{{featureId}}/lineage");
+        paths.insert(at_lineage, json!({ "get": lineage }));
+    }
+    if of_one.contains(&"PUT") {
+        let body =
+            json!({ "required": true, "content": { (JSON): { "schema": { "type": "object" } } } });
+        let operate = write(
+            "operate",
+            "server.op-operate",
+            "200",
+            shared(&["contentCrs", "idempotencyKey", "reason"]),
+            Some(&body),
+        );
+        paths.insert(format!("{at}/operations"), json!({ "post": operate }));
+    }
+    if of_one.contains(&"PUT") && *sees_history {
+        let parameters = shared(&[
+            "featureId",
+            "versionNumber",
+            "ifMatch",
+            "idempotencyKey",
+            "reason",
+        ]);
+        let restore = write(
+            "restoreVersion",
+            "server.op-restore",
+            "200",
+            parameters,
+            None,
+        );
+        paths.insert(format!("{at_version}/restore"), json!({ "post": restore }));
     }
 
     paths.insert(format!("{at}/items"), items);
@@ -466,7 +575,7 @@ fn collection_paths(
             "tiles",
             "server.op-tile",
             &[MVT],
-            shared(&["tileMatrix", "tileRow", "tileCol"]),
+            shared(&["tileMatrix", "tileRow", "tileCol", "as-of"]),
         );
         let at = format!("{at}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}");
         paths.insert(at, json!({ "get": tile }));

@@ -7,13 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hyper::StatusCode;
 use model::Message;
-use model::access::{Decision, Directory, Permission, Principal, Reach, View, decide};
+use model::access::{Decision, Directory, Editing, Permission, Principal, Reach, View, decide};
 use spatial::WorldArea;
-use store::{AuditEntry, By, Lens, Live, LiveCollection};
+use store::{Action, AuditEntry, By, Lens, Live, LiveCollection, Step};
 
 use crate::app::App;
 use crate::context::Context;
 use crate::identity;
+use crate::moment::Moment;
 use crate::problem::Problem;
 
 /// Lenses that are kept: a hundred collections, each seen in some forms.
@@ -127,6 +128,26 @@ impl Decisions {
     }
 }
 
+/// A collection that somebody may write to.
+pub(crate) struct Writable {
+    /// As they see it.
+    pub(crate) live: LiveCollection,
+    pub(crate) by: By,
+    pub(crate) rules: Editing,
+}
+
+impl Writable {
+    /// An action on the collection.
+    pub(crate) fn action(&self, step: Step) -> Action {
+        Action {
+            collection: self.live.collection.id.to_string(),
+            by: self.by.clone(),
+            step,
+            rules: self.rules.clone(),
+        }
+    }
+}
+
 /// All collections at this moment, as a principal sees them.
 pub(crate) struct Sight {
     app: App,
@@ -142,6 +163,48 @@ impl Sight {
         let live = self.live.get(id)?;
         let decision = self.decision(live);
         self.app.lenses.through(live, decision.view.as_ref()?)
+    }
+
+    /// A collection as it was at the moment that a request names, or as it is.
+    ///
+    /// # Errors
+    /// 404 as [`Sight::require`], 401 or 403 for whoever does not see the history, 410 when what was then is not known.
+    pub(crate) async fn require_then(
+        &self,
+        context: &Context,
+        id: &str,
+        moment: Option<&Moment>,
+    ) -> Result<LiveCollection, Problem> {
+        let now = self.require(id)?;
+        let Some(moment) = moment else {
+            return Ok(now);
+        };
+        let source = self
+            .live
+            .get(id)
+            .ok_or_else(|| Problem::no_collection(id))?;
+        self.require_history(context, id)?;
+        let decision = self.decision(source);
+        let then = self.app.store.at(source, moment.seq).await?;
+        let view = decision.view.as_ref();
+        view.and_then(|view| self.app.lenses.through(&then, view))
+            .ok_or_else(|| Problem::no_collection(id))
+    }
+
+    /// # Errors
+    /// 401 or 403 for whoever does not see what the features of a collection were.
+    pub(crate) fn require_history(&self, context: &Context, id: &str) -> Result<(), Problem> {
+        if self.shows_history(id) {
+            return Ok(());
+        }
+        let detail = Message::new("server.history-forbidden").with("collection", id);
+        Err(refused(context, detail))
+    }
+
+    /// Whether whoever asks sees what the features of a collection were.
+    pub(crate) fn shows_history(&self, id: &str) -> bool {
+        let live = self.live.get(id);
+        live.is_some_and(|live| self.decision(live).history)
     }
 
     /// # Errors
@@ -254,7 +317,7 @@ impl App {
         context: &Context,
         id: &str,
         permission: Permission,
-    ) -> Result<(LiveCollection, By), Problem> {
+    ) -> Result<Writable, Problem> {
         let sight = self.sight(context)?;
         let seen = sight.require(id)?;
         let source = sight
@@ -286,7 +349,28 @@ impl App {
             lens: seen.lens.clone(),
             within,
         };
-        Ok((seen, by))
+        let rules = sight.directory.access(id).editing;
+        Ok(Writable {
+            live: seen,
+            by,
+            rules,
+        })
+    }
+
+    /// That whoever asks may write something.
+    ///
+    /// # Errors
+    /// 401 for somebody who is not signed in, 403 for others.
+    pub(crate) fn require_writer(&self, context: &Context) -> Result<(), Problem> {
+        let sight = self.sight(context)?;
+        let may_write = sight.live.collections.values().any(|live| {
+            let decision = sight.decision(live);
+            decision.create.is_some() || decision.change.is_some() || decision.delete.is_some()
+        });
+        if may_write {
+            return Ok(());
+        }
+        Err(refused(context, Message::new("server.write-nothing")))
     }
 
     /// That whoever asks is still who they were at the head of the request, with the rights of then: its body may take a
@@ -346,6 +430,7 @@ impl App {
         }
         if decision.change.is_some() {
             one.push("PUT");
+            one.push("PATCH");
         }
         if decision.delete.is_some() {
             one.push("DELETE");

@@ -19,6 +19,35 @@ pub(crate) struct Problem {
     /// What happened and what helps.
     pub(crate) detail: Message,
     pub(crate) headers: HeaderMap,
+    /// What of the body is wrong, place by place.
+    pub(crate) flaws: Vec<Flaw>,
+}
+
+/// One thing that is wrong with a body.
+#[derive(Debug, Clone)]
+pub(crate) struct Flaw {
+    /// Where, as a JSON Pointer (RFC 6901).
+    pub(crate) pointer: String,
+    /// The status that it would have alone.
+    pub(crate) status: StatusCode,
+    pub(crate) detail: Message,
+}
+
+impl Flaw {
+    pub(crate) fn new(pointer: impl Into<String>, detail: Message) -> Self {
+        Self {
+            pointer: pointer.into(),
+            status: StatusCode::UNPROCESSABLE_ENTITY,
+            detail,
+        }
+    }
+
+    /// The same of something that lies at a place of a larger body.
+    #[must_use]
+    pub(crate) fn within(mut self, place: &str) -> Self {
+        self.pointer.insert_str(0, place);
+        self
+    }
 }
 
 impl Problem {
@@ -27,6 +56,25 @@ impl Problem {
             status,
             detail,
             headers: HeaderMap::new(),
+            flaws: Vec::new(),
+        }
+    }
+
+    /// A body in which some things are wrong: one says what is wrong by itself, more are listed.
+    pub(crate) fn of_flaws(flaws: Vec<Flaw>) -> Self {
+        let statuses: Vec<StatusCode> = flaws.iter().map(|flaw| flaw.status).collect();
+        let is_one = statuses.windows(2).all(|pair| pair[0] == pair[1]);
+        let status = match statuses.first() {
+            Some(status) if is_one => *status,
+            _ => StatusCode::UNPROCESSABLE_ENTITY,
+        };
+        let detail = match &flaws[..] {
+            [one] => one.detail.clone(),
+            more => Message::new("server.flaws").count(more.len() as u64),
+        };
+        Self {
+            flaws,
+            ..Self::new(status, detail)
         }
     }
 
@@ -99,6 +147,7 @@ impl Problem {
             status,
             detail,
             headers: response.headers().clone(),
+            flaws: Vec::new(),
         }
     }
 
@@ -120,6 +169,7 @@ impl Problem {
             416 => "server.status-416",
             415 => "server.status-415",
             422 => "server.status-422",
+            428 => "server.status-428",
             429 => "server.status-429",
             431 => "server.status-431",
             503 => "server.status-503",
@@ -133,7 +183,7 @@ impl Problem {
     /// `type` is `about:blank`: the status tells what kind of problem it is (RFC 9457 §4.2.1); `key` names the very
     /// case, the same in each language.
     pub(crate) fn json(&self, lang: Lang, instance: &str) -> Vec<u8> {
-        let body = json!({
+        let mut body = json!({
             "type": "about:blank",
             "title": self.title(lang),
             "status": self.status.as_u16(),
@@ -141,6 +191,17 @@ impl Problem {
             "instance": instance,
             "key": self.detail.key(),
         });
+        if !self.flaws.is_empty() {
+            let errors = self.flaws.iter().map(|flaw| {
+                json!({
+                    "pointer": flaw.pointer,
+                    "status": flaw.status.as_u16(),
+                    "detail": flaw.detail.text(lang),
+                    "key": flaw.detail.key(),
+                })
+            });
+            body["errors"] = errors.collect();
+        }
         body.to_string().into_bytes()
     }
 }
@@ -173,19 +234,10 @@ impl Problem {
 impl From<store::Error> for Problem {
     fn from(error: store::Error) -> Self {
         use store::Error;
-        let status = match &error {
-            Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
-            Error::Denied(_) => StatusCode::FORBIDDEN,
-            Error::NotFound(_) => StatusCode::NOT_FOUND,
-            Error::Conflict(_) => StatusCode::CONFLICT,
-            Error::Gone(_) => StatusCode::GONE,
-            Error::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
-            Error::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
-            Error::Refused(_) | Error::Stopped(_) | Error::Busy(_) => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
-            Error::Database(_) | Error::Io(_) => return Self::internal(error),
-        };
+        let status = status_of(&error);
+        if status == StatusCode::INTERNAL_SERVER_ERROR {
+            return Self::internal(error);
+        }
         let detail = error
             .message()
             .cloned()
@@ -196,6 +248,22 @@ impl From<store::Error> for Problem {
         } else {
             problem
         }
+    }
+}
+
+/// The status of an answer to what the store refuses.
+pub(crate) fn status_of(error: &store::Error) -> StatusCode {
+    use store::Error;
+    match error {
+        Error::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Error::Denied(_) => StatusCode::FORBIDDEN,
+        Error::NotFound(_) => StatusCode::NOT_FOUND,
+        Error::Conflict(_) => StatusCode::CONFLICT,
+        Error::Gone(_) => StatusCode::GONE,
+        Error::PreconditionFailed(_) => StatusCode::PRECONDITION_FAILED,
+        Error::Full(_) => StatusCode::INSUFFICIENT_STORAGE,
+        Error::Refused(_) | Error::Stopped(_) | Error::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Database(_) | Error::Io(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 

@@ -12,7 +12,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 
 use crate::app::App;
 use crate::edge::{self, Edge};
-use crate::features::{edit, item, items, queryables};
+use crate::features::{edit, item, items, parcels, queryables, transactions, versions};
 use crate::limits::MIN_PACKED;
 use crate::problem::Problem;
 use crate::{
@@ -50,6 +50,24 @@ pub(crate) const GUARDS: &[(&str, Guard)] = &[
     ("/collections/{collection}/files/{file}", Guard::Seen),
     ("/collections/{collection}/items", Guard::Seen),
     ("/collections/{collection}/items/{feature}", Guard::Seen),
+    (
+        "/collections/{collection}/items/{feature}/versions",
+        Guard::Seen,
+    ),
+    (
+        "/collections/{collection}/items/{feature}/versions/{version}",
+        Guard::Seen,
+    ),
+    (
+        "/collections/{collection}/items/{feature}/versions/{version}/restore",
+        Guard::Seen,
+    ),
+    (
+        "/collections/{collection}/items/{feature}/lineage",
+        Guard::Seen,
+    ),
+    ("/collections/{collection}/operations", Guard::Seen),
+    ("/transactions", Guard::Seen),
     ("/collections/{collection}/tiles", Guard::Seen),
     ("/collections/{collection}/tiles/{set}", Guard::Seen),
     (
@@ -150,8 +168,32 @@ pub fn router(store: Store, options: &Options) -> Router {
         )
         .route(
             "/collections/{collection}/items/{feature}",
-            get(item::get).put(edit::replace).delete(edit::delete),
+            get(item::get)
+                .put(edit::replace)
+                .patch(edit::update)
+                .delete(edit::delete),
         )
+        .route(
+            "/collections/{collection}/items/{feature}/versions",
+            get(versions::list),
+        )
+        .route(
+            "/collections/{collection}/items/{feature}/versions/{version}",
+            get(versions::one),
+        )
+        .route(
+            "/collections/{collection}/items/{feature}/versions/{version}/restore",
+            post(versions::restore),
+        )
+        .route(
+            "/collections/{collection}/items/{feature}/lineage",
+            get(parcels::lineage),
+        )
+        .route(
+            "/collections/{collection}/operations",
+            post(parcels::operate),
+        )
+        .route("/transactions", post(transactions::post))
         .route(
             "/collections/{collection}/tiles",
             get(tilesets::of_collection),

@@ -14,8 +14,9 @@ use crate::collections::{self, title};
 use crate::context::Context;
 use crate::crs::CRS84;
 use crate::limits::MAX_TILE_COLLECTIONS;
-use crate::link::{JSON, MVT, REL_STYLES, REL_TILING_SCHEME, link};
+use crate::link::{JSON, MVT, REL_STYLES, REL_TILING_SCHEME, link, query_text};
 use crate::matrix_sets::{self, MatrixSet};
+use crate::moment;
 use crate::problem::Problem;
 use crate::segments::Segments;
 use crate::vector::selected;
@@ -30,10 +31,13 @@ pub(crate) async fn tilejson(
     if let Some(set) = matrix_sets::named(&ids) {
         return dataset_tileset(&app, &context, set);
     }
-    context.params.only(&[])?;
+    context.params.only(&["as-of"])?;
     context.wanted.json(JSON)?;
     let sight = app.sight(&context)?;
     let layers = selected(&sight, &ids, MAX_TILE_COLLECTIONS)?;
+    if let Some(text) = context.params.get("as-of") {
+        moment::instant(text)?;
+    }
     Ok(answer::json(
         &context,
         JSON,
@@ -53,11 +57,15 @@ fn tilejson_json(context: &Context, layers: &[LiveCollection]) -> Json {
         .filter_map(|l| l.collection.attribution.as_deref())
         .collect();
     attributions.dedup();
+    let when = context
+        .params
+        .get("as-of")
+        .map_or(String::new(), |text| format!("?as-of={}", query_text(text)));
     let mut out = json!({
         "tilejson": "3.0.0",
         "name": titles.join(", "),
         "scheme": "xyz",
-        "tiles": [context.url(format_args!("/tiles/{}/{{z}}/{{x}}/{{y}}", ids.join(",")))],
+        "tiles": [context.url(format_args!("/tiles/{}/{{z}}/{{x}}/{{y}}{when}", ids.join(",")))],
         "minzoom": zooms.start(),
         "maxzoom": zooms.end(),
         "attribution": attributions.join("; "),
@@ -203,7 +211,7 @@ fn tileset(
     chosen: Option<&str>,
 ) -> Json {
     let query = chosen
-        .map(|ids| format!("?collections={}", crate::link::query_text(ids)))
+        .map(|ids| format!("?collections={}", query_text(ids)))
         .unwrap_or_default();
     let here = format!("{at}/{}", set.id);
     let definition = context.url(format_args!("/tileMatrixSets/{}", set.id));

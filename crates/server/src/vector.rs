@@ -32,6 +32,9 @@ const ID_PROPERTY: &str = "_id";
 /// Integers above are not exact in JavaScript.
 const MAX_SAFE_INTEGER: u64 = 1 << 53;
 
+/// The parameter that asks for tiles as they were.
+const AS_OF: [&str; 1] = ["as-of"];
+
 /// `GET /tiles/{collections}/{z}/{x}/{y}`, with or without `.mvt` or `.pbf`; `GET /tiles/{tileMatrixSetId}/…`, see
 /// [`of_dataset`]
 pub(crate) async fn short(
@@ -42,7 +45,7 @@ pub(crate) async fn short(
     if let Some(set) = matrix_sets::named(&ids) {
         return of_dataset(&app, &context, set, [&z, &x, &y]).await;
     }
-    context.params.only(&[])?;
+    context.params.only(&AS_OF)?;
     let y = y
         .strip_suffix(".mvt")
         .or_else(|| y.strip_suffix(".pbf"))
@@ -50,6 +53,7 @@ pub(crate) async fn short(
     let set = matrix_sets::usual();
     let coord = coord(set, [&z, y, &x])?;
     let layers = selected(&app.sight(&context)?, &ids, MAX_TILE_COLLECTIONS)?;
+    let layers = Layers::then(&app, &context, layers).await?;
     answer(&app, &context, set, coord, layers).await
 }
 
@@ -59,12 +63,13 @@ pub(crate) async fn of_collection(
     context: Context,
     Segments([id, set, matrix, row, col]): Segments<[String; 5]>,
 ) -> Result<Response, Problem> {
-    context.params.only(&[])?;
+    context.params.only(&AS_OF)?;
     let live = app.collection(&context, &id)?;
     let set = matrix_sets::require(&set)?;
     let coord = coord(set, [&matrix, &row, &col])?;
-    within(set, &limits(set, std::slice::from_ref(&live)), coord)?;
-    answer(&app, &context, set, coord, vec![live]).await
+    let layers = Layers::then(&app, &context, vec![live]).await?;
+    within(set, &limits(set, &layers.all), coord)?;
+    answer(&app, &context, set, coord, layers).await
 }
 
 /// `GET /tiles/{tileMatrixSetId}/{tileMatrix}/{tileRow}/{tileCol}?collections=a,b`; all collections by default
@@ -74,15 +79,48 @@ async fn of_dataset(
     set: &'static MatrixSet,
     place: [&str; 3],
 ) -> Result<Response, Problem> {
-    context.params.only(&["collections"])?;
+    context.params.only(&["collections", AS_OF[0]])?;
     let sight = app.sight(context)?;
     let layers = match context.params.get("collections") {
         Some(ids) => selected(&sight, ids, MAX_TILE_COLLECTIONS)?,
         None => sight.all(),
     };
     let coord = coord(set, place)?;
-    within(set, &limits(set, &layers), coord)?;
+    let layers = Layers::then(app, context, layers).await?;
+    within(set, &limits(set, &layers.all), coord)?;
     answer(app, context, set, coord, layers).await
+}
+
+/// The collections of a tile, as they are or as they were.
+struct Layers {
+    all: Vec<LiveCollection>,
+    /// As [`Key::moment`].
+    moment: i64,
+}
+
+impl Layers {
+    /// As the request asks for them.
+    ///
+    /// # Errors
+    /// As [`Sight::require_then`].
+    async fn then(
+        app: &App,
+        context: &Context,
+        mut all: Vec<LiveCollection>,
+    ) -> Result<Self, Problem> {
+        let Some(moment) = app.moment(context.params.get(AS_OF[0])).await? else {
+            let moment = i64::MAX;
+            return Ok(Self { all, moment });
+        };
+        let sight = app.sight(context)?;
+        for layer in &mut all {
+            let id = layer.collection.id.clone();
+            let then = sight.require_then(context, id.as_str(), Some(&moment));
+            *layer = then.await?;
+        }
+        let moment = moment.seq.0;
+        Ok(Self { all, moment })
+    }
 }
 
 /// The collections of a comma-separated list, each once, in its order.
@@ -140,7 +178,7 @@ async fn answer(
     context: &Context,
     set: &'static MatrixSet,
     coord: TileCoord,
-    all: Vec<LiveCollection>,
+    Layers { all, moment }: Layers,
 ) -> Result<Response, Problem> {
     let zoom = set.usual_zoom(set.matrix_of(coord));
     let shows = |l: &LiveCollection| {
@@ -155,6 +193,7 @@ async fn answer(
     let key = Key {
         collections: ids.join(",").into(),
         lenses: layers.iter().map(lens_of).collect(),
+        moment,
         set: set.place(),
         coord,
         encoding,

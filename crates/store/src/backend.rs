@@ -7,6 +7,7 @@ use sqlx::Acquire;
 use crate::session::{Session, Transaction};
 use crate::{Access, Error, Place, Store, postgres, sqlite};
 
+#[expect(clippy::large_enum_variant, reason = "a store has one")]
 pub(crate) enum Backend {
     Sqlite(sqlite::Database),
     Postgres(postgres::Database),

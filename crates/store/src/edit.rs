@@ -1,32 +1,38 @@
-//! The write path of single features: store, change log, commit, then index.
+//! The write path of features: store, change log, commit, then index. What is written together is one transaction, of one
+//! action or many.
 
+mod action;
 mod by;
+mod cadastre;
+mod cause;
 mod change;
+mod ids;
+mod perform;
+mod queue;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures_util::future::BoxFuture;
-use model::{ChangeSeq, Message, Value};
+use model::access::Editing;
+use model::{ChangeSeq, Message};
 use spatial::index::Edit;
-use sqlx::Connection;
 
+pub use action::{Action, Draft, Expected, Patch, Step};
 pub use by::By;
-use change::Change;
+pub use cadastre::{Operation as CadastralOperation, What as Cadastral};
+pub(crate) use cause::moment;
+pub use cause::{Cause, Once};
+pub use change::Flaw;
+pub(crate) use ids::COUNTERS;
+use perform::Work;
+use perform::perform;
+pub use perform::{Failure, Receipt, Written};
+pub(crate) use queue::Queue;
 
 use crate::backend::Backend;
 use crate::live::{Live, LiveCollection};
-use crate::session::{Session, Transaction};
+use crate::session::Transaction;
 use crate::{Error, Item, Store, items, postgres, sqlite};
-
-/// A feature as a client wants it to be.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Draft {
-    /// WKB in longitude/latitude; `None` for null.
-    pub geometry: Option<Vec<u8>>,
-    /// One value for each property of the schema, in its order.
-    pub properties: Vec<Value>,
-}
 
 impl Store {
     /// Adds a feature, and gives it back as it is stored.
@@ -40,14 +46,10 @@ impl Store {
         draft: Draft,
         by: impl Into<By>,
     ) -> Result<Item, Error> {
-        self.write(collection, None, by.into(), |change, session| {
-            Box::pin(async move { change.create(session, draft).await })
-        })
-        .await
+        self.written(collection, Step::Create(draft), by).await
     }
 
-    /// Puts another state in a feature's place and gives it back as it is stored; `expected` is the version that the
-    /// feature must still have.
+    /// Puts another state in a feature's place and gives it back as it is stored.
     ///
     /// # Errors
     /// As [`Store::create`], and [`Error::NotFound`], [`Error::PreconditionFailed`].
@@ -56,15 +58,16 @@ impl Store {
         collection: &str,
         id: &str,
         draft: Draft,
-        expected: Option<ChangeSeq>,
+        expected: impl Into<Expected>,
         by: impl Into<By>,
     ) -> Result<Item, Error> {
-        let named = Some(id.to_owned());
-        let id = id.to_owned();
-        self.write(collection, named, by.into(), move |change, session| {
-            Box::pin(async move { change.replace(session, &id, draft, expected).await })
-        })
-        .await
+        let (id, expected) = (id.to_owned(), expected.into());
+        let step = Step::Replace {
+            id,
+            draft,
+            expected,
+        };
+        self.written(collection, step, by).await
     }
 
     /// Takes a feature out; its last state stays in the change log.
@@ -75,101 +78,151 @@ impl Store {
         &self,
         collection: &str,
         id: &str,
-        expected: Option<ChangeSeq>,
+        expected: impl Into<Expected>,
         by: impl Into<By>,
     ) -> Result<ChangeSeq, Error> {
-        let named = Some(id.to_owned());
-        let id = id.to_owned();
-        self.write(collection, named, by.into(), move |change, session| {
-            Box::pin(async move { change.delete(session, &id, expected).await })
-        })
-        .await
+        let (id, expected) = (id.to_owned(), expected.into());
+        let step = Step::Delete { id, expected };
+        let receipt = self.one(collection, step, by).await?;
+        Ok(receipt.last)
     }
 
-    /// Runs the write in a task of its own: a client that hangs up half-way gets all of it or nothing.
-    async fn write<T: Send + 'static>(
+    async fn written(
         &self,
         collection: &str,
-        id: Option<String>,
-        by: By,
-        work: impl Work<T>,
-    ) -> Result<T, Error> {
-        let (store, collection) = (self.clone(), collection.to_owned());
+        step: Step,
+        by: impl Into<By>,
+    ) -> Result<Item, Error> {
+        let receipt = self.one(collection, step, by).await?;
+        let item = receipt.written.into_iter().next().and_then(|w| w.item);
+        item.ok_or_else(|| Error::Io(std::io::Error::other("a written feature was not read back")))
+    }
+
+    async fn one(&self, collection: &str, step: Step, by: impl Into<By>) -> Result<Receipt, Error> {
+        let action = Action {
+            collection: collection.to_owned(),
+            by: by.into(),
+            step,
+            rules: Editing::default(),
+        };
+        let done = self.transact(vec![action], Cause::default()).await;
+        done.map_err(Failure::into_error)
+    }
+
+    /// Does all actions or none, in their order, as one transaction of whoever the first is by. Runs in a task of its own: a
+    /// client that hangs up half-way gets all of it or nothing.
+    ///
+    /// # Errors
+    /// [`Failure::Actions`] names each action that can't be done, as far as was looked.
+    pub async fn transact(&self, actions: Vec<Action>, cause: Cause) -> Result<Receipt, Failure> {
+        if actions.is_empty() {
+            let message = Message::new("store.nothing-to-do");
+            return Err(Failure::Whole(Error::Invalid(message)));
+        }
+        self.work(Work::Actions(actions), cause).await
+    }
+
+    /// Does a cadastral operation as one transaction; what came of which parcel is kept as lineage.
+    ///
+    /// # Errors
+    /// As [`Store::transact`]; [`Error::Invalid`] where gaps or overlaps would come up, with the place.
+    pub async fn operate(
+        &self,
+        operation: CadastralOperation,
+        mut cause: Cause,
+    ) -> Result<Receipt, Failure> {
+        cause.kind = Some(operation.what.name());
+        self.work(Work::Cadastral(Box::new(operation)), cause).await
+    }
+
+    async fn work(&self, work: Work, cause: Cause) -> Result<Receipt, Failure> {
+        let store = self.clone();
         let task = tokio::spawn(async move {
-            if let Some(id) = id {
-                store.notice(&collection, &id, &by).await?;
+            if let Work::Actions(actions) = &work {
+                store.notice(actions).await?;
             }
-            store.write_here(&collection, &by, work).await
+            match &store.inner.backend {
+                Backend::Sqlite(database) => store.transact_in_file(database, work, cause).await,
+                Backend::Postgres(database) => {
+                    store.transact_in_postgres(database, work, cause).await
+                }
+            }
         });
-        task.await
-            .map_err(|e| Error::Io(std::io::Error::other(e)))?
+        let failed = |e| Failure::Whole(Error::Io(std::io::Error::other(e)));
+        task.await.map_err(failed)?
     }
 
-    async fn write_here<T>(
+    async fn transact_in_postgres(
         &self,
-        collection: &str,
-        by: &By,
-        work: impl Work<T>,
-    ) -> Result<T, Error> {
+        database: &postgres::Database,
+        work: Work,
+        cause: Cause,
+    ) -> Result<Receipt, Failure> {
         self.inner.backend.require_write()?;
-        match &self.inner.backend {
-            Backend::Sqlite(database) => {
-                let Some(writer) = &database.writer else {
-                    return Err(Error::Refused(Message::new("store.read-only")));
-                };
-                let mut writer = writer.lock().await;
-                if let Some(reason) = self.stopped() {
-                    return Err(Error::Stopped(reason));
-                }
-                self.still_there(database)?;
+        let actor = work.actor().to_owned();
+        let mut failed = None;
+        let written = postgres::within_patience(async {
+            let mut writing = database.write(&actor).await?;
+            if let Work::Cadastral(operation) = &work {
                 let live = self.live();
-                let live = known(&live, collection)?;
-                by.require_fit(live)?;
-                let change = Change { live, by };
-                let done = self.transact(&mut writer, change, work).await;
-                if let Err(error) = &done
-                    && self.stopped().is_some()
-                {
-                    tracing::error!(%error, "a write has an unknown outcome; writes stop until the store is started again");
-                    self.reload().await;
-                }
-                let done = done?;
-                self.show(live, done.version, &done.edit).await;
-                Ok(done.answer)
+                let live = known(&live, &operation.collection)?;
+                cadastre::hold(&mut writing.session(), live).await?;
+                // From here on nobody writes a parcel: the index is brought to what there is.
+                self.catch_up().await?;
             }
-            Backend::Postgres(database) => {
-                let live = self.live();
-                let live = known(&live, collection)?;
-                if !live.table.is_editable {
-                    let message = Message::new("store.collection-read-only");
-                    return Err(Error::Denied(message.with("id", collection)));
+            let live = self.live();
+            match perform(&mut writing.session(), &live, &work, &cause).await {
+                Ok(done) => Ok(Some((writing, done))),
+                Err(Failure::Whole(error)) => Err(error),
+                Err(actions) => {
+                    failed = Some(actions);
+                    Ok(None)
                 }
-                by.require_fit(live)?;
-                let change = Change { live, by };
-                let written = postgres::within_patience(async {
-                    let mut writing = database.write(&by.actor).await?;
-                    let done = work(change, &mut writing.session()).await?;
-                    Ok((writing, done))
-                });
-                let (writing, done) = written.await?;
+            }
+        });
+        let written = written.await?;
+        match (written, failed) {
+            (Some((writing, done)), _) => {
+                // Of what was done before as well: this server may not have followed it yet, and an answer is read after.
                 writing.commit(self).await?;
-                Ok(done.answer)
+                Ok(done.receipt)
+            }
+            (None, failed) => {
+                Err(failed
+                    .unwrap_or_else(|| Failure::Whole(Error::Busy(Message::new("store.busy")))))
             }
         }
     }
 
     /// Logs what another program has done to a feature of a table that no trigger watches: whoever writes it now is held to
     /// the version that it has, not to the one last seen.
-    async fn notice(&self, collection: &str, id: &str, by: &By) -> Result<(), Error> {
+    async fn notice(&self, actions: &[Action]) -> Result<(), Error> {
         self.inner.backend.require_write()?;
         let Backend::Postgres(database) = &self.inner.backend else {
             return Ok(());
         };
         let live = self.live();
-        let known = known(&live, collection)?;
-        if known.table.mark.is_none() || !known.table.is_editable {
-            return Ok(());
+        for action in actions {
+            let Some(known) = live.get(&action.collection) else {
+                continue;
+            };
+            if known.table.mark.is_none() || !known.table.is_editable {
+                continue;
+            }
+            if let Some(id) = action.step.id() {
+                self.notice_one(database, known, id, &action.by).await?;
+            }
         }
+        Ok(())
+    }
+
+    async fn notice_one(
+        &self,
+        database: &postgres::Database,
+        known: &LiveCollection,
+        id: &str,
+        by: &By,
+    ) -> Result<(), Error> {
         let noticed = postgres::within_patience(async {
             let mut writing = database.write("").await?;
             let mut session = writing.session();
@@ -204,37 +257,6 @@ impl Store {
         tracing::error!(file = %file.display(), %reason, "writes stop");
         self.inner.stopped.store(Arc::new(Some(reason.clone())));
         Err(Error::Stopped(reason))
-    }
-
-    async fn transact<T>(
-        &self,
-        writer: &mut sqlite::Writer,
-        change: Change<'_>,
-        work: impl Work<T>,
-    ) -> Result<Done<T>, Error> {
-        let begun = writer
-            .connection()
-            .await
-            .map_err(|e| self.judged(e))?
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(|e| self.judged(e.into()))?;
-        let mut transaction = Transaction::Sqlite(begun);
-        match work(change, &mut transaction.session()).await {
-            Ok(done) => {
-                self.commit(transaction).await?;
-                Ok(done)
-            }
-            Err(error) => {
-                let error = self.judged(error);
-                // The statement failed before the commit: nothing of it stays. SQLite may have rolled back already,
-                // and then this fails; the writer looks before it takes the connection again.
-                if let Err(rollback) = transaction.rollback().await {
-                    tracing::warn!(error = %rollback, "there was nothing to roll back");
-                }
-                Err(error)
-            }
-        }
     }
 
     /// # Errors
@@ -279,26 +301,30 @@ impl Store {
         }
     }
 
-    /// Shows a committed change to readers. Called with the writer held, so changes arrive in order.
-    async fn show(&self, before: &LiveCollection, seq: ChangeSeq, edit: &Edit) {
-        // The change is on disk: whatever happens in the index, it has to be shown.
-        let applied = std::panic::catch_unwind(AssertUnwindSafe(|| followed(before, seq, edit)));
-        match applied {
-            Ok(Ok(after)) => {
-                let mut live = Live::clone(&self.live());
-                live.collections
-                    .insert(before.collection.id.as_str().into(), after);
-                self.inner.live.store(Arc::new(live));
-                return;
+    /// Shows committed changes to readers. Called with the writer held, so changes arrive in order.
+    async fn show(&self, edits: Vec<perform::Edits>) {
+        let mut live = Live::clone(&self.live());
+        for edits in edits {
+            let Some(before) = live.get(&edits.collection) else {
+                continue;
+            };
+            // The change is on disk: whatever happens in the index, it has to be shown.
+            let applied = std::panic::catch_unwind(AssertUnwindSafe(|| followed(before, &edits)));
+            match applied {
+                Ok(Ok(after)) => {
+                    live.collections.insert(edits.collection.into(), after);
+                    continue;
+                }
+                Ok(Err(error)) => {
+                    tracing::error!(%error, "the index refused a committed change; it is loaded again");
+                }
+                Err(_) => {
+                    tracing::error!("the index panicked in a committed change; it is loaded again");
+                }
             }
-            Ok(Err(error)) => {
-                tracing::error!(%error, "the index refused a committed change; it is loaded again");
-            }
-            Err(_) => {
-                tracing::error!("the index panicked in a committed change; it is loaded again");
-            }
+            return self.reload().await;
         }
-        self.reload().await;
+        self.inner.live.store(Arc::new(live));
     }
 }
 
@@ -307,45 +333,25 @@ fn known<'a>(live: &'a Live, collection: &str) -> Result<&'a LiveCollection, Err
         .ok_or_else(|| Error::NotFound(Message::new("store.no-collection").with("id", collection)))
 }
 
-/// A collection after a change. Snapshots are immutable, so one that fails half-way is only thrown away.
+/// A collection after some changes. Snapshots are immutable, so one that fails half-way is only thrown away.
 fn followed(
     before: &LiveCollection,
-    seq: ChangeSeq,
-    edit: &Edit,
+    edits: &perform::Edits,
 ) -> Result<LiveCollection, spatial::Error> {
-    let index = before.index.with(std::slice::from_ref(edit))?;
-    let (fid, after) = match edit {
-        Edit::Put { fid, envelope, .. } => (*fid, *envelope),
-        Edit::Remove { fid } => (*fid, None),
-    };
-    let was = before.index.get(fid).and_then(|hit| hit.envelope());
+    let index = before.index.with(&edits.last)?;
+    let mut touched = before.touched.clone();
+    for (edit, seq) in edits.last.iter().zip(&edits.seqs) {
+        let (fid, after) = match edit {
+            Edit::Put { fid, envelope, .. } => (*fid, *envelope),
+            Edit::Remove { fid } => (*fid, None),
+        };
+        let was = before.index.get(fid).and_then(|hit| hit.envelope());
+        touched = touched.with(*seq, was, after);
+    }
     Ok(LiveCollection {
         index,
-        seq,
-        touched: before.touched.with(seq, was, after),
+        seq: edits.seqs.last().copied().unwrap_or(before.seq),
+        touched,
         ..before.clone()
     })
-}
-
-/// What a write has done in its transaction.
-struct Done<T> {
-    version: ChangeSeq,
-    edit: Edit,
-    /// What the caller is told; made before the commit, after which nothing may fail.
-    answer: T,
-}
-
-/// The statements of a write.
-trait Work<T>:
-    for<'c, 's> FnOnce(Change<'c>, &'c mut Session<'s>) -> BoxFuture<'c, Result<Done<T>, Error>>
-    + Send
-    + 'static
-{
-}
-
-impl<T, F> Work<T> for F where
-    F: for<'c, 's> FnOnce(Change<'c>, &'c mut Session<'s>) -> BoxFuture<'c, Result<Done<T>, Error>>
-        + Send
-        + 'static
-{
 }

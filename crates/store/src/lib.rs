@@ -14,9 +14,11 @@ mod compare;
 mod edit;
 mod error;
 mod export;
+mod facts;
 mod files;
 mod fill;
 mod guard;
+mod history;
 mod import;
 mod items;
 mod lens;
@@ -47,10 +49,14 @@ use backend::Backend;
 pub use backup::{BackupReport, restore};
 pub use check::{CheckReport, Finding};
 pub use compare::{CompareReport, Compared, Summed};
-pub use edit::{By, Draft};
+pub use edit::{
+    Action, By, Cadastral, CadastralOperation, Cause, Draft, Expected, Failure, Flaw, Once, Patch,
+    Receipt, Step, Written,
+};
 pub use error::Error;
 pub use export::{ExportReport, export};
 pub use files::{FileFinding, FileHash, FileStream, Files, FilesLocation, ScrubReport, StoredFile};
+pub use history::{Descent, MAX_VERSIONS, Recorded, Version};
 pub use import::{
     CollectionSettings, ImportJob, ImportMode, ImportReport, InvalidGeometry, Progress,
     SourceLayer, source_layers,
@@ -142,6 +148,8 @@ struct Inner {
     /// All collections with their index, swapped whole: a reader keeps what it took.
     live: ArcSwap<Live>,
     stopped: ArcSwap<Option<Message>>,
+    /// Collections as they were.
+    moments: history::Moments,
     /// People, units and the rules of collections.
     directory: ArcSwap<people::Read>,
 }
@@ -170,6 +178,7 @@ impl Store {
                 epoch: ArcSwap::from_pointee(epoch),
                 live: ArcSwap::from_pointee(Live::default()),
                 stopped: ArcSwap::from_pointee(None),
+                moments: history::Moments::default(),
                 directory: ArcSwap::from_pointee(people::Read::default()),
             }),
         };

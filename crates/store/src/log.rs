@@ -7,13 +7,14 @@ use crate::session::{Dialect, Row, Session, Statement, statement};
 use crate::table::Table;
 
 /// Columns beside number and geometry, in the order of [`Entry::values`].
-const COLUMNS: [(&str, PropertyType); 6] = [
+const COLUMNS: [(&str, PropertyType); 7] = [
     ("at", PropertyType::DateTime),
     ("actor", PropertyType::Text),
     ("collection", PropertyType::Integer),
     ("fid", PropertyType::Integer),
     ("operation", PropertyType::Text),
     ("before_properties", PropertyType::Text),
+    ("before_id", PropertyType::Text),
 ];
 
 /// A row of the change log.
@@ -23,7 +24,7 @@ pub(crate) struct Entry {
     pub(crate) geometry: Option<Vec<u8>>,
     /// The number of the geometry's CRS: that of the collection may have been another then.
     pub(crate) crs: i64,
-    /// `at`, `actor`, `collection`, `fid`, `operation`, `before_properties`.
+    /// `at`, `actor`, `collection`, `fid`, `operation`, `before_properties`, `before_id`.
     pub(crate) values: Vec<Value>,
 }
 

@@ -65,6 +65,17 @@ pub(crate) fn in_crs(from: Crs, to: Crs, wkb: &[u8]) -> Result<Vec<u8>, Error> {
     formats::wkb::with_xy(wkb, &xy).map_err(damaged)
 }
 
+/// As [`served`], in another CRS.
+fn served_in<'a>(collection: &Collection, crs: Crs, wkb: &'a [u8]) -> Result<Cow<'a, [u8]>, Error> {
+    if crs.is_wgs84() {
+        return served(collection, wkb);
+    }
+    if collection.storage_crs == crs {
+        return Ok(wkb.into());
+    }
+    in_crs(collection.storage_crs, crs, wkb).map(Cow::Owned)
+}
+
 /// Stored WKB as longitude/latitude WKB, Z and M as they are.
 fn served<'a>(collection: &Collection, wkb: &'a [u8]) -> Result<Cow<'a, [u8]>, Error> {
     if collection.storage_crs.is_wgs84() {
@@ -73,39 +84,54 @@ fn served<'a>(collection: &Collection, wkb: &'a [u8]) -> Result<Cow<'a, [u8]>, E
     in_crs(collection.storage_crs, Crs::CRS84, wkb).map(Cow::Owned)
 }
 
-/// Whether a client gives a geometry as it was served: by its GeoJSON, which has no place for M. What is stored and
+/// Whether a client gives a geometry as it was served in a CRS: by its GeoJSON, which has no place for M. What is stored and
 /// can't be served is never the same.
-pub(crate) fn is_as_served(collection: &Collection, stored: &[u8], given: &[u8]) -> bool {
+pub(crate) fn is_as_served(collection: &Collection, crs: Crs, stored: &[u8], given: &[u8]) -> bool {
     let text = |wkb: &[u8]| {
         let mut out = Vec::new();
         formats::geojson::write_geometry(&mut out, wkb)
             .ok()
             .map(|()| out)
     };
-    let served = served(collection, stored).ok().and_then(|wkb| text(&wkb));
+    let served = served_in(collection, crs, stored).ok();
+    let served = served.and_then(|wkb| text(&wkb));
     served.is_some() && served == text(given)
 }
 
-/// Longitude/latitude WKB from a client as WKB in the storage CRS.
+/// Decimals that QGIS writes of each coordinate, whatever the CRS: a tenth of a metre in degrees.
+const QGIS_DECIMALS: f64 = 1e6;
+
+/// Decimals to which QGIS rounds in a PATCH. A double has fewer, but their last bit changes now and then.
+const QGIS_ALL_DECIMALS: f64 = 1e17;
+
+/// WKB from a client in a CRS as WKB in the storage CRS.
 ///
-/// There and back a position moves by a fraction of a millimetre. So one that is where a position of the geometry
-/// `before` was served keeps its stored coordinates: an edit moves what it moves and nothing else.
-pub(crate) fn from_wgs84(
+/// There and back a position moves by a fraction of a millimetre, and some clients round what they send. So one that is where a
+/// position of the geometry `before` was served, or where it would be rounded, keeps its stored coordinates: an edit moves what
+/// it moves and nothing else.
+pub(crate) fn from_crs(
     collection: &Collection,
+    crs: Crs,
     wkb: Vec<u8>,
     before: Option<&[u8]>,
 ) -> Result<Vec<u8>, Error> {
-    let crs = collection.storage_crs;
-    if crs.is_wgs84() {
+    let storage = collection.storage_crs;
+    let is_same = crs == storage || crs.is_wgs84() && storage.is_wgs84();
+    if is_same && before.is_none() {
         return Ok(wkb);
     }
     let invalid = |e: formats::Error| Error::Invalid(e.message().clone());
     let given = formats::wkb::xy(&wkb).map_err(invalid)?;
     let mut stored = given.clone();
-    spatial::crs::transform(Crs::CRS84, crs, &mut stored)
-        .map_err(|e| Error::Invalid(e.message()))?;
+    if !is_same {
+        spatial::crs::transform(crs, storage, &mut stored)
+            .map_err(|e| Error::Invalid(e.message()))?;
+    }
+    let is_rounded = given
+        .iter()
+        .all(|(x, y)| round(*x) == *x && round(*y) == *y);
     let known = before
-        .map(|wkb| places(collection, wkb))
+        .map(|wkb| places(collection, crs, wkb, is_rounded))
         .unwrap_or_default();
     for (given, stored) in given.iter().zip(&mut stored) {
         if let Some(known) = known.get(&bits(*given)) {
@@ -115,16 +141,50 @@ pub(crate) fn from_wgs84(
     formats::wkb::with_xy(&wkb, &stored).map_err(invalid)
 }
 
-/// The stored coordinates of a geometry by those that are served; none where it can't be served.
-fn places(collection: &Collection, wkb: &[u8]) -> HashMap<[u64; 2], (f64, f64)> {
+fn round(x: f64) -> f64 {
+    (x * QGIS_DECIMALS).round() / QGIS_DECIMALS
+}
+
+/// The stored coordinates of a geometry by those that are served, or by the same as QGIS rounds them; none where it can't be
+/// served.
+fn places(
+    collection: &Collection,
+    crs: Crs,
+    wkb: &[u8],
+    is_rounded: bool,
+) -> HashMap<[u64; 2], (f64, f64)> {
     let Ok(stored) = formats::wkb::xy(wkb) else {
         return HashMap::new();
     };
     let mut served = stored.clone();
-    if spatial::crs::transform(collection.storage_crs, Crs::CRS84, &mut served).is_err() {
+    if spatial::crs::transform(collection.storage_crs, crs, &mut served).is_err() {
         return HashMap::new();
     }
-    served.into_iter().map(bits).zip(stored).collect()
+    let nearly = |(x, y): &(f64, f64)| {
+        let again = |x: f64| (x * QGIS_ALL_DECIMALS).round() / QGIS_ALL_DECIMALS;
+        bits((again(*x), again(*y)))
+    };
+    if !is_rounded {
+        let near = served.iter().map(nearly).zip(stored.iter().copied());
+        let mut places: HashMap<_, _> = near.collect();
+        places.extend(served.into_iter().map(bits).zip(stored));
+        return places;
+    }
+    let mut places: HashMap<_, Option<(f64, f64)>> = HashMap::new();
+    for (served, stored) in served.iter().zip(&stored) {
+        let key = bits((round(served.0), round(served.1)));
+        let place = places.entry(key).or_insert(Some(*stored));
+        // Where two meet when they are rounded, neither is meant for certain.
+        if *place != Some(*stored) {
+            *place = None;
+        }
+    }
+    let mut places: HashMap<_, _> = places
+        .into_iter()
+        .filter_map(|(key, place)| Some((key, place?)))
+        .collect();
+    places.extend(served.into_iter().map(bits).zip(stored));
+    places
 }
 
 fn bits((x, y): (f64, f64)) -> [u64; 2] {

@@ -120,6 +120,12 @@ impl From<bool> for Parameter {
     }
 }
 
+impl From<Option<String>> for Parameter {
+    fn from(value: Option<String>) -> Self {
+        Self::Text(value)
+    }
+}
+
 impl From<Option<f64>> for Parameter {
     fn from(value: Option<f64>) -> Self {
         Self::Real(value)

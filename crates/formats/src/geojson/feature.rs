@@ -17,7 +17,7 @@ pub struct ParsedFeature {
     /// Little-endian ISO WKB; `None` for null.
     pub geometry: Option<Vec<u8>>,
     /// In the order of the text; a name that comes twice has its last value. Integers past 64 bits are reals when a
-    /// double holds them exactly, else the text of their digits; arrays and objects are the text of their JSON.
+    /// double holds them exactly, else the text of their digits.
     pub properties: Vec<(String, Value)>,
 }
 
@@ -34,21 +34,22 @@ pub fn parse_feature(bytes: &[u8]) -> Result<ParsedFeature, Error> {
     let text = std::str::from_utf8(bytes).map_err(|e| {
         Error::from(Message::new("formats.not-utf8").with("position", e.valid_up_to()))
     })?;
-    read(text).map_err(|fault| fault.reason.with("position", fault.at).into())
+    read_feature(text).map_err(|fault| fault.reason.with("position", fault.at).into())
 }
 
-fn read(text: &str) -> Parsed<ParsedFeature> {
+pub(super) fn read_feature(text: &str) -> Parsed<ParsedFeature> {
     let mut wkb = Vec::new();
     let members = read_members(text, &mut wkb)?;
     if !members.is_feature {
         return Err(Fault::new(0, "formats.not-a-feature"));
     }
+    // Left out, the geometry would be lost: it may stand there alone.
+    if let Some(at) = members.place {
+        return Err(Fault::new(at, "formats.place-unread"));
+    }
     let mut properties: Vec<(String, Value)> = Vec::new();
     each_property(members.properties, |at, name, raw| {
-        let value = free_value(raw).ok_or_else(|| Fault {
-            field: Some(name.clone().into_owned()),
-            ..Fault::new(at, "formats.json-number-too-large")
-        })?;
+        let value = given_value(at, &name, raw)?;
         if properties.len() >= MAX_PROPERTIES {
             let reason = Message::new("formats.too-many-properties").with("max", MAX_PROPERTIES);
             return Err(Fault::from_message(at, reason));
@@ -66,8 +67,20 @@ fn read(text: &str) -> Parsed<ParsedFeature> {
     })
 }
 
+/// A value of a property that a client gives; no schema has lists or objects.
+pub(super) fn given_value(at: usize, name: &str, raw: Raw<'_>) -> Parsed<Value> {
+    if matches!(raw, Raw::Nested(_)) {
+        let reason = Message::new("formats.property-nested").with("name", shown(name));
+        return Err(Fault::from_message(at, reason));
+    }
+    free_value(raw).ok_or_else(|| Fault {
+        field: Some(name.to_owned()),
+        ..Fault::new(at, "formats.json-number-too-large")
+    })
+}
+
 /// A value without a column that says its type; `None` for a number past the doubles.
-fn free_value(raw: Raw<'_>) -> Option<Value> {
+pub(super) fn free_value(raw: Raw<'_>) -> Option<Value> {
     Some(match raw {
         Raw::Null => Value::Null,
         Raw::Boolean(b) => Value::Boolean(b),
@@ -95,6 +108,8 @@ pub(super) struct Members<'a> {
     pub(super) has_geometry: bool,
     /// Offset and text of the `properties` object.
     pub(super) properties: Option<(usize, &'a str)>,
+    /// Offset of a `place`, the geometry of JSON-FG that comes before `geometry`.
+    pub(super) place: Option<usize>,
 }
 
 /// Reads one feature or geometry object, alone in its text; the geometry's WKB goes to `wkb`.
@@ -107,8 +122,9 @@ pub(super) fn read_members<'a>(text: &'a str, wkb: &mut Vec<u8>) -> Parsed<Membe
         id: None,
         has_geometry: false,
         properties: None,
+        place: None,
     };
-    let mut kind = None;
+    let (mut kind, mut place) = (None, None);
     if json.peek() != Some(b'{') {
         return Err(not_an_object(&mut json));
     }
@@ -142,6 +158,13 @@ pub(super) fn read_members<'a>(text: &'a str, wkb: &mut Vec<u8>) -> Parsed<Membe
                 Some(b'{') => members.properties = Some((json.position(), json.skip()?)),
                 _ => return Err(Fault::new(json.position(), "formats.properties-not-object")),
             },
+            "place" => {
+                json.peek();
+                let at = json.position();
+                if json.value()? != Raw::Null {
+                    place = Some(at);
+                }
+            }
             _ => {
                 json.skip()?;
             }
@@ -149,6 +172,7 @@ pub(super) fn read_members<'a>(text: &'a str, wkb: &mut Vec<u8>) -> Parsed<Membe
         Ok(())
     })?;
     json.finish()?;
+    members.place = place;
     match kind {
         Some((_, name)) if name == "Feature" => members.is_feature = true,
         Some((_, name)) if from_type_name(&name).is_some() => {
@@ -159,6 +183,7 @@ pub(super) fn read_members<'a>(text: &'a str, wkb: &mut Vec<u8>) -> Parsed<Membe
                 id: None,
                 has_geometry: true,
                 properties: None,
+                place: None,
             };
         }
         Some((at, name)) => {

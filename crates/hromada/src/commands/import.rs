@@ -307,6 +307,8 @@ fn show(report: &ImportReport, output: &Output) {
     );
     let counted = [
         ("cli.imported-replaced", report.replaced),
+        ("cli.imported-unchanged", report.unchanged),
+        ("cli.imported-gone", report.gone),
         ("cli.imported-rejected", report.rejected),
         ("cli.imported-duplicates", report.duplicate_ids),
         ("cli.imported-out-of-range", report.out_of_range),
@@ -372,7 +374,7 @@ fn json(report: &ImportReport, output: &Output) -> Json {
     json!({
         "file": report.file, "layer": report.layer, "collection": report.collection.id.as_str(),
         "geometryType": report.collection.geometry_type.name(), "crs": report.collection.storage_crs.to_string(),
-        "read": report.read, "stored": report.stored, "replaced": report.replaced, "rejected": report.rejected,
+        "read": report.read, "stored": report.stored, "replaced": report.replaced, "unchanged": report.unchanged, "gone": report.gone, "rejected": report.rejected,
         "duplicateIds": report.duplicate_ids, "outOfRange": report.out_of_range, "atZero": report.at_zero,
         "withoutGeometry": report.without_geometry, "invalid": report.invalid, "invalidKinds": kinds,
         "repaired": report.repaired, "lostZ": report.lost_z, "fromEwkb": report.from_ewkb, "rejections": rejections, "invalidGeometries": invalid, "notes": notes,

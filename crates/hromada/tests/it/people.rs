@@ -499,10 +499,11 @@ fn a_store_of_version_1_is_brought_up_to_date_and_stays_public() {
 fn a_database_of_version_1_is_brought_up_to_date_and_stays_public() {
     let town = Town::in_database().with_points();
     let name = town.place[1].split_once("schema=").unwrap().1;
-    // The tables of version 1 are those of today without what the step to version 2 makes.
+    // The tables of version 1 are those of today without what the steps make.
     psql(
         name,
-        "DROP TABLE hromada_directory, hromada_keys, hromada_audit; DROP FUNCTION hromada_audit_stays();
+        "DROP TABLE hromada_directory, hromada_keys, hromada_audit, hromada_transactions, hromada_lineage; DROP FUNCTION hromada_audit_stays(), hromada_moment();
+         ALTER TABLE hromada_changes DROP COLUMN before_id;
          DELETE FROM hromada_meta WHERE key = 'directory'; UPDATE hromada_meta SET value = '1' WHERE key = 'schema_version'",
     );
     town.refuses("user list", "older release");

@@ -6,6 +6,7 @@
 mod area;
 mod check;
 mod directory;
+mod editing;
 mod permission;
 mod person;
 mod policy;
@@ -17,6 +18,7 @@ mod style;
 pub use area::Area;
 pub use check::{MAX_TITLE_LENGTH, check_title, is_plain};
 pub use directory::Directory;
+pub use editing::{AreaRule, Editing, IdPart, IdPattern, InvalidRule};
 pub use permission::Permission;
 pub use person::{
     ANONYMOUS, Assignment, Deputy, MAX_NAME_LENGTH, Person, PersonKind, Unit, is_name,

@@ -12,6 +12,8 @@ pub struct Decision {
     pub create: Option<Reach>,
     pub change: Option<Reach>,
     pub delete: Option<Reach>,
+    /// Whether they see what its features were.
+    pub history: bool,
     /// Whether they may take it out whole, as a file.
     pub export: bool,
     /// Whether they may decide who sees it.
@@ -107,6 +109,7 @@ pub fn decide<'p>(
         create: write(Permission::Create),
         change: write(Permission::Change),
         delete: write(Permission::Delete),
+        history: sees_itself && view.is_some() && asked.class(access.history).is_some(),
         export: view.is_some()
             && (access.class == Class::Public || asked.reach(Permission::Export).is_some()),
         publish: matches!(asked.reach(Permission::Publish), Some(Reach::Everywhere)),

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use super::Editing;
+
 /// How open something is. Each class takes in all that are before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Class {
@@ -54,6 +56,9 @@ pub struct Access {
     pub rows: Vec<RowRule>,
     /// What those see who do not see the collection itself.
     pub twin: Option<Twin>,
+    pub editing: Editing,
+    /// Who sees what its features were, and what is gone: a value that was taken back is there still.
+    pub history: Class,
 }
 
 /// A property that not all readers of a collection see.
@@ -106,6 +111,8 @@ impl Access {
             properties: BTreeMap::new(),
             rows: Vec::new(),
             twin: None,
+            editing: Editing::default(),
+            history: Class::Staff,
         }
     }
 }

@@ -7,7 +7,9 @@ use axum::extract::State;
 use axum::response::Response;
 use hyper::StatusCode;
 use model::Message;
-use model::access::{Access, Class, Permission, PropertyRule, RowRule, Shown, Twin};
+use model::access::{
+    Access, Class, Editing, IdPattern, InvalidRule, Permission, PropertyRule, RowRule, Shown, Twin,
+};
 use store::LiveCollection;
 
 use super::told;
@@ -62,7 +64,14 @@ pub(crate) async fn change(
         return Err(Problem::new(StatusCode::CONFLICT, detail));
     }
     let unreadable = || Problem::bad_request(Message::new("server.form-unreadable"));
-    let access = rules(&form, &live).ok_or_else(unreadable)?;
+    if !form.text("ids").is_empty() && IdPattern::parse(form.text("ids")).is_none() {
+        let wrong = Message::new("server.editing-ids-wrong");
+        return page(
+            &AccessPage::new(&app, &context, &live, &access, Some(&wrong)),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        );
+    }
+    let access = rules(&form, &live, &access).ok_or_else(unreadable)?;
     let changed = app
         .store
         .set_access(
@@ -97,7 +106,7 @@ fn publishable(app: &App, context: &Context, id: &str) -> Result<LiveCollection,
 }
 
 /// The rules that a form says; `None` for a form that is not ours.
-fn rules(form: &Form, live: &LiveCollection) -> Option<Access> {
+fn rules(form: &Form, live: &LiveCollection, before: &Access) -> Option<Access> {
     let mut properties = BTreeMap::new();
     for property in &live.collection.schema.properties {
         let field = |part: &str| format!("{part}:{}", property.name);
@@ -140,7 +149,19 @@ fn rules(form: &Form, live: &LiveCollection) -> Option<Access> {
             filter: Some(form.text("twin-filter").to_owned()).filter(|f| !f.is_empty()),
         }),
     };
+    let editing = Editing {
+        is_strict: !form.text("strict").is_empty(),
+        invalid: InvalidRule::from_name(form.text("invalid"))?,
+        ids: match form.text("ids") {
+            "" => None,
+            pattern => Some(IdPattern::parse(pattern)?),
+        },
+        // The form has no place for it.
+        area: before.editing.area.clone(),
+    };
     Some(Access {
+        history: Class::from_name(form.text("history"))?,
+        editing,
         class: Class::from_name(form.text("class"))?,
         unit: Some(form.text("unit").to_owned()).filter(|unit| !unit.is_empty()),
         properties,

@@ -1,28 +1,43 @@
-//! Create, replace and delete of one feature, in the plainest form of OGC API Features Part 4 (OGC 20-002, draft).
+//! Create, replace, update and delete of features (OGC 20-002, draft of OGC API Features Part 4).
 //!
-//! `If-Match` is honoured when a client sends it and not demanded, since QGIS sends none; each state that was
-//! overwritten stays in the change log.
+//! `If-Match` is honoured when a client sends it, and demanded where the collection is strict: QGIS sends none, and each state
+//! that was overwritten stays in the history.
 
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
+use formats::geojson::{ParsedFeatures, parse_features, parse_patch};
 use hyper::StatusCode;
-use hyper::header::{HeaderValue, LOCATION};
+use hyper::header::{ETAG, HeaderName, HeaderValue, LINK, LOCATION};
 use model::access::Permission;
-use model::{ChangeSeq, Collection, Message, Value};
-use store::{Draft, Item, LiveCollection};
+use model::{Message, Operation};
+use store::{Action, Cause, Failure, Flaw, Item, LiveCollection, Receipt, Step, Written};
 
 use super::body::{self, Whole};
-use super::{feature_id, item};
+use super::{feature_id, item, request, transactions};
 use crate::app::App;
-use crate::conditional::{has_if_match, takes_any};
+use crate::conditional::{has_if_match, prefers};
 use crate::context::Context;
-use crate::link::segment;
+use crate::limits::MAX_ACTIONS;
+use crate::link::{GEOJSON, JSON, MERGE_PATCH, segment};
 use crate::nodes;
-use crate::problem::{Problem, shown};
+use crate::policy::Writable;
+use crate::problem::{self, Problem, shown};
 use crate::segments::Segments;
 
-/// `POST /collections/{id}/items`
+/// What is taken as a new feature, as `Accept-Post` says it.
+pub(crate) const POSTED: &str = "application/geo+json, application/json";
+
+/// In an answer to a write: it was done before, by a request with the same key.
+pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
+
+/// Which preference was followed (RFC 7240 §3).
+const APPLIED: HeaderName = HeaderName::from_static("preference-applied");
+
+/// In an answer to a write: what is wrong with the geometry that was given.
+const GEOMETRY: HeaderName = HeaderName::from_static("hromada-geometry");
+
+/// `POST /collections/{id}/items`: one feature, or a `FeatureCollection` as one transaction.
 pub(crate) async fn create(
     State(app): State<App>,
     context: Context,
@@ -31,28 +46,24 @@ pub(crate) async fn create(
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
     app.writable(&context, &id, Permission::Create)?;
-    let body = body::read(&app, &context, body).await?;
+    let whole = body::read_of(&app, &context, body, &[GEOJSON, JSON]).await?;
     // Again: a body may take a minute to come, and rights may have gone meanwhile.
-    let (live, by) = app.writable(&context, &id, Permission::Create)?;
-    let parsed = body::parse(&body.bytes)?;
+    let writable = app.writable(&context, &id, Permission::Create)?;
+    let sent = body::crs(&context.headers, &writable.live)?;
+    let cause = request::cause(&context, "POST", &whole.bytes)?;
+    let parsed = body::parsed(&whole.bytes, |bytes| parse_features(bytes, MAX_ACTIONS)).await?;
+    let parsed = match parsed {
+        ParsedFeatures::One(parsed) => parsed,
+        ParsedFeatures::Many(all) => {
+            let actions = transactions::creations(&writable, all, sent, "/features")?;
+            return transactions::done(&app, &context, whole, actions, cause).await;
+        }
+    };
     let source_id = parsed.id.clone();
-    let mut draft = body::draft(&live.collection, parsed)?;
-    body::fill_id(&live.collection, &mut draft, source_id.as_ref());
-    let (store, collection) = (app.store.clone(), id.clone());
-    let write = async move { store.create(&collection, draft, by).await };
-    let item = holding(body, write).await?;
-    let feature = feature_id(&live.collection, &item.feature).to_string();
-    let location = context.url(format_args!(
-        "/collections/{id}/items/{}",
-        segment(&feature)
-    ));
-    let mut response = item::answer_with(&context, &live, &item, StatusCode::CREATED)?;
-    nodes::name_change(&mut response, &app.store.epoch(), item.version);
-    // The feature is stored: an address that can't stand in a header is no reason to say that it is not.
-    if let Ok(location) = HeaderValue::try_from(location) {
-        response.headers_mut().insert(LOCATION, location);
-    }
-    Ok(response)
+    let collection = &writable.live.collection;
+    let mut draft = body::draft(collection, parsed, sent).map_err(Problem::of_flaws)?;
+    body::fill_id(collection, &mut draft, source_id.as_ref());
+    write(&app, &context, &writable, Step::Create(draft), whole, cause).await
 }
 
 /// `PUT /collections/{id}/items/{featureId}`
@@ -64,19 +75,41 @@ pub(crate) async fn replace(
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
     app.writable(&context, &id, Permission::Change)?;
-    let body = body::read(&app, &context, body).await?;
-    let (live, by) = app.writable(&context, &id, Permission::Change)?;
-    let current = current(&app, &context, &live, &feature).await?;
-    let mut draft = body::draft(&live.collection, body::parse(&body.bytes)?)?;
-    keep_id(&live.collection, &mut draft, &current.properties)?;
-    let (store, key, expected) = (app.store.clone(), feature.clone(), current.expected);
-    let write = async move { store.replace(&id, &key, draft, expected, by).await };
-    let item = holding(body, write)
-        .await
-        .map_err(|problem| conditional(&context, &feature, problem))?;
-    let mut response = item::answer_with(&context, &live, &item, StatusCode::OK)?;
-    nodes::name_change(&mut response, &app.store.epoch(), item.version);
-    Ok(response)
+    let whole = body::read_of(&app, &context, body, &[GEOJSON, JSON]).await?;
+    let writable = app.writable(&context, &id, Permission::Change)?;
+    let sent = body::crs(&context.headers, &writable.live)?;
+    let cause = request::cause(&context, "PUT", &whole.bytes)?;
+    let parsed = body::parsed(&whole.bytes, formats::geojson::parse_feature).await?;
+    let draft = body::draft(&writable.live.collection, parsed, sent).map_err(Problem::of_flaws)?;
+    let step = Step::Replace {
+        id: feature,
+        draft,
+        expected: request::expected(&context, &writable)?,
+    };
+    write(&app, &context, &writable, step, whole, cause).await
+}
+
+/// `PATCH /collections/{id}/items/{featureId}`
+pub(crate) async fn update(
+    State(app): State<App>,
+    context: Context,
+    Segments([id, feature]): Segments<[String; 2]>,
+    body: Body,
+) -> Result<Response, Problem> {
+    context.params.only(&[])?;
+    app.writable(&context, &id, Permission::Change)?;
+    let whole = body::read_of(&app, &context, body, &[MERGE_PATCH]).await?;
+    let writable = app.writable(&context, &id, Permission::Change)?;
+    let sent = body::crs(&context.headers, &writable.live)?;
+    let cause = request::cause(&context, "PATCH", &whole.bytes)?;
+    let parsed = body::parsed(&whole.bytes, parse_patch).await?;
+    let patch = body::patch(&writable.live.collection, parsed, sent).map_err(Problem::of_flaws)?;
+    let step = Step::Update {
+        id: feature,
+        patch,
+        expected: request::expected(&context, &writable)?,
+    };
+    write(&app, &context, &writable, step, whole, cause).await
 }
 
 /// `DELETE /collections/{id}/items/{featureId}`
@@ -86,95 +119,208 @@ pub(crate) async fn delete(
     Segments([id, feature]): Segments<[String; 2]>,
 ) -> Result<Response, Problem> {
     context.params.only(&[])?;
-    let (live, by) = app.writable(&context, &id, Permission::Delete)?;
-    let current = current(&app, &context, &live, &feature).await?;
-    let change = app
-        .store
-        .delete(&id, &feature, current.expected, by)
-        .await
-        .map_err(|error| conditional(&context, &feature, error.into()))?;
-    let mut response = StatusCode::NO_CONTENT.into_response();
-    nodes::name_change(&mut response, &app.store.epoch(), change);
-    Ok(response)
+    let writable = app.writable(&context, &id, Permission::Delete)?;
+    let cause = request::cause(&context, "DELETE", &[])?;
+    let step = Step::Delete {
+        id: feature,
+        expected: request::expected(&context, &writable)?,
+    };
+    write(
+        &app,
+        &context,
+        &writable,
+        step,
+        Whole::nothing(&app)?,
+        cause,
+    )
+    .await
+}
+
+/// Writes one feature, and answers with it.
+pub(super) async fn write(
+    app: &App,
+    context: &Context,
+    writable: &Writable,
+    step: Step,
+    body: Whole,
+    cause: Cause,
+) -> Result<Response, Problem> {
+    let live = &writable.live;
+    let id = match &step {
+        Step::Create(_) => None,
+        Step::Replace { id, .. }
+        | Step::Update { id, .. }
+        | Step::Delete { id, .. }
+        | Step::Reshape { id, .. }
+        | Step::Restore { id, .. } => Some(id.clone()),
+    };
+    let action = writable.action(step);
+    let receipt = match holding(app, body, vec![action], cause).await? {
+        Ok(receipt) => receipt,
+        Err(failure) => {
+            let problem = refused(failure.into_error());
+            return Err(match id {
+                Some(id) => conditional(app, context, live, &id, problem).await,
+                None => problem,
+            });
+        }
+    };
+    answer(app, context, live, receipt).await
 }
 
 /// Writes in a task of its own that holds the body's place until the end: when the client hangs up, its draft still
 /// waits in memory for the writer.
-async fn holding(
+pub(super) async fn holding(
+    app: &App,
     body: Whole,
-    write: impl Future<Output = Result<Item, store::Error>> + Send + 'static,
-) -> Result<Item, Problem> {
+    actions: Vec<Action>,
+    cause: Cause,
+) -> Result<Result<Receipt, Failure>, Problem> {
     let Whole { bytes, place } = body;
     drop(bytes);
+    let store = app.store.clone();
     let task = tokio::spawn(async move {
-        let written = write.await;
+        let written = store.transact(actions, cause).await;
         drop(place);
         written
     });
-    Ok(task.await.map_err(Problem::internal)??)
+    task.await.map_err(Problem::internal)
 }
 
-/// The feature that a write is about.
-struct Current {
-    properties: Vec<Value>,
-    /// The version that must still be there when the write happens; `If-Match: *` takes any.
-    expected: Option<ChangeSeq>,
+/// What the store refuses; a geometry is named as the place of what is wrong with it.
+pub(super) fn refused(error: store::Error) -> Problem {
+    match error.message() {
+        Some(message) if message.key().starts_with("store.geometry-") => {
+            Problem::of_flaws(vec![problem::Flaw::new("/geometry", message.clone())])
+        }
+        _ => error.into(),
+    }
 }
 
-/// # Errors
-/// 404 for a feature that is not there, 412 instead when the client says what it expects (RFC 9110 §13.1.1),
-/// and 412 when the feature has another version.
-async fn current(
+/// A feature that is not there fails the condition of a client that has one; one that is there as another is named with its tag.
+async fn conditional(
     app: &App,
     context: &Context,
     live: &LiveCollection,
     id: &str,
-) -> Result<Current, Problem> {
-    let item = item::find(app, live, id)
-        .await
-        .map_err(|problem| conditional(context, id, problem))?;
-    if !item::tag_of(live, &item)?.allows_write(&context.headers) {
-        return Err(changed(id));
+    problem: Problem,
+) -> Problem {
+    let is_gone = problem.status == StatusCode::NOT_FOUND && has_if_match(&context.headers);
+    if !is_gone && problem.status != StatusCode::PRECONDITION_FAILED {
+        return problem;
     }
-    let names_version = has_if_match(&context.headers) && !takes_any(&context.headers);
-    Ok(Current {
-        expected: names_version.then_some(item.version),
-        properties: item.feature.properties,
-    })
-}
-
-/// A feature that is not there fails the condition of a client that has one.
-fn conditional(context: &Context, id: &str, problem: Problem) -> Problem {
-    if problem.status == StatusCode::NOT_FOUND && has_if_match(&context.headers) {
-        changed(id)
-    } else {
-        problem
-    }
-}
-
-fn changed(id: &str) -> Problem {
     let detail = Message::new("server.version-changed").with("id", shown(id));
-    Problem::new(StatusCode::PRECONDITION_FAILED, detail)
+    let mut problem = Problem::new(StatusCode::PRECONDITION_FAILED, detail);
+    let current = item::find(app, live, id).await;
+    if let Ok(tag) = current.and_then(|found| item::tag_of(live, &found)) {
+        let here = format!("/collections/{}/items/{}", live.collection.id, segment(id));
+        let link = format!("<{}>; rel=\"latest-version\"", context.url(here));
+        if let Ok(link) = HeaderValue::try_from(link) {
+            problem = problem.with(LINK, link).with(ETAG, tag.header());
+        }
+    }
+    problem
 }
 
-/// The id property stays as it is: left out it is filled in, another value is refused, since the feature's URL
-/// would change under its readers.
-fn keep_id(collection: &Collection, draft: &mut Draft, before: &[Value]) -> Result<(), Problem> {
-    let position = collection
-        .id_property
-        .as_ref()
-        .and_then(|name| collection.schema.position(name).map(|p| (p, name)));
-    let Some((position, name)) = position else {
-        return Ok(());
+/// The answer to a write of one feature: as it is now, or was when the same request was first made.
+async fn answer(
+    app: &App,
+    context: &Context,
+    live: &LiveCollection,
+    receipt: Receipt,
+) -> Result<Response, Problem> {
+    let (last, is_repeated) = (receipt.last, receipt.is_repeated);
+    let mut written = receipt.written.into_iter();
+    let of_it = written.find(|w| w.collection == live.collection.id.as_str());
+    let mut response = match of_it {
+        Some(written) if written.operation != Operation::Delete => {
+            one(app, context, live, written).await?
+        }
+        _ => StatusCode::NO_CONTENT.into_response(),
     };
-    if draft.properties[position] == Value::Null {
-        draft.properties[position] = before[position].clone();
+    let headers = response.headers_mut();
+    if is_repeated {
+        headers.insert(REPLAYED, HeaderValue::from_static("true"));
     }
-    if draft.properties[position] != before[position] {
-        return Err(Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            Message::new("server.id-changed").with("name", name),
-        ));
+    nodes::name_change(&mut response, &app.store.epoch(), last);
+    Ok(response)
+}
+
+async fn one(
+    app: &App,
+    context: &Context,
+    live: &LiveCollection,
+    written: Written,
+) -> Result<Response, Problem> {
+    let is_new = written.operation == Operation::Create;
+    let version = written.version;
+    let item = match written.item {
+        Some(item) => Some(item),
+        // What the first answer showed.
+        None => {
+            let then = app.store.item_at(live, written.fid, version).await?;
+            then.map(|feature| Item { feature, version })
+        }
+    };
+    let Some(item) = item else {
+        return Ok(match is_new {
+            true => StatusCode::CREATED.into_response(),
+            false => StatusCode::NO_CONTENT.into_response(),
+        });
+    };
+    let feature = feature_id(&live.collection, &item.feature).to_string();
+    let (status, short) = match is_new {
+        true => (StatusCode::CREATED, StatusCode::CREATED),
+        false => (StatusCode::OK, StatusCode::NO_CONTENT),
+    };
+    let preferred = ["return=minimal", "return=representation"];
+    let preferred = preferred
+        .into_iter()
+        .find(|one| prefers(&context.headers, one));
+    let mut response = if preferred == Some("return=minimal") {
+        let tag = item::tag_of(live, &item)?.header();
+        (short, [(ETAG, tag)]).into_response()
+    } else {
+        item::answer_with(app, context, live, item, status)?
+    };
+    let headers = response.headers_mut();
+    if let Some(applied) = preferred {
+        headers.insert(APPLIED, HeaderValue::from_static(applied));
     }
-    Ok(())
+    if is_new {
+        let here = format!(
+            "/collections/{}/items/{}",
+            live.collection.id,
+            segment(&feature)
+        );
+        // The feature is stored: an address that can't stand in a header is no reason to say that it is not.
+        if let Ok(location) = HeaderValue::try_from(context.url(here)) {
+            headers.insert(LOCATION, location);
+        }
+    }
+    if let Some(flaws) = told(&written.flaws) {
+        headers.insert(GEOMETRY, flaws);
+    }
+    Ok(response)
+}
+
+/// What is wrong with a geometry as a list of structured fields (RFC 9651): `self-intersection; lon=24.71; lat=48.91`.
+fn told(flaws: &[Flaw]) -> Option<HeaderValue> {
+    /// More are of no use to anybody in a header.
+    const MOST: usize = 8;
+    let all: Vec<String> = flaws
+        .iter()
+        .take(MOST)
+        .map(|flaw| {
+            let mut text = flaw.kind.name().to_owned();
+            if let Some([lon, lat]) = flaw.location {
+                text += &format!("; lon={lon:.9}; lat={lat:.9}");
+            }
+            if flaw.is_repaired {
+                text += "; repaired";
+            }
+            text
+        })
+        .collect();
+    (!all.is_empty()).then(|| HeaderValue::try_from(all.join(", ")).ok())?
 }

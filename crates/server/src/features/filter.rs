@@ -23,14 +23,28 @@ pub(super) fn asked(
 ) -> Result<Option<Arc<Filter>>, Problem> {
     let params = &context.params;
     let language = params.get("filter-lang").unwrap_or(LANGUAGES[0]);
+    let (text, crs) = (params.get("filter"), params.get("filter-crs"));
+    read(live, text, language, crs)
+}
+
+/// A filter in one of [`LANGUAGES`], its geometries in a CRS of the collection, CRS84 where none is named.
+///
+/// # Errors
+/// As [`asked`].
+pub(super) fn read(
+    live: &LiveCollection,
+    text: Option<&str>,
+    language: &str,
+    crs: Option<&str>,
+) -> Result<Option<Arc<Filter>>, Problem> {
     if !LANGUAGES.contains(&language) {
         let detail = Message::new("server.filter-lang")
             .with("value", shown(language))
             .with("known", LANGUAGES.join(", "));
         return Err(Problem::bad_request(detail));
     }
-    let reference = crs::named(live, "filter-crs", params.get("filter-crs"))?;
-    let Some(text) = params.get("filter") else {
+    let reference = crs::named(live, "filter-crs", crs)?;
+    let Some(text) = text else {
         return Ok(None);
     };
     let mut expression = if language == "cql2-json" {

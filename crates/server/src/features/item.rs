@@ -11,7 +11,7 @@ use store::{Item, ItemKey, LiveCollection};
 
 use super::output::{self, Output};
 use super::query::{self, Asked, OF_ONE};
-use super::{feature_id, items};
+use super::{feature_id, items, versions};
 use crate::answer;
 use crate::app::App;
 use crate::conditional::Tag;
@@ -22,23 +22,29 @@ use crate::link::{HTML, JSON, link, segment};
 use crate::problem::{Problem, shown};
 use crate::segments::Segments;
 
+/// Parameters that ask for the feature as it was; the second is that of the proposal for versioned features.
+const WHEN: [&str; 2] = ["as-of", "datetime"];
+
+/// `GET /collections/{id}/items/{featureId}`
 pub(crate) async fn get(
     State(app): State<App>,
     context: Context,
     Segments([id, feature]): Segments<[String; 2]>,
 ) -> Result<Response, Problem> {
-    context.params.only(&OF_ONE)?;
+    context
+        .params
+        .only_where(&OF_ONE, |name| WHEN.contains(&name))?;
     let output = Output::wanted_of_one(&context)?;
     let live = app.collection(&context, &id)?;
+    if let Some(when) = WHEN.iter().find_map(|name| context.params.get(name)) {
+        return versions::memento(&app, &context, &live, &feature, when, output).await;
+    }
     let asked = query::of_answer(&context.params, &live)?;
     let crs = asked.crs;
     let Output::Features(format) = output else {
         let item = find(&app, &live, &feature).await?;
         app.note_personal(&context, &live, Some(&feature)).await?;
-        let address = |f: Option<&str>| context.url_with(&[("f", f)]);
-        let links = links(&context, &live, address, Format::GeoJson);
-        let page = html::ItemPage::new(&context, &live, &item, &links)?;
-        return answer::page(&context, &page);
+        return page(&context, &live, &item);
     };
     let encoded = match format == Format::GeoJson && asked.is_plain() {
         true => fragment(&app, &live, &feature, crs).await?,
@@ -51,6 +57,18 @@ pub(crate) async fn get(
     Ok(response)
 }
 
+/// The page of a feature.
+pub(super) fn page(
+    context: &Context,
+    live: &LiveCollection,
+    item: &Item,
+) -> Result<Response, Problem> {
+    let address = |f: Option<&str>| context.url_with(&[("f", f)]);
+    let links = links(context, live, address, Format::GeoJson);
+    let page = html::ItemPage::new(context, live, item, &links)?;
+    answer::page(context, &page)
+}
+
 /// A feature in another format, or as the parameters change it.
 async fn written(
     app: &App,
@@ -61,6 +79,18 @@ async fn written(
     asked: &Asked,
 ) -> Result<Vec<u8>, Problem> {
     let item = find(app, live, id).await?;
+    encoded(app, context, live, item, format, asked)
+}
+
+/// As [`written`], of a feature that was read.
+pub(super) fn encoded(
+    app: &App,
+    context: &Context,
+    live: &LiveCollection,
+    item: Item,
+    format: Format,
+    asked: &Asked,
+) -> Result<Vec<u8>, Problem> {
     let feature = match asked.zoom {
         Some(zoom) => query::simplified(&app.store, item.feature, zoom, asked.crs.crs),
         None => app.store.in_crs(item.feature, asked.crs.crs),
@@ -98,7 +128,7 @@ async fn fragment(
     Ok(out)
 }
 
-fn missing(live: &LiveCollection, id: &str) -> Problem {
+pub(super) fn missing(live: &LiveCollection, id: &str) -> Problem {
     let detail = Message::new("server.no-feature")
         .with("id", shown(id))
         .with("collection", &live.collection.id);
@@ -129,13 +159,20 @@ pub(super) fn tag_of(live: &LiveCollection, item: &Item) -> Result<Tag, Problem>
 
 /// A feature as the answer to a write.
 pub(super) fn answer_with(
+    app: &App,
     context: &Context,
     live: &LiveCollection,
-    item: &Item,
+    item: Item,
     status: StatusCode,
 ) -> Result<Response, Problem> {
+    // It is written: who accepts nothing of what there is gets it as GeoJSON all the same.
+    let format = match Output::wanted_of_one(context) {
+        Ok(Output::Features(format)) => format,
+        _ => Format::GeoJson,
+    };
     let mut out = Vec::with_capacity(1024);
     items::write_feature(&mut out, live, &item.feature, Reference::CRS84)?;
+    let own = tag(&out);
     let id = feature_id(&live.collection, &item.feature).to_string();
     let here = format!("/collections/{}/items/{}", live.collection.id, segment(&id));
     let here = context.url(here);
@@ -143,9 +180,26 @@ pub(super) fn answer_with(
         None => here.clone(),
         Some(f) => format!("{here}?f={f}"),
     };
-    let mut response = answer(context, live, out, address, Format::GeoJson, status);
+    if format != Format::GeoJson {
+        let asked = query::of_answer(&context.params, live)?;
+        out = encoded(app, context, live, item, format, &asked)?;
+    }
+    let mut response = answer(context, live, out, address, format, status);
+    // Of the data, whatever the format: what a condition names.
+    response.headers_mut().insert(ETAG, own.header());
     items::name_crs(context, &mut response, Reference::CRS84);
     Ok(response)
+}
+
+/// The answer with a feature that is written already, as it was at some moment.
+pub(super) fn of_bytes(
+    context: &Context,
+    live: &LiveCollection,
+    out: Vec<u8>,
+    address: impl Fn(Option<&str>) -> String,
+    format: Format,
+) -> Response {
+    answer(context, live, out, address, format, StatusCode::OK)
 }
 
 /// The answer with a feature that is written already; `address` is where it is, with a value of `f` or without.

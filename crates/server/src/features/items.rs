@@ -36,7 +36,7 @@ pub(crate) async fn get(
     let output = Output::wanted(&context)?;
     // Before anything waits: what changes from here on is noticed before the first part.
     let rules = (app.store.directory_version(), app.view(&context, &id)?);
-    let live = app.collection(&context, &id)?;
+    let live = then(&app, &context, &id).await?;
     let asked = query::parse(&app, &context, &live).await?;
     app.note_personal(&context, &live, None).await?;
     let format = match output {
@@ -81,6 +81,25 @@ pub(crate) async fn get(
     output::name_file(&mut response, &live, format);
     name_crs(&context, &mut response, crs);
     Ok(response)
+}
+
+/// The collection as it is, or as it was at the moment that the request names: by `as-of`, or by an instant as `datetime` where
+/// no property of the features has a time and whoever asks sees the history.
+async fn then(app: &App, context: &Context, id: &str) -> Result<LiveCollection, Problem> {
+    let sight = app.sight(context)?;
+    let params = &context.params;
+    let when = match params.get("as-of") {
+        Some(text) => Some(text),
+        None => params.get("datetime").filter(|text| {
+            let is_instant = crate::moment::instant(text).is_ok();
+            let live = sight.get(id);
+            is_instant
+                && live.is_some_and(|live| live.collection.time_property.is_none())
+                && sight.shows_history(id)
+        }),
+    };
+    let moment = app.moment(when).await?;
+    sight.require_then(context, id, moment.as_ref()).await
 }
 
 /// Says in which CRS an answer is (OGC 18-058r1 /req/crs/ogc-crs-header).

@@ -1,4 +1,4 @@
-//! OGC API Features: items (OGC 17-069r4 §7.15 and §7.16) and their plainest editing (OGC 20-002, draft).
+//! OGC API Features: items (OGC 17-069r4 §7.15 and §7.16) and their editing (OGC 20-002 and 26-018, drafts).
 
 pub(crate) mod body;
 pub(crate) mod cursor;
@@ -8,9 +8,13 @@ pub(crate) mod item;
 pub(crate) mod items;
 pub(crate) mod output;
 pub(crate) mod pages;
+pub(crate) mod parcels;
 pub(crate) mod query;
 pub(crate) mod queryables;
+mod request;
 mod time;
+pub(crate) mod transactions;
+pub(crate) mod versions;
 
 use model::{Collection, Feature, FeatureId, Value};
 

@@ -18,9 +18,10 @@ use crate::params::Params;
 use crate::problem::{Problem, shown};
 
 /// Parameters with a meaning of their own; a property of such a name can't be filtered by.
-pub(crate) const RESERVED: [&str; 19] = [
+pub(crate) const RESERVED: [&str; 20] = [
     "f",
     "lang",
+    "as-of",
     "limit",
     "bbox",
     "datetime",

@@ -3,7 +3,7 @@
 use askama::Template;
 use model::Message;
 use model::access::{
-    Access, BUILT_IN, Class, Directory, Permission, Person, PersonKind, Role, Shown,
+    Access, BUILT_IN, Class, Directory, InvalidRule, Permission, Person, PersonKind, Role, Shown,
 };
 use store::{AuditFilter, AuditRecord, Key, KeyHash, KeyKind, LiveCollection, Verified};
 
@@ -320,6 +320,12 @@ pub(crate) struct AccessPage {
     twin: Vec<Choice>,
     grid: u32,
     twin_filter: String,
+    history: Vec<Choice>,
+    is_strict: bool,
+    invalid: Vec<Choice>,
+    has_text_id: bool,
+    ids: String,
+    ids_help: String,
 }
 
 pub(crate) struct PropertyRow {
@@ -388,9 +394,39 @@ impl AccessPage {
             twin_filter: twin
                 .and_then(|twin| twin.filter.clone())
                 .unwrap_or_default(),
+            history: classes(context, access.history.name()),
+            is_strict: access.editing.is_strict,
+            invalid: invalid_rules(context, access.editing.invalid),
+            has_text_id: collection.id_property.as_deref().is_some_and(|name| {
+                let property = collection.schema.get(name);
+                property.is_some_and(|p| p.kind == model::PropertyType::Text)
+            }),
+            ids: access
+                .editing
+                .ids
+                .as_ref()
+                .map(|pattern| pattern.as_str().to_owned())
+                .unwrap_or_default(),
+            ids_help: Message::new("server.editing-ids-help")
+                .with("sample", "2610100000:01:001:{n:4}")
+                .with("uuid", "{uuid}")
+                .text(context.lang),
             frame,
         }
     }
+}
+
+fn invalid_rules(context: &Context, chosen: InvalidRule) -> Vec<Choice> {
+    let all = InvalidRule::ALL.into_iter();
+    let title = |rule| {
+        context.text(match rule {
+            InvalidRule::Flag => "server.invalid-flag",
+            InvalidRule::Repair => "server.invalid-repair",
+            InvalidRule::Refuse => "server.invalid-refuse",
+        })
+    };
+    all.map(|rule| choice(rule.name(), title(rule), chosen.name()))
+        .collect()
 }
 
 #[derive(Template)]

@@ -52,13 +52,17 @@ pub(crate) struct Class<'a> {
 }
 
 /// Standards by the part of a class's URI that names them. Titles of standards are not translated.
-const STANDARDS: [(&str, &str); 16] = [
+const STANDARDS: [(&str, &str); 18] = [
     ("ogcapi-common-1", "OGC API – Common – Part 1: Core"),
     (
         "ogcapi-common-2",
         "OGC API – Common – Part 2: Geospatial Data",
     ),
     ("ogcapi-common-3", "OGC API – Common – Part 3: Schemas"),
+    (
+        "ogcapi-common-5",
+        "OGC API – Common – Part 5: Create, Replace, Update and Delete",
+    ),
     ("ogcapi-features-1", "OGC API – Features – Part 1: Core"),
     (
         "ogcapi-features-2",
@@ -86,6 +90,10 @@ const STANDARDS: [(&str, &str); 16] = [
     (
         "ogcapi-features-9",
         "OGC API – Features – Part 9: Text Search",
+    ),
+    (
+        "ogcapi-features-11",
+        "OGC API – Features – Part 11: Transactions",
     ),
     ("ogcapi-tiles-1", "OGC API – Tiles – Part 1: Core"),
     ("ogcapi-styles-1", "OGC API – Styles – Part 1: Core"),

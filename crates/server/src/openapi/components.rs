@@ -8,7 +8,7 @@ use store::MAX_LIMIT;
 use crate::context::Context;
 use crate::features::filter::LANGUAGES;
 use crate::features::output::{FORMATS, FORMATS_OF_ONE};
-use crate::limits::DEFAULT_LIMIT;
+use crate::limits::{DEFAULT_LIMIT, MAX_KEY, MAX_REASON};
 use crate::problem;
 
 pub(super) fn json(context: &Context) -> Json {
@@ -32,6 +32,9 @@ pub(super) fn json(context: &Context) -> Json {
         "bbox": query("bbox", "server.param-bbox",
             json!({ "type": "array", "minItems": 4, "maxItems": 6, "items": { "type": "number" } })),
         "datetime": query("datetime", "server.param-datetime", json!({ "type": "string" })),
+        "as-of": query("as-of", "server.param-as-of", json!({ "type": "string" })),
+        "datetimeOfOne": query("datetime", "server.param-as-of", json!({ "type": "string" })),
+        "against": query("against", "server.param-against", json!({ "type": "integer", "minimum": 1 })),
         "cursor": query("cursor", "server.param-cursor", json!({ "type": "string" })),
         "offset": query("offset", "server.param-offset", json!({ "type": "integer", "minimum": 0 })),
         "crs": query("crs", "server.param-crs", json!({ "type": "string", "format": "uri" })),
@@ -65,6 +68,7 @@ pub(super) fn json(context: &Context) -> Json {
     });
     let others = json!({
         "file": path("file", json!({ "type": "string" })),
+        "versionNumber": path("versionNumber", json!({ "type": "integer", "minimum": 1 })),
         "featureId": path("featureId", json!({ "type": "string" })),
         "code": path("code", json!({ "type": "integer" })),
         "styleId": path("styleId", json!({ "type": "string" })),
@@ -75,6 +79,18 @@ pub(super) fn json(context: &Context) -> Json {
         "z": path("z", number(MAX_ZOOM.into())),
         "x": path("x", number(cells)),
         "y": path("y", number(cells)),
+        "idempotencyKey": {
+            "name": "Idempotency-Key", "in": "header", "description": text("server.param-idempotency-key"),
+            "required": false, "schema": { "type": "string", "maxLength": MAX_KEY },
+        },
+        "reason": {
+            "name": "Hromada-Reason", "in": "header", "description": text("server.param-reason"),
+            "required": false, "schema": { "type": "string", "maxLength": MAX_REASON },
+        },
+        "contentCrs": {
+            "name": "Content-Crs", "in": "header", "description": text("server.param-content-crs"),
+            "required": false, "schema": { "type": "string" },
+        },
         "ifMatch": {
             "name": "If-Match", "in": "header", "description": text("server.param-if-match"),
             "required": false, "schema": { "type": "string" },

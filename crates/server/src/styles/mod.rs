@@ -13,13 +13,14 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
-use hyper::header::{HeaderMap, HeaderName, HeaderValue, LOCATION};
+use hyper::header::{HeaderValue, LOCATION};
 use model::access::{Directory, Permission, TownStyle};
 use model::{GeometryType, Lang, Message};
 use serde_json::{Map, Value as Json, json};
 
 use crate::app::App;
 use crate::common::self_links;
+use crate::conditional::prefers;
 use crate::conditional::{Tag, has_if_match, takes_any};
 use crate::context::Context;
 use crate::features::body;
@@ -434,14 +435,6 @@ impl Asked {
     }
 }
 
-/// Whether a preference is named (RFC 7240).
-fn prefers(headers: &HeaderMap, preference: &str) -> bool {
-    let all = headers.get_all(HeaderName::from_static("prefer")).iter();
-    all.filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split([',', ';']))
-        .any(|one| one.trim().replace('"', "").eq_ignore_ascii_case(preference))
-}
-
 fn refused(lang: Lang, findings: &[check::Finding]) -> Problem {
     let named: Vec<String> = findings
         .iter()
@@ -500,16 +493,5 @@ mod tests {
         assert_eq!(slug("Topographic  night — 2"), "topographic-night-2");
         assert_eq!(slug("Нічний"), "");
         assert_eq!(slug(&"a".repeat(100)).len(), 63);
-    }
-
-    #[test]
-    fn preferences_are_read_however_they_are_written() {
-        let with = |text: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert("prefer", HeaderValue::from_static(text));
-            prefers(&headers, "handling=lenient")
-        };
-        assert!(with("handling=lenient") && with("respond-async, handling=\"lenient\""));
-        assert!(!with("handling=strict"));
     }
 }

@@ -1,6 +1,6 @@
 //! The pages of administration.
 
-use model::access::{Class, PropertyRule, Shown};
+use model::access::{Class, InvalidRule, PropertyRule, Shown};
 use store::AuditFilter;
 
 use crate::accounts::PARCELS;
@@ -143,6 +143,9 @@ async fn rules_of_the_form_hold_at_once_and_are_audited() {
     assert!(form.contains("from:owner"));
     let fields = [
         ("class", "public"),
+        ("history", "unit"),
+        ("invalid", "refuse"),
+        ("ids", "2610100000:01:001:{n:4}"),
         ("from:owner", "staff"),
         ("personal:owner", "yes"),
         ("below", "staff"),
@@ -170,8 +173,14 @@ async fn rules_of_the_form_hold_at_once_and_are_audited() {
         town.get("/collections/parcels/items?owner=x").await.status,
         400
     );
+    let rules = town.store.directory().access("parcels");
+    assert_eq!(rules.history, Class::Unit);
+    assert_eq!(rules.editing.invalid, InvalidRule::Refuse);
+    assert!(rules.editing.ids.is_some() && !rules.editing.is_strict);
     let bad = [
         ("class", "public"),
+        ("history", "unit"),
+        ("invalid", "refuse"),
         ("below", "staff"),
         ("filter", "nonsense = 1"),
     ];
@@ -189,7 +198,12 @@ async fn rules_of_the_form_hold_at_once_and_are_audited() {
         "{log}"
     );
     // A closed collection is as one that is not there.
-    let closed = save(&[("class", "restricted")]).await;
+    let closed = save(&[
+        ("class", "restricted"),
+        ("history", "staff"),
+        ("invalid", "flag"),
+    ])
+    .await;
     assert_eq!(closed.status, 303);
     let gone = town.get("/collections/parcels").await;
     let never = town.get("/collections/never").await;

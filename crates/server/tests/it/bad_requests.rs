@@ -227,14 +227,10 @@ async fn wrong_methods_are_told_the_right_ones() {
         (
             Method::POST,
             "/collections/wells/items/1",
-            "GET,HEAD,PUT,DELETE",
+            "GET,HEAD,PUT,PATCH,DELETE",
         ),
         (Method::DELETE, "/tiles/parcels/3/1/1", "GET,HEAD"),
-        (
-            Method::PATCH,
-            "/collections/wells/items/1",
-            "GET,HEAD,PUT,DELETE",
-        ),
+        (Method::PATCH, "/collections/wells/items", "GET,HEAD,POST"),
         (Method::TRACE, "/", "GET,HEAD"),
     ] {
         let answer = town.request(method.clone(), path, &[], Body::empty()).await;

@@ -90,6 +90,7 @@ async fn how_large_something_is_that_is_seen_coarsely_ends_no_page() {
         formats::wkb::write(&Geometry::LineString(line), &mut wkb);
         let draft = Draft {
             geometry: Some(wkb),
+            crs: model::Crs::CRS84,
             properties: vec![model::Value::Text("a".into())],
         };
         town.store.create("pipes", draft, "test").await.unwrap();

@@ -298,6 +298,7 @@ async fn change(
     };
     let draft = Draft {
         geometry,
+        crs: model::Crs::CRS84,
         properties,
     };
     store
@@ -411,6 +412,7 @@ async fn add_and_remove_hidden(town: &Guarded) {
         formats::wkb::write(&Geometry::Polygon(polygon), &mut wkb);
         let draft = Draft {
             geometry: Some(wkb),
+            crs: model::Crs::CRS84,
             properties: properties.collect(),
         };
         store.create("parcels", draft, "test").await.unwrap();

@@ -114,6 +114,18 @@ impl Asker {
         }
     }
 
+    /// The status of the history of a feature in the west, and of one in the east: it is for those who work for the town.
+    fn history(&self, collection: (&str, Class, Option<&str>)) -> [u16; 2] {
+        let is_for_it = self.only.is_none_or(|only| only == collection.0);
+        match self.sees(collection) {
+            Much::Nothing => [404; 2],
+            _ if self.is_anonymous => [401; 2],
+            _ if !self.has('s') || !is_for_it => [403; 2],
+            Much::InTheWest => [200, 404],
+            Much::All => [200; 2],
+        }
+    }
+
     /// The status of a write that gets as far as it may, and is refused for what it brings.
     fn write(&self, letter: char, collection: (&str, Class, Option<&str>), done: u16) -> u16 {
         if self.sees(collection) == Much::Nothing {
@@ -396,7 +408,12 @@ fn expected(route: &str, asker: &Asker) -> Option<Vec<Expected>> {
                 get(path(2), east),
                 get(path(3), 404),
             ];
-            for (method, letter, done) in [(Method::PUT, 'x', 412), (Method::DELETE, 'd', 412)] {
+            // What they bring is no feature, no change, and about another state.
+            for (method, letter, done) in [
+                (Method::PUT, 'x', 400),
+                (Method::PATCH, 'x', 415),
+                (Method::DELETE, 'd', 412),
+            ] {
                 all.push(Expected {
                     method,
                     path: path(1),
@@ -405,6 +422,38 @@ fn expected(route: &str, asker: &Asker) -> Option<Vec<Expected>> {
             }
             all
         }),
+        "/collections/{collection}/items/{feature}/versions"
+        | "/collections/{collection}/items/{feature}/lineage"
+        | "/collections/{collection}/items/{feature}/versions/{version}"
+        | "/collections/{collection}/items/{feature}/versions/{version}/restore" => {
+            let suffix = route.split("{feature}").nth(1).unwrap_or_default();
+            let suffix = suffix.replace("{version}", "1");
+            of_each(&|of| {
+                let path = |n| format!("/collections/{}/items/{n}{suffix}", of.0);
+                let [west, east] = asker.history(of);
+                if suffix.ends_with("restore") {
+                    let status = match west {
+                        200 => asker.write('x', of, 412),
+                        other => other,
+                    };
+                    return vec![post(path(1), status)];
+                }
+                vec![get(path(1), west), get(path(2), east)]
+            })
+        }
+        // What they bring is no operation.
+        "/collections/{collection}/operations" => of_each(&|of| {
+            let path = format!("/collections/{}/operations", of.0);
+            vec![post(path, asker.write('x', of, 400))]
+        }),
+        // What they bring is no transaction.
+        "/transactions" => {
+            let may_write = COLLECTIONS.iter().any(|of| {
+                let mut letters = ['c', 'x', 'd'].into_iter();
+                letters.any(|letter| asker.write(letter, *of, 200) == 200)
+            });
+            vec![post(route, if may_write { 400 } else { refused })]
+        }
         "/collections/{collection}/tiles/{set}/{matrix}/{row}/{col}" => of_each(&|of| {
             let much = asker.sees(of);
             let path = |x, y| format!("/collections/{}/tiles/WebMercatorQuad/15/{y}/{x}", of.0);

@@ -18,6 +18,8 @@ mod browser;
 mod bulk;
 #[path = "../it/canary.rs"]
 mod canary;
+#[path = "../it/changes.rs"]
+mod changes;
 #[path = "../it/conditional.rs"]
 mod conditional;
 #[path = "../it/connection.rs"]
@@ -36,6 +38,8 @@ mod crs;
 mod editing;
 #[path = "../it/guarded.rs"]
 mod guarded;
+#[path = "../it/history.rs"]
+mod history;
 #[path = "../it/html.rs"]
 mod html;
 #[path = "../it/interference.rs"]

@@ -7,7 +7,7 @@ use model::Message;
 use super::{CompareReport, Compared, Summed};
 use crate::people::audit as log;
 use crate::session::{Session, statement};
-use crate::{Error, systems};
+use crate::{Error, facts, systems};
 
 /// Records that are read at a time.
 const AT_ONCE: i64 = 10_000;
@@ -23,6 +23,9 @@ pub(super) async fn directory(
     };
     if !compared.is_same() {
         report.differ(None, None, Message::new("store.compare-directory"));
+    }
+    if facts::sum(here).await? != facts::sum(there).await? {
+        report.differ(None, None, Message::new("store.compare-transactions"));
     }
     if systems::documents(here).await? != systems::documents(there).await? {
         report.differ(None, None, Message::new("store.compare-crs"));

@@ -1,15 +1,18 @@
 //! The statements of a write, within its transaction.
 
-use model::{ChangeSeq, Collection, Envelope, Feature, Message, Operation, Value};
-use spatial::index::Edit;
+use model::access::{Editing, InvalidRule};
+use model::{
+    ChangeSeq, Collection, Crs, Envelope, Feature, Message, Operation, PropertyType, Value,
+};
+use spatial::validity::{Defect, DefectKind};
 
-use super::{By, Done, Draft};
+use super::ids;
+use super::perform::not_taken;
+use super::{By, Draft, Expected, Patch, Step};
 use crate::import::MAX_ID;
 use crate::live::{self, LiveCollection};
-use crate::people::AuditEntry;
-use crate::people::audit;
 use crate::session::{Dialect, Parameter, Session, statement};
-use crate::{Error, Item, items, postgres, row, sqlite};
+use crate::{Error, Item, history, items, postgres, row, sqlite};
 
 /// A geometry as its column holds it.
 struct Stored {
@@ -33,19 +36,146 @@ fn no_nul(draft: &Draft) -> Result<(), Error> {
 pub(super) struct Change<'a> {
     pub(super) live: &'a LiveCollection,
     pub(super) by: &'a By,
+    pub(super) rules: &'a Editing,
+    /// The time of the transaction, where its end does not give it.
+    pub(super) at: Option<&'a str>,
+}
+
+/// How a state takes the place of another.
+#[derive(Clone, Copy)]
+enum How<'a> {
+    /// Vertices that come back as they were served, or rounded, are those of before.
+    AsGiven,
+    KeepsGeometry,
+    /// As [`How::KeepsGeometry`], with another id.
+    Renamed(&'a str),
+    /// The geometry is in the storage CRS and stays bit for bit.
+    Exact,
+}
+
+/// What a write has done.
+pub(super) struct Done {
+    pub(super) operation: Operation,
+    pub(super) fid: i64,
+    pub(super) before: Option<Feature>,
+    /// The number of the change, where the end of the transaction does not give it.
+    pub(super) logged: Option<ChangeSeq>,
+    /// Of the geometry that was written, in the storage CRS.
+    pub(super) envelope: Option<Envelope>,
+    /// What was wrong with the geometry that was given.
+    pub(super) flaws: Vec<Flaw>,
 }
 
 impl Change<'_> {
-    pub(super) async fn create(
+    pub(super) async fn make(&self, session: &mut Session<'_>, step: &Step) -> Result<Done, Error> {
+        match step {
+            Step::Create(draft) => self.create(session, draft.clone()).await,
+            Step::Replace {
+                id,
+                draft,
+                expected,
+            } => {
+                let before = self.before(session, id, expected).await?;
+                self.replace(session, id, draft.clone(), before, How::AsGiven)
+                    .await
+            }
+            Step::Update {
+                id,
+                patch,
+                expected,
+            } => {
+                let before = self.before(session, id, expected).await?;
+                let draft = self.patched(patch, &before.feature);
+                let how = match patch.geometry.is_some() {
+                    true => How::AsGiven,
+                    false => How::KeepsGeometry,
+                };
+                self.replace(session, id, draft, before, how).await
+            }
+            Step::Reshape {
+                id,
+                geometry,
+                properties,
+                renamed,
+                expected,
+            } => {
+                let before = self.before(session, id, expected).await?;
+                let patch = Patch {
+                    geometry: geometry.clone().map(Some),
+                    crs: self.live.collection.storage_crs,
+                    properties: properties.clone(),
+                };
+                let draft = self.patched(&patch, &before.feature);
+                let how = match (geometry, renamed) {
+                    (_, Some(id)) => How::Renamed(id),
+                    (Some(_), None) => How::Exact,
+                    (None, None) => How::KeepsGeometry,
+                };
+                self.replace(session, id, draft, before, how).await
+            }
+            Step::Delete { id, expected } => self.delete(session, id, expected).await,
+            Step::Restore {
+                id,
+                fid,
+                seq,
+                expected,
+            } => self.restore(session, id, (*fid, *seq), expected).await,
+        }
+    }
+
+    async fn create(&self, session: &mut Session<'_>, draft: Draft) -> Result<Done, Error> {
+        no_nul(&draft)?;
+        let mut draft = self.whole(draft, None);
+        ids::fill(session, self.live, self.rules, &mut draft.properties).await?;
+        let key = self.integer_id(&draft.properties)?;
+        self.insert(session, key, draft).await
+    }
+
+    /// A feature as it was; one that is gone comes back under its own key, with what whoever writes does not see of it.
+    async fn restore(
         &self,
         session: &mut Session<'_>,
+        id: &str,
+        (fid, seq): (i64, ChangeSeq),
+        expected: &Expected,
+    ) -> Result<Done, Error> {
+        let state = history::state_after(session, self.live, fid, seq).await?;
+        let state = state
+            .filter(|state| self.by.sees(state))
+            .ok_or_else(|| self.no_feature(id))?;
+        let crs = self.live.collection.storage_crs;
+        let geometry = state.geometry.clone();
+        match self.before(session, id, expected).await {
+            Ok(before) => {
+                let seen = self.by.shown(self.live, state);
+                let draft = Draft {
+                    geometry,
+                    crs,
+                    properties: seen.properties,
+                };
+                self.replace(session, id, draft, before, How::Exact).await
+            }
+            Err(Error::NotFound(_)) if matches!(expected, Expected::Anything) => {
+                let draft = Draft {
+                    geometry,
+                    crs,
+                    properties: state.properties,
+                };
+                self.insert(session, Some(fid), draft).await
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Adds a feature that has all its values.
+    async fn insert(
+        &self,
+        session: &mut Session<'_>,
+        key: Option<i64>,
         draft: Draft,
-    ) -> Result<Done<Item>, Error> {
+    ) -> Result<Done, Error> {
         let table = &self.live.table;
-        no_nul(&draft)?;
-        let draft = self.whole(draft, None);
-        let stored = self.geometry(draft.geometry, None)?;
-        let key = self.integer_id(&draft.properties)?;
+        let (stored, flaws) = self.geometry(draft.geometry, draft.crs, None)?;
         // Before the table is asked, which would tell whether the id is taken to somebody who may not write this.
         let drafted = Feature {
             fid: key.unwrap_or(0),
@@ -78,24 +208,52 @@ impl Change<'_> {
             .bind_all(self.parameters(&properties, |_| true));
         let inserted = session.fetch_optional(insert).await;
         let inserted = inserted.map_err(|e| self.taken(e))?;
-        let fid = inserted.ok_or_else(|| self.not_taken())?.integer(0)?;
-        let logged = self.log(session, fid, Operation::Create, None).await?;
-        self.touch(session, envelope).await?;
-        let version = self.version(session, fid, logged).await?;
-        self.put(session, fid, version, None).await
+        let fid = inserted.ok_or_else(|| not_taken(self.live))?.integer(0)?;
+        let logged = self
+            .log(session, fid, Operation::Create, None, false)
+            .await?;
+        Ok(Done {
+            operation: Operation::Create,
+            fid,
+            before: None,
+            logged,
+            envelope,
+            flaws,
+        })
     }
 
-    pub(super) async fn replace(
+    /// A stored feature with some of it changed, as whoever writes gives features.
+    fn patched(&self, patch: &Patch, before: &Feature) -> Draft {
+        let seen = self.by.shown(self.live, before.clone());
+        let mut properties = seen.properties;
+        for (position, value) in &patch.properties {
+            if let Some(place) = properties.get_mut(*position) {
+                *place = value.clone();
+            }
+        }
+        Draft {
+            geometry: patch.geometry.clone().flatten(),
+            crs: patch.crs,
+            properties,
+        }
+    }
+
+    async fn replace(
         &self,
         session: &mut Session<'_>,
         id: &str,
         draft: Draft,
-        expected: Option<ChangeSeq>,
-    ) -> Result<Done<Item>, Error> {
+        before: Item,
+        how: How<'_>,
+    ) -> Result<Done, Error> {
         let (collection, table) = (&self.live.collection, &self.live.table);
-        let before = self.before(session, id, expected).await?;
+        no_nul(&draft)?;
         let fid = before.feature.fid;
-        let draft = self.whole(draft, Some(&before.feature.properties));
+        let mut draft = self.whole(draft, Some(&before.feature.properties));
+        self.keep_id(id, &mut draft, &before.feature.properties)?;
+        if let How::Renamed(new) = how {
+            self.rename(id, &mut draft, new)?;
+        }
         if self
             .integer_id(&draft.properties)?
             .is_some_and(|key| key != fid)
@@ -105,20 +263,29 @@ impl Change<'_> {
             ));
         }
         let old = before.feature.geometry.as_deref();
-        let is_kept = match (old, &draft.geometry) {
-            (Some(old), Some(new)) => row::is_as_served(collection, old, new),
-            // It was served as null because it can't be shown; nobody meant to take it away.
-            (Some(old), None) => live::indexed(collection, Some(old)).is_err(),
-            _ => false,
-        };
-        let stored = if is_kept {
-            None
+        let is_kept = matches!(how, How::KeepsGeometry | How::Renamed(_))
+            || match (old, &draft.geometry) {
+                (Some(old), Some(new)) => row::is_as_served(collection, draft.crs, old, new),
+                // It was served as null because it can't be shown; nobody meant to take it away.
+                (Some(old), None) => live::indexed(collection, Some(old)).is_err(),
+                _ => false,
+            };
+        let (stored, flaws) = if is_kept {
+            (None, Vec::new())
         } else {
-            self.geometry(draft.geometry, old)?
+            // Where it is exact, no vertex is taken for one of before.
+            let known = old.filter(|_| !matches!(how, How::Exact));
+            self.geometry(draft.geometry, draft.crs, known)?
         };
         let (blob, envelope) = stored.map_or((None, None), |s| (Some(s.blob), s.envelope));
         let logged = self
-            .log(session, fid, Operation::Replace, Some(&before))
+            .log(
+                session,
+                fid,
+                Operation::Replace,
+                Some(&before),
+                matches!(how, How::Renamed(_)),
+            )
             .await?;
         // So does a value that comes back: what is stored may be more than what can be served.
         let is_new: Vec<bool> = draft
@@ -148,98 +315,77 @@ impl Change<'_> {
             .bind(fid);
         let updated = session.execute(update).await.map_err(|e| self.taken(e))?;
         if updated == 0 {
-            return Err(self.not_taken());
+            return Err(not_taken(self.live));
         }
-        self.touch(session, envelope).await?;
-        let version = self.version(session, fid, logged).await?;
-        self.put(session, fid, version, Some(&before.feature)).await
+        Ok(Done {
+            operation: Operation::Replace,
+            fid,
+            before: Some(before.feature),
+            logged,
+            envelope,
+            flaws,
+        })
     }
 
-    pub(super) async fn delete(
+    async fn delete(
         &self,
         session: &mut Session<'_>,
         id: &str,
-        expected: Option<ChangeSeq>,
-    ) -> Result<Done<ChangeSeq>, Error> {
+        expected: &Expected,
+    ) -> Result<Done, Error> {
         let before = self.before(session, id, expected).await?;
         let fid = before.feature.fid;
         let logged = self
-            .log(session, fid, Operation::Delete, Some(&before))
+            .log(session, fid, Operation::Delete, Some(&before), true)
             .await?;
         let table = &self.live.table;
         let sql = format!("DELETE FROM {} WHERE {} = ?", table.name, table.key);
         if session.execute(statement(sql).bind(fid)).await? == 0 {
-            return Err(self.not_taken());
+            return Err(not_taken(self.live));
         }
-        self.touch(session, None).await?;
-        let version = self.version(session, fid, logged).await?;
-        self.audit(
-            session,
-            Operation::Delete,
-            version,
-            Some(&before.feature),
-            None,
-        )
-        .await?;
         Ok(Done {
-            version,
-            edit: Edit::Remove { fid },
-            answer: version,
+            operation: Operation::Delete,
+            fid,
+            before: Some(before.feature),
+            logged,
+            envelope: None,
+            flaws: Vec::new(),
         })
     }
 
-    /// The row as it is now: what the index takes, and what the client is told.
-    async fn put(
-        &self,
-        session: &mut Session<'_>,
-        fid: i64,
-        version: ChangeSeq,
-        before: Option<&Feature>,
-    ) -> Result<Done<Item>, Error> {
+    /// The id property stays as it is: left out it is filled in, another value is refused, since the feature's URL would change
+    /// under its readers.
+    fn keep_id(&self, id: &str, draft: &mut Draft, before: &[Value]) -> Result<(), Error> {
         let collection = &self.live.collection;
-        let mut rows = items::by_keys(session, collection, &self.live.table, &[fid]).await?;
-        // A trigger may have given the row another key.
-        let feature = rows.pop().ok_or_else(|| self.not_taken())?;
-        self.by.require_reach(self.live, &feature)?;
-        let operation = match before {
-            Some(_) => Operation::Replace,
-            None => Operation::Create,
+        let name = collection.id_property.as_deref();
+        let Some(position) = name.and_then(|name| collection.schema.position(name)) else {
+            return Ok(());
         };
-        self.audit(session, operation, version, before, Some(&feature))
-            .await?;
-        let edit = live::put_or_leave_out(self.live, &feature);
-        let feature = self.by.shown(self.live, feature);
-        Ok(Done {
-            version,
-            edit,
-            answer: Item { feature, version },
-        })
-    }
-
-    /// Tells other programs that the table has changed, and how far it reaches now: the extent only grows, as after an
-    /// import.
-    async fn touch(
-        &self,
-        session: &mut Session<'_>,
-        envelope: Option<Envelope>,
-    ) -> Result<(), Error> {
-        if session.dialect() == Dialect::Postgres {
-            // Other programs ask PostGIS.
+        if draft.properties[position] == Value::Null {
+            draft.properties[position] = before[position].clone();
+        }
+        if draft.properties[position] == before[position] {
             return Ok(());
         }
-        let [w, s, e, n] = match envelope {
-            Some(e) => [e.min[0], e.min[1], e.max[0], e.max[1]].map(Some),
-            None => [None; 4],
+        let name = name.unwrap_or_default();
+        let message = Message::new("store.id-changed");
+        Err(Error::Invalid(message.with("id", id).with("name", name)))
+    }
+
+    /// Gives the feature another id, where the id is a text of its own.
+    fn rename(&self, id: &str, draft: &mut Draft, new: &str) -> Result<(), Error> {
+        let collection = &self.live.collection;
+        let name = collection.id_property.as_deref();
+        let position = name.and_then(|name| collection.schema.position(name));
+        let position = position.filter(|p| {
+            collection.schema.properties[*p].kind == PropertyType::Text
+                && self.by.gives(self.live, *p)
+        });
+        let Some(position) = position.filter(|_| !new.is_empty()) else {
+            let message = Message::new("store.no-renumber").with("id", id);
+            return Err(Error::Invalid(message.with("collection", &collection.id)));
         };
-        let update = statement(
-            "UPDATE gpkg_contents SET last_change = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
-               min_x = coalesce(min(min_x, ?1), min_x, ?1), min_y = coalesce(min(min_y, ?2), min_y, ?2),
-               max_x = coalesce(max(max_x, ?3), max_x, ?3), max_y = coalesce(max(max_y, ?4), max_y, ?4)
-             WHERE table_name = ?5",
-        );
-        let update = update.bind(w).bind(s).bind(e).bind(n);
-        let id = self.live.collection.id.as_str();
-        session.execute(update.bind(id)).await?;
+        draft.properties[position] = Value::Text(new.into());
         Ok(())
     }
 
@@ -247,7 +393,7 @@ impl Change<'_> {
         &self,
         session: &mut Session<'_>,
         id: &str,
-        expected: Option<ChangeSeq>,
+        expected: &Expected,
     ) -> Result<Item, Error> {
         let collection = &self.live.collection.id;
         let fid = self.hold(session, id).await?;
@@ -266,14 +412,17 @@ impl Change<'_> {
         let item = stored
             // What is not seen is not there.
             .filter(|item| self.by.sees(&item.feature))
-            .ok_or_else(|| {
-                Error::NotFound(
-                    Message::new("store.no-feature")
-                        .with("id", id)
-                        .with("collection", collection),
-                )
-            })?;
-        if expected.is_some_and(|version| version != item.version || unseen > 0) {
+            .ok_or_else(|| self.no_feature(id))?;
+        let is_expected = match expected {
+            Expected::Anything => true,
+            Expected::Version(version) => *version == item.version && unseen == 0,
+            Expected::Like(is_like) => {
+                let feature = self.by.shown(self.live, item.feature.clone());
+                let version = item.version;
+                is_like(&Item { feature, version })
+            }
+        };
+        if !is_expected {
             return Err(Error::PreconditionFailed(
                 Message::new("store.version-changed")
                     .with("id", id)
@@ -282,6 +431,11 @@ impl Change<'_> {
         }
         self.by.require_reach(self.live, &item.feature)?;
         Ok(item)
+    }
+
+    fn no_feature(&self, id: &str) -> Error {
+        let message = Message::new("store.no-feature").with("id", id);
+        Error::NotFound(message.with("collection", &self.live.collection.id))
     }
 
     /// Keeps others from the feature until the end: they write at the same time where the database is shared, and the version
@@ -309,6 +463,7 @@ impl Change<'_> {
         fid: i64,
         operation: Operation,
         before: Option<&Item>,
+        loses_id: bool,
     ) -> Result<Option<ChangeSeq>, Error> {
         let table = &self.live.table;
         if table.dialect == Dialect::Postgres {
@@ -321,51 +476,24 @@ impl Change<'_> {
             ),
             None => ("NULL".to_owned(), "NULL".to_owned()),
         };
+        let id = match loses_id {
+            true => items::id_text(&self.live.collection, table),
+            false => "NULL".to_owned(),
+        };
         let sql = format!(
-            "INSERT INTO hromada_changes (at, actor, collection, fid, operation, before_geometry, before_properties)
-             SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), ?, ?, {key}, ?, {geometry}, {properties}
+            "INSERT INTO hromada_changes (at, actor, collection, fid, operation, before_geometry, before_properties, before_id)
+             SELECT ?, ?, ?, {key}, ?, {geometry}, {properties}, {id}
              FROM {} WHERE {key} = ? RETURNING seq",
             table.name,
             key = table.key,
         );
         let log = statement(sql)
+            .bind(self.at.unwrap_or_default())
             .bind(self.by.actor.as_str())
             .bind(self.live.n)
             .bind(operation.name())
             .bind(fid);
         Ok(Some(ChangeSeq(session.fetch_one(log).await?.integer(0)?)))
-    }
-
-    /// The number of the change: the log gave it, or the transaction's changes get theirs now, as its last step.
-    async fn version(
-        &self,
-        session: &mut Session<'_>,
-        fid: i64,
-        logged: Option<ChangeSeq>,
-    ) -> Result<ChangeSeq, Error> {
-        if let Some(seq) = logged {
-            return Ok(seq);
-        }
-        let (n, table) = (self.live.n, &self.live.table);
-        let logged =
-            postgres::publish::notice(session, n, table, fid, Some(&self.by.actor)).await?;
-        if logged == 0 && table.mark.is_some() {
-            // By what rows are compared, the row is as it was.
-            let sql = "INSERT INTO hromada_changes (at, actor, collection, fid, operation)
-               VALUES (clock_timestamp(), ?, ?, ?, 'replace')";
-            let log = statement(sql)
-                .bind(self.by.actor.as_str())
-                .bind(n)
-                .bind(fid);
-            session.execute(log).await?;
-        }
-        let version = postgres::number(session).await?;
-        if version == ChangeSeq(0) {
-            // Nobody has logged it: the table has lost its triggers.
-            let message = Message::new("store.check-triggers").with("table", &table.name);
-            return Err(Error::Refused(message));
-        }
-        Ok(version)
     }
 
     /// A draft with a value for each property that there is.
@@ -378,32 +506,6 @@ impl Change<'_> {
             properties,
             ..draft
         }
-    }
-
-    /// Says in the audit log what was written; the last thing before the commit, since others wait for it from here on.
-    async fn audit(
-        &self,
-        session: &mut Session<'_>,
-        operation: Operation,
-        version: ChangeSeq,
-        before: Option<&Feature>,
-        after: Option<&Feature>,
-    ) -> Result<(), Error> {
-        let action = match operation {
-            Operation::Create => "feature.create",
-            Operation::Replace => "feature.replace",
-            Operation::Delete => "feature.delete",
-        };
-        let fid = after.or(before).map(|feature| feature.fid);
-        audit::lock(session).await?;
-        let secret = audit::secret(session).await?;
-        let named = |feature: &Feature| audit::digest(&secret, feature);
-        let entry = AuditEntry::new(action, self.live.collection.id.to_string())
-            .with("fid", fid)
-            .with("change", version.0)
-            .with("before", before.map(named))
-            .with("after", after.map(named));
-        audit::append(session, &self.by.actor, &entry).await
     }
 
     /// Those values of a draft that are written, by their positions.
@@ -421,32 +523,65 @@ impl Change<'_> {
             .collect()
     }
 
-    /// The client's geometry checked and in the storage CRS; `before` is the stored one that it takes the place of.
+    /// The client's geometry checked and in the storage CRS, with what was wrong with it; `before` is the stored one that it
+    /// takes the place of.
     fn geometry(
         &self,
         geometry: Option<Vec<u8>>,
+        crs: Crs,
         before: Option<&[u8]>,
-    ) -> Result<Option<Stored>, Error> {
+    ) -> Result<(Option<Stored>, Vec<Flaw>), Error> {
         let Some(wkb) = geometry else {
-            return Ok(None);
+            return Ok((None, Vec::new()));
         };
         let collection: &Collection = &self.live.collection;
-        let wkb = row::from_wgs84(collection, wkb, before)?;
-        let header = formats::wkb::check(&wkb).map_err(|e| Error::Invalid(e.message().clone()))?;
-        let declared = collection.geometry_type;
-        if declared != model::GeometryType::Geometry && declared != header.geometry_type {
-            return Err(Error::Invalid(
-                Message::new("store.geometry-type")
-                    .with("found", header.geometry_type.name())
-                    .with("declared", declared.name()),
-            ));
-        }
-        same_dimensions(collection, &header)?;
-        Ok(Some(Stored {
+        let wkb = row::from_crs(collection, crs, wkb, before)?;
+        let unreadable = |e: formats::Error| Error::Invalid(e.message().clone());
+        let header = formats::wkb::check(&wkb).map_err(unreadable)?;
+        require_fit(collection, &header)?;
+        require_on_globe(collection, &wkb)?;
+        let (wkb, flaws) = self.valid(wkb)?;
+        let header = formats::wkb::check(&wkb).map_err(unreadable)?;
+        require_fit(collection, &header)?;
+        let stored = Stored {
             blob: self.live.table.stored(&wkb, &header),
             envelope: header.envelope,
             wkb,
-        }))
+        };
+        Ok((Some(stored), flaws))
+    }
+
+    /// The geometry as the rule for invalid ones has it.
+    fn valid(&self, wkb: Vec<u8>) -> Result<(Vec<u8>, Vec<Flaw>), Error> {
+        let collection = &self.live.collection;
+        let geometry = formats::wkb::read(&wkb).map_err(row::damaged)?;
+        let defects = spatial::validity::check(&geometry);
+        let Some(first) = defects.first() else {
+            return Ok((wkb, Vec::new()));
+        };
+        let flaw = |defect: &Defect, is_repaired| Flaw {
+            kind: defect.kind,
+            location: place(collection, defect.location),
+            is_repaired,
+        };
+        let refused = || {
+            let [x, y] = place(collection, first.location).unwrap_or(first.location);
+            let message = Message::new("store.geometry-invalid");
+            let message = message.with_message("kind", first.kind.message());
+            Error::Invalid(message.with("x", x).with("y", y))
+        };
+        match self.rules.invalid {
+            InvalidRule::Refuse => Err(refused()),
+            InvalidRule::Flag => Ok((wkb, defects.iter().map(|d| flaw(d, false)).collect())),
+            // What is made anew has neither Z nor M.
+            InvalidRule::Repair if collection.has_z || collection.has_m => Err(refused()),
+            InvalidRule::Repair => {
+                let repaired = spatial::validity::repair(&geometry).ok_or_else(refused)?;
+                let mut out = Vec::with_capacity(wkb.len());
+                formats::wkb::write(&repaired, &mut out);
+                Ok((out, defects.iter().map(|d| flaw(d, true)).collect()))
+            }
+        }
     }
 
     /// The key that an integer id property gives.
@@ -479,13 +614,6 @@ impl Change<'_> {
         }
     }
 
-    /// The database says that all is well and has written nothing.
-    fn not_taken(&self) -> Error {
-        Error::Denied(
-            Message::new("store.write-ignored").with("collection", &self.live.collection.id),
-        )
-    }
-
     fn taken(&self, error: Error) -> Error {
         if error.is_unique_violation() {
             return Error::Conflict(
@@ -494,6 +622,71 @@ impl Change<'_> {
         }
         error
     }
+}
+
+/// Tells other programs that a table of the file has changed, and how far it reaches now: the extent only grows, as after an
+/// import.
+pub(super) async fn touch(
+    session: &mut Session<'_>,
+    collection: &str,
+    envelope: Option<Envelope>,
+) -> Result<(), Error> {
+    let [w, s, e, n] = match envelope {
+        Some(e) => [e.min[0], e.min[1], e.max[0], e.max[1]].map(Some),
+        None => [None; 4],
+    };
+    let update = statement(
+        "UPDATE gpkg_contents SET last_change = strftime('%Y-%m-%dT%H:%M:%fZ', 'now'),
+           min_x = coalesce(min(min_x, ?1), min_x, ?1), min_y = coalesce(min(min_y, ?2), min_y, ?2),
+           max_x = coalesce(max(max_x, ?3), max_x, ?3), max_y = coalesce(max(max_y, ?4), max_y, ?4)
+         WHERE table_name = ?5",
+    );
+    let update = update.bind(w).bind(s).bind(e).bind(n);
+    session.execute(update.bind(collection)).await?;
+    Ok(())
+}
+
+/// What is wrong with a geometry that was given.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Flaw {
+    pub kind: DefectKind,
+    /// Longitude and latitude; `None` where the place has none.
+    pub location: Option<[f64; 2]>,
+    /// Whether a valid geometry was stored in its place.
+    pub is_repaired: bool,
+}
+
+fn place(collection: &Collection, [x, y]: [f64; 2]) -> Option<[f64; 2]> {
+    let mut place = [(x, y)];
+    spatial::crs::transform(collection.storage_crs, Crs::CRS84, &mut place).ok()?;
+    Some([place[0].0, place[0].1])
+}
+
+/// # Errors
+/// [`Error::Invalid`] for a geometry that is of another kind than those of the collection.
+fn require_fit(collection: &Collection, header: &formats::wkb::Header) -> Result<(), Error> {
+    let declared = collection.geometry_type;
+    if declared != model::GeometryType::Geometry && declared != header.geometry_type {
+        return Err(Error::Invalid(
+            Message::new("store.geometry-type")
+                .with("found", header.geometry_type.name())
+                .with("declared", declared.name()),
+        ));
+    }
+    same_dimensions(collection, header)
+}
+
+/// What has no longitude and latitude could be stored and never be seen.
+///
+/// # Errors
+/// [`Error::Invalid`].
+fn require_on_globe(collection: &Collection, wkb: &[u8]) -> Result<(), Error> {
+    let outside = || Error::Invalid(Message::new("store.geometry-outside"));
+    let shown = row::to_wgs84(collection, wkb).map_err(|_| outside())?;
+    let is_on_globe = live::envelope(&shown).is_none_or(|e| {
+        e.min[0] >= -180.0 && e.max[0] <= 180.0 && e.min[1] >= -90.0 && e.max[1] <= 90.0
+    });
+    is_on_globe.then_some(()).ok_or_else(outside)
 }
 
 /// GeoPackage and FlatGeobuf declare Z and M for a whole table, so a geometry with fewer or more of them would make

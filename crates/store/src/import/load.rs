@@ -17,7 +17,7 @@ use crate::postgres::copy::Copy;
 use crate::registry::{self, Registered};
 use crate::session::{Dialect, Parameter, Session, Statement, statement};
 use crate::table::Table;
-use crate::{Error, postgres, sqlite};
+use crate::{Error, edit, postgres, sqlite};
 
 pub(crate) struct Loader {
     /// As it will be; its table is the one that is filled.
@@ -26,6 +26,8 @@ pub(crate) struct Loader {
     beside: Option<Beside>,
     mode: ImportMode,
     actor: String,
+    /// The time of the transaction, where its end does not give it.
+    at: String,
     /// The column whose value tells two records of one feature.
     unique: Option<Unique>,
     /// Whether the table holds other columns to be unique too: then rows go one by one, so that one that can't be
@@ -34,6 +36,8 @@ pub(crate) struct Loader {
     rows_per_statement: usize,
     /// The greatest key before the import; new keys are greater unless the source gives them.
     before: i64,
+    /// Keys of features that records of an upsert have met.
+    seen: HashSet<i64>,
     /// Whether the source has given a key.
     has_keys: bool,
     /// The last key that a record without an id waits under, counted from `WAITING` of `keys`.
@@ -55,6 +59,7 @@ struct Beside {
     is_untyped: bool,
 }
 
+#[derive(Clone)]
 struct Unique {
     name: String,
     column: String,
@@ -74,6 +79,10 @@ impl Loader {
         let creates = matches!(job.mode, ImportMode::Create | ImportMode::Replace);
         let kept_extent = existing.is_some() && !creates;
         let dialect = session.dialect();
+        let at = match dialect {
+            Dialect::Sqlite => edit::moment(session).await?,
+            Dialect::Postgres => String::new(),
+        };
         if dialect == Dialect::Postgres {
             postgres::tables::reserve(session, &collection, existing.as_ref()).await?;
         }
@@ -106,7 +115,10 @@ impl Loader {
             Some(existing) => {
                 let sql =
                     sqlite::tables::log_sql(&existing.collection, &existing.table, "delete", true);
-                let log = statement(sql).bind(job.actor.as_str()).bind(existing.n);
+                let log = statement(sql)
+                    .bind(at.as_str())
+                    .bind(job.actor.as_str())
+                    .bind(existing.n);
                 session.execute(log).await?;
                 sqlite::tables::replace(session, existing, collection).await?
             }
@@ -158,11 +170,13 @@ impl Loader {
             rows_per_statement: if other_unique { 1 } else { rows },
             other_unique,
             has_keys: false,
+            seen: HashSet::new(),
             waiting: 0,
             registered,
             beside,
             mode: job.mode.clone(),
             actor: job.actor.clone(),
+            at,
             unique,
             before,
             envelope: None,
@@ -386,6 +400,7 @@ impl Loader {
         let with_before = operation != "create";
         let sql = sqlite::tables::log_sql(collection, table, operation, with_before);
         let log = statement(sql + condition)
+            .bind(self.at.as_str())
             .bind(self.actor.as_str())
             .bind(*n)
             .bind_all(parameters);
@@ -397,12 +412,18 @@ impl Loader {
         mut self,
         session: &mut Session<'_>,
         backend: &Backend,
+        report: &mut ImportReport,
     ) -> Result<Collection, Error> {
         if let Some(beside) = &mut self.beside {
             beside.copy.flush(session).await?;
         }
         match self.mode {
-            ImportMode::Upsert(_) => {}
+            ImportMode::Upsert(_) => {
+                report.gone = self.gone(session).await?;
+                if report.stored == 0 {
+                    return Ok(self.registered.collection);
+                }
+            }
             ImportMode::Append => {
                 let key = &self.registered.table.key;
                 let condition =

@@ -10,16 +10,17 @@ use std::path::PathBuf;
 use formats::ReadOptions;
 use model::access::{Access, Class};
 use model::{
-    Collection, CollectionId, Crs, GeometryType, Message, Property, Schema, Text, Theme,
+    ChangeSeq, Collection, CollectionId, Crs, GeometryType, Message, Property, Schema, Text, Theme,
     TileSettings,
 };
 use tokio::sync::mpsc;
 
 use crate::backend::Backend;
+use crate::edit::Cause;
 use crate::people::{self, AuditEntry, audit};
 use crate::registry::{self, MAX_PROPERTIES, Registered};
-use crate::session::{Session, Transaction};
-use crate::{Error, Live, Store, sqlite};
+use crate::session::{Session, Transaction, statement};
+use crate::{Error, Live, Store, log, sqlite};
 
 pub use geopackage::SourceLayer;
 use load::Loader;
@@ -206,6 +207,7 @@ impl Store {
         let is_new = existing.is_none();
         let schema_before = existing.as_ref().map(|e| e.collection.schema.clone());
         let target = target(job, &source.head, existing)?;
+        let before = log::extent(session).await?.0;
         let mut loader = Loader::begin(session, job, target).await?;
         let dialect = session.dialect();
         let preparer = Preparer::new(job, loader.collection(), &source.head, dialect)?;
@@ -225,13 +227,16 @@ impl Store {
             loader.write(session, batch, &mut report).await?;
             progress(read);
         }
-        report.collection = loader.finish(session, &self.inner.backend).await?;
+        let finished = loader.finish(session, &self.inner.backend, &mut report);
+        report.collection = finished.await?;
+        note_transaction(session, job, before).await?;
         report.conclude();
         audit::lock(session).await?;
         let mut entry = AuditEntry::new("collection.import", job.collection.to_string())
             .with("mode", job.mode.name())
             .with("stored", report.stored)
             .with("replaced", report.replaced)
+            .with("unchanged", report.unchanged)
             .with("rejected", report.rejected);
         if is_new {
             let access = job.settings.new_access();
@@ -434,6 +439,33 @@ fn new_collection(
         attribution: settings.attribution.clone(),
         tiles: settings.tiles.clone().unwrap_or_default(),
     })
+}
+
+/// Says in the history what the changes of an import are.
+async fn note_transaction(
+    session: &mut Session<'_>,
+    job: &ImportJob,
+    before: i64,
+) -> Result<(), Error> {
+    // Where others write at the same time, those of one transaction have one time.
+    let sql = "SELECT min(c.seq), max(c.seq) FROM hromada_changes AS c JOIN hromada_collections AS r ON r.n = c.collection
+       WHERE r.id = ? AND c.seq > ? AND c.at = (SELECT l.at FROM hromada_changes AS l
+         WHERE l.collection = r.n AND l.seq > ? ORDER BY l.seq DESC LIMIT 1)";
+    let ends = statement(sql)
+        .bind(job.collection.as_str())
+        .bind(before)
+        .bind(before);
+    let row = session.fetch_one(ends).await?;
+    let (Some(first), Some(last)) = (row.maybe_integer(0)?, row.maybe_integer(1)?) else {
+        return Ok(());
+    };
+    let file = job.file.file_name().unwrap_or_default();
+    let cause = Cause {
+        kind: Some("import"),
+        reason: Some(file.to_string_lossy().into_owned()),
+        ..Cause::default()
+    };
+    cause.keep(session, ChangeSeq(first), ChangeSeq(last)).await
 }
 
 /// An opened source, not yet read.

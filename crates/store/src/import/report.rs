@@ -22,6 +22,10 @@ pub struct ImportReport {
     pub stored: u64,
     /// Of the stored: those that took the place of an older feature (upsert).
     pub replaced: u64,
+    /// Records that are in the store as they are, and were not written (upsert).
+    pub unchanged: u64,
+    /// Features of before that stand in no record; they stay (upsert).
+    pub gone: u64,
     pub rejected: u64,
     /// The first [`MAX_NAMED`] rejections.
     pub rejections: Vec<Rejection>,
@@ -67,6 +71,8 @@ impl ImportReport {
             read: 0,
             stored: 0,
             replaced: 0,
+            unchanged: 0,
+            gone: 0,
             rejected: 0,
             rejections: Vec::new(),
             invalid: 0,

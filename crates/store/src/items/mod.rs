@@ -1,7 +1,7 @@
 //! Reading features: pages by key, single features, search.
 
 mod choose;
-mod past;
+pub(crate) mod past;
 mod query;
 mod rows;
 
@@ -161,6 +161,26 @@ impl Store {
         .await
     }
 
+    /// A feature as it was right after a change, in longitude/latitude; `None` when it was not there, or is not seen.
+    ///
+    /// # Errors
+    /// [`Error::Gone`] when that is not known any more; when the database can't be read.
+    pub async fn item_at(
+        &self,
+        live: &LiveCollection,
+        fid: i64,
+        seq: ChangeSeq,
+    ) -> Result<Option<Feature>, Error> {
+        let walk = Walk { seq, ..live.now() };
+        let key = Key {
+            fid,
+            stamp: None,
+            bytes: 0,
+        };
+        let mut found = self.read(live, &walk, Crs::CRS84, &[key]).await?;
+        Ok(found.pop())
+    }
+
     /// A feature in longitude/latitude in another CRS, x first; without geometry where that has no image of it.
     pub fn in_crs(&self, mut feature: Feature, crs: Crs) -> Feature {
         if !crs.is_wgs84() {
@@ -235,7 +255,7 @@ fn seen(live: &LiveCollection, feature: Feature) -> Option<Feature> {
 }
 
 /// As [`seen`], in another CRS.
-fn seen_in(live: &LiveCollection, feature: Feature, crs: Crs) -> Option<Feature> {
+pub(crate) fn seen_in(live: &LiveCollection, feature: Feature, crs: Crs) -> Option<Feature> {
     match &live.lens {
         Some(lens) => lens.seen(feature, crs),
         None => Some(row::shown(&live.collection, feature, crs)),
@@ -413,6 +433,26 @@ fn value_of_id(kind: PropertyType, id: &str) -> Option<Value> {
         PropertyType::Text | PropertyType::Date | PropertyType::DateTime => Value::Text(id.into()),
     };
     kind.accepts(&value).then_some(value)
+}
+
+/// The id of a feature as text.
+pub(crate) fn id_of(collection: &Collection, feature: &Feature) -> String {
+    let position = id_column(collection).and_then(|name| collection.schema.position(name));
+    match position.and_then(|p| feature.properties.get(p)) {
+        Some(Value::Text(text)) => text.to_string(),
+        Some(Value::Real(x)) => x.to_string(),
+        Some(Value::Boolean(b)) => i64::from(*b).to_string(),
+        _ => feature.fid.to_string(),
+    }
+}
+
+/// What reads the id of a row as text; `NULL` where it is the key.
+pub(crate) fn id_text(collection: &Collection, table: &Table) -> String {
+    let position = id_column(collection).and_then(|name| collection.schema.position(name));
+    match position {
+        Some(position) => format!("CAST({} AS text)", table.columns[position]),
+        None => "NULL".to_owned(),
+    }
 }
 
 /// The id property where it is a text; an integer id property is the key itself.

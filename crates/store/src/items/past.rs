@@ -10,7 +10,8 @@ use serde_json::Value as Json;
 
 use crate::Error;
 use crate::live::LiveCollection;
-use crate::session::{Parameter, Row, Session, statement};
+use crate::session::{Dialect, Parameter, Row, Session, statement};
+use crate::table::Table;
 
 /// Features that may have changed during a walk: their states before are in memory for each page of it.
 const MAX_CHANGED: usize = 20_000;
@@ -32,14 +33,9 @@ pub(crate) async fn since(
     seq: ChangeSeq,
     keys: Option<&[i64]>,
 ) -> Result<Past, Error> {
-    let table = crate::log::table(session.dialect());
     let collection = source(live);
-    let mut sql = format!(
-        "SELECT fid, {}, operation, before_properties, {} FROM {} WHERE collection = ? AND seq > ?",
-        table.geometry_out(),
-        crate::log::crs(session.dialect()),
-        table.name
-    );
+    let mut sql = select(session.dialect());
+    sql += " AND seq > ?";
     if keys.is_some() {
         sql += " AND ";
         sql += &session.dialect().is_one_of("fid");
@@ -74,19 +70,85 @@ pub(crate) async fn since(
 }
 
 /// The collection as it is stored, whoever looks at it.
-fn source(live: &LiveCollection) -> &Collection {
+pub(crate) fn source(live: &LiveCollection) -> &Collection {
     match &live.lens {
         Some(lens) => lens.source().0,
         None => &live.collection,
     }
 }
 
+/// The table that it is stored in.
+pub(crate) fn source_table(live: &LiveCollection) -> &Table {
+    match &live.lens {
+        Some(lens) => lens.source().1,
+        None => &live.table,
+    }
+}
+
+/// What [`state`] reads of a collection's changes; conditions are added with AND. Parameter: its number.
+pub(crate) fn select(dialect: Dialect) -> String {
+    let table = crate::log::table(dialect);
+    format!(
+        "SELECT fid, {}, operation, before_properties, {} FROM {} WHERE collection = ?",
+        table.geometry_out(),
+        crate::log::crs(dialect),
+        table.name
+    )
+}
+
+/// As [`select`], with number, time and actor of the change, and kind, request and reason of its transaction.
+pub(crate) fn select_with_cause(dialect: Dialect) -> String {
+    let table = crate::log::table(dialect);
+    let of_transaction = |column: &str| {
+        format!(
+            "(SELECT CASE WHEN t.last_seq >= hromada_changes.seq THEN t.{column} END FROM hromada_transactions AS t
+               WHERE t.first_seq <= hromada_changes.seq ORDER BY t.first_seq DESC LIMIT 1)"
+        )
+    };
+    format!(
+        "SELECT fid, {}, operation, before_properties, {}, seq, at, actor, {}, {}, {} FROM {} WHERE collection = ?",
+        table.geometry_out(),
+        crate::log::crs(dialect),
+        of_transaction("kind"),
+        of_transaction("request"),
+        of_transaction("reason"),
+        table.name
+    )
+}
+
+/// # Errors
+/// [`Error::Gone`] when the states of a collection after a change are not kept any more.
+pub(crate) async fn require_known(
+    session: &mut Session<'_>,
+    n: i64,
+    seq: ChangeSeq,
+) -> Result<(), Error> {
+    let sql = "SELECT value FROM hromada_meta WHERE key = ?";
+    let key = format!("{SINCE}{n}");
+    let row = session.fetch_optional(statement(sql).bind(key)).await?;
+    let since: Option<i64> = match row {
+        Some(row) => row.text(0)?.parse().ok(),
+        None => None,
+    };
+    match since.is_some_and(|since| seq.0 < since) {
+        true => Err(too_old()),
+        false => Ok(()),
+    }
+}
+
+/// In `hromada_meta`: the change from which on all states of a collection are known.
+pub(crate) const SINCE: &str = "history.";
+
 pub(crate) fn too_old() -> Error {
     Error::Gone(Message::new("store.walk-too-old"))
 }
 
 /// The state before a change.
-fn state(row: &Row, fid: i64, collection: &Collection) -> Result<Option<Feature>, Error> {
+pub(crate) fn state(
+    row: &Row,
+    fid: i64,
+    collection: &Collection,
+) -> Result<Option<Feature>, Error> {
     if row.text(2)? == Operation::Create.name() {
         return Ok(None);
     }

@@ -19,7 +19,7 @@ use crate::backend::Backend;
 use crate::compare::{self, CompareReport, Counters};
 use crate::session::{Dialect, Session, statement};
 use crate::{Access, Error, Place, Store, sqlite};
-use crate::{log, registry};
+use crate::{facts, log, registry};
 
 use changes::{changes, set_counters};
 use collection::{Copying, mark};
@@ -175,6 +175,7 @@ async fn copied(
     let (copied, total) = changes(&mut read, &mut write, progress).await?;
     (report.changes_copied, report.changes) = (copied, total);
     set_counters(&mut write).await?;
+    facts::copy(&mut read, &mut write).await?;
     people::people(&mut read, &mut write).await?;
     report.proof = prove(target, &mut read, &counters, progress).await?;
     if !report.proof.is_same() {

@@ -3,7 +3,7 @@
 use super::{meta, set_meta};
 use crate::people::audit;
 use crate::session::{Parameter, Session, statement};
-use crate::{Error, systems};
+use crate::{Error, edit, systems};
 
 /// Records that are copied in one transaction.
 const AT_ONCE: i64 = 10_000;
@@ -36,9 +36,27 @@ pub(super) async fn people(read: &mut Session<'_>, write: &mut Session<'_>) -> R
     for (id, document) in systems::documents(read).await? {
         systems::put(&mut session, &id, &document).await?;
     }
+    counters(read, &mut session).await?;
     crate::people::grow(&mut session).await?;
     transaction.commit().await?;
     audit_log(read, write).await
+}
+
+/// The numbers that were given as parts of ids: none is given again by the copy.
+async fn counters(read: &mut Session<'_>, write: &mut Session<'_>) -> Result<(), Error> {
+    let ours = "substr(key, 1, 3) = ?";
+    let delete = format!("DELETE FROM hromada_meta WHERE {ours}");
+    write
+        .execute(statement(delete).bind(edit::COUNTERS))
+        .await?;
+    let select = format!("SELECT key, value FROM hromada_meta WHERE {ours}");
+    for row in read
+        .fetch_all(statement(select).bind(edit::COUNTERS))
+        .await?
+    {
+        set_meta(write, &row.text(0)?, row.text(1)?).await?;
+    }
+    Ok(())
 }
 
 async fn texts(

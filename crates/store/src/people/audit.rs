@@ -364,6 +364,17 @@ pub(crate) async fn secret(session: &mut Session<'_>) -> Result<String, Error> {
     Ok(secret)
 }
 
+/// HMAC-SHA-256 over the digests of many states, in their order; of none it is that of an empty text.
+pub(crate) fn digest_of(secret: &str, states: &[String]) -> String {
+    let mut hasher =
+        Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("a key of any length is one");
+    for state in states {
+        hasher.update(&(state.len() as u64).to_be_bytes());
+        hasher.update(state.as_bytes());
+    }
+    hex(&hasher.finalize().into_bytes())
+}
+
 /// HMAC-SHA-256 (RFC 2104) over a feature as it is stored, by which the log names a state. A plain hash would tell a short
 /// value to whoever tries all that it may be.
 pub(crate) fn digest(secret: &str, feature: &Feature) -> String {

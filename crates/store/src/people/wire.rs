@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use model::Message;
 use model::access::{
-    Access, Area, Assignment, Class, Deputy, Directory, Person, PersonKind, PropertyRule, Role,
-    RowRule, Shown, TownStyle, Twin, Unit,
+    Access, Area, AreaRule, Assignment, Class, Deputy, Directory, Editing, IdPattern, InvalidRule,
+    Person, PersonKind, PropertyRule, Role, RowRule, Shown, TownStyle, Twin, Unit,
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -192,8 +192,34 @@ pub fn access_json(access: &Access) -> Json {
         }
         out.insert("twin".to_owned(), json);
     }
+    if access.history != Class::Staff {
+        out.insert("history".to_owned(), access.history.name().into());
+    }
+    if access.editing != Editing::default() {
+        out.insert("editing".to_owned(), editing_json(&access.editing));
+    }
     Json::Object(out)
 }
+
+fn editing_json(editing: &Editing) -> Json {
+    let mut json = json!({});
+    if editing.is_strict {
+        json["if-match"] = REQUIRED.into();
+    }
+    if editing.invalid != InvalidRule::default() {
+        json["invalid-geometry"] = editing.invalid.name().into();
+    }
+    if let Some(pattern) = &editing.ids {
+        json["ids"] = pattern.as_str().into();
+    }
+    if let Some(rule) = &editing.area {
+        json["area"] = json!({ "property": rule.property, "tolerance": rule.tolerance });
+    }
+    json
+}
+
+/// In a rule of editing: a change without `If-Match` is refused.
+const REQUIRED: &str = "required";
 
 /// The rules that [`access_json`] has written; `None` for anything that is not understood whole, since a rule that is
 /// skipped shows what it was to hide.
@@ -215,7 +241,19 @@ pub fn access_from_text(text: &str) -> Result<Access, Error> {
 
 /// The rules, or the member that is not understood.
 fn read_access(json: &Json) -> Result<Access, String> {
-    let members = known(json, "", &["class", "unit", "properties", "rows", "twin"])?;
+    let members = known(
+        json,
+        "",
+        &[
+            "class",
+            "unit",
+            "properties",
+            "rows",
+            "twin",
+            "history",
+            "editing",
+        ],
+    )?;
     let mut properties = BTreeMap::new();
     if let Some(rules) = members.get("properties") {
         for (name, rule) in rules.as_object().ok_or("properties")? {
@@ -241,6 +279,65 @@ fn read_access(json: &Json) -> Result<Access, String> {
         properties,
         rows,
         twin,
+        history: match members.get("history") {
+            Some(json) => class(json, "history")?,
+            None => Class::Staff,
+        },
+        editing: match members.get("editing") {
+            Some(json) => read_editing(json)?,
+            None => Editing::default(),
+        },
+    })
+}
+
+fn read_editing(json: &Json) -> Result<Editing, String> {
+    let members = known(
+        json,
+        "editing",
+        &["if-match", "invalid-geometry", "ids", "area"],
+    )?;
+    let text = |name: &str| {
+        let at = format!("editing.{name}");
+        optional(members, name)
+            .map_err(|_| at.clone())
+            .map(|t| (t, at))
+    };
+    let (if_match, at) = text("if-match")?;
+    let is_strict = match if_match.as_deref() {
+        None | Some("optional") => false,
+        Some(REQUIRED) => true,
+        Some(_) => return Err(at),
+    };
+    let (invalid, at) = text("invalid-geometry")?;
+    let invalid = match invalid {
+        None => InvalidRule::default(),
+        Some(name) => InvalidRule::from_name(&name).ok_or(at)?,
+    };
+    let (ids, at) = text("ids")?;
+    let ids = match ids {
+        None => None,
+        Some(pattern) => Some(IdPattern::parse(&pattern).ok_or(at)?),
+    };
+    let area = match members.get("area") {
+        None | Some(Json::Null) => None,
+        Some(json) => {
+            let at = "editing.area";
+            known(json, at, &["property", "tolerance"])?;
+            let property = string(&json["property"]).ok_or(format!("{at}.property"))?;
+            let tolerance = json["tolerance"]
+                .as_f64()
+                .filter(|t| (0.0..=1.0).contains(t));
+            Some(AreaRule {
+                property,
+                tolerance: tolerance.ok_or(format!("{at}.tolerance"))?,
+            })
+        }
+    };
+    Ok(Editing {
+        is_strict,
+        invalid,
+        ids,
+        area,
     })
 }
 
@@ -365,6 +462,16 @@ mod tests {
                 grid: 100,
                 filter: Some("b = 2".into()),
             }),
+            history: Class::Public,
+            editing: Editing {
+                is_strict: true,
+                invalid: InvalidRule::Refuse,
+                ids: IdPattern::parse("2610100000:01:001:{n:4}"),
+                area: Some(AreaRule {
+                    property: "area".into(),
+                    tolerance: 0.02,
+                }),
+            },
             ..Access::of(Class::Restricted)
         };
         assert_eq!(access_from_json(&access_json(&rules)), Some(rules));
@@ -381,6 +488,9 @@ mod tests {
             r#"{"class":"public","rows":[{"below":"staff"}]}"#,
             r#"{"class":"staff","twin":{"class":"public","properties":[],"grid":0}}"#,
             r#"{"class":"staff","unit":7}"#,
+            r#"{"class":"staff","editing":{"if-match":true}}"#,
+            r#"{"class":"staff","editing":{"invalid-geometry":"ignore"}}"#,
+            r#"{"class":"staff","editing":{"ids":"none"}}"#,
             r#"{"class":"public","rows":[{"below":"staff","filter":"a = 1","from":"unit"}]}"#,
             r#"{"class":"staff","twin":{"class":"public","properties":[],"grid":9,"rows":[]}}"#,
             r#"[]"#,

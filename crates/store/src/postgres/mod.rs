@@ -31,7 +31,9 @@ pub(crate) use place::is_postgres;
 use pool::Pools;
 pub(crate) use pool::{is_away, while_they_come, within_patience};
 pub use publish::{Followed, PublishJob, Published};
-pub(crate) use sql::{TRIGGERS, WITHOUT_LIMIT, column_name, geometry_type, number, triggers};
+pub(crate) use sql::{
+    TRIGGERS, WITHOUT_LIMIT, column_name, geometry_type, number, numbered, triggers,
+};
 pub(crate) use value::{bind, ewkb, value, wkb};
 
 use crate::session::{Session, Transaction};

@@ -9,14 +9,14 @@ use sqlx::{AssertSqlSafe, Connection, Row};
 use tokio::sync::RwLock;
 
 use super::pool::{self, Pools};
-use super::sql::{NEW_EPOCH, channel, fill, literal};
+use super::sql::{self, NEW_EPOCH, channel, fill, literal};
 use super::{Database, Following, PostgresPlace};
-use crate::session::quoted;
-use crate::{Access, Error};
+use crate::session::{Session, quoted};
+use crate::{Access, Error, registry};
 
 /// Schema of the store's own tables. An older store is brought up to date when it is opened for writing, a newer one is
 /// refused.
-const SCHEMA_VERSION: u32 = 3;
+const SCHEMA_VERSION: u32 = 4;
 
 /// `server_version_num` of the oldest PostgreSQL that its own project still mends.
 const OLDEST_POSTGRES: i32 = 140_000;
@@ -28,7 +28,11 @@ const OLDEST_POSTGIS: (u32, u32) = (3, 1);
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// What makes the next version of each, from version 1 on.
-const STEPS: [&str; 2] = [include_str!("access.sql"), include_str!("styles.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("access.sql"),
+    include_str!("styles.sql"),
+    include_str!("transactions.sql"),
+];
 
 /// A server that gives no answer for this long while a connection is made is not there.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -308,6 +312,7 @@ async fn migrate(
         for step in &STEPS[first..] {
             run(step, &mut transaction).await?;
         }
+        renew_triggers(place, path, &mut transaction).await?;
         transaction.commit().await?;
         tracing::info!(database = %place.shown, from = version, to = SCHEMA_VERSION, "the store's tables are brought up to date");
         return Ok(());
@@ -327,6 +332,35 @@ async fn migrate(
     }
     transaction.commit().await?;
     tracing::info!(database = %place.shown, schema = %place.schema, "the store's tables are made");
+    Ok(())
+}
+
+/// The functions that write the change log are made for the columns that it had; they are made anew after it got others.
+async fn renew_triggers(
+    place: &PostgresPlace,
+    path: &str,
+    connection: &mut PgConnection,
+) -> Result<(), Error> {
+    let mut session = Session::Postgres(connection);
+    session
+        .run(format!("SET LOCAL search_path = {path}"))
+        .await?;
+    for registered in registry::all(&mut session).await? {
+        let table = &registered.table;
+        // Those of others that are compared have none.
+        if table.mark.is_some() || sql::triggers(&mut session, &registered).await?.there == 0 {
+            continue;
+        }
+        let triggers = sql::trigger_sql(
+            path,
+            &place.schema,
+            registered.n,
+            table,
+            &registered.collection,
+            table.is_own,
+        );
+        session.run(triggers).await?;
+    }
     Ok(())
 }
 

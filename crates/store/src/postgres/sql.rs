@@ -2,11 +2,11 @@
 
 use model::{ChangeSeq, Collection, PropertyType, Schema};
 
-use super::{Database, PostgresPlace};
-use crate::Error;
+use super::PostgresPlace;
 use crate::registry::Registered;
 use crate::session::{Session, quoted, statement};
 use crate::table::Table;
+use crate::{Error, items};
 
 const TRIGGER: &str = include_str!("trigger.sql");
 /// The statements of its function.
@@ -66,6 +66,14 @@ pub(crate) async fn number(session: &mut Session<'_>) -> Result<ChangeSeq, Error
     Ok(ChangeSeq(row.maybe_integer(0)?.unwrap_or(0)))
 }
 
+/// As [`number`]: the numbers of the first and the last change.
+pub(crate) async fn numbered(session: &mut Session<'_>) -> Result<(ChangeSeq, ChangeSeq), Error> {
+    let sql = "SELECT coalesce(n, 0), coalesce(nullif(current_setting('hromada.first', true), '')::bigint, 0)
+       FROM hromada_number() AS n";
+    let row = session.fetch_one(statement(sql)).await?;
+    Ok((ChangeSeq(row.integer(1)?), ChangeSeq(row.integer(0)?)))
+}
+
 /// The declared type of a geometry column. Where some geometries have Z or M and others not, only a column without
 /// dimensions takes both.
 pub(crate) fn geometry_type(collection: &Collection, is_mixed: bool) -> String {
@@ -113,12 +121,14 @@ pub(super) fn properties_json(table: &Table, schema: &Schema) -> String {
 
 /// The triggers that log what is written to a collection's table.
 pub(super) fn trigger_sql(
-    database: &Database,
+    path: &str,
+    in_schema: &str,
     n: i64,
     table: &Table,
-    schema: &Schema,
+    collection: &Collection,
     counts_keys: bool,
 ) -> String {
+    let schema = &collection.schema;
     let counter = if counts_keys {
         format!(
             "PERFORM setval(s, (SELECT max({key}) FROM hromada_new)) FROM pg_get_serial_sequence({table}, {column}) AS s
@@ -132,14 +142,25 @@ pub(super) fn trigger_sql(
     };
     // Several stores may publish one table, or one store twice.
     let name = |operation: &str| {
-        let name = format!("hromada_{}_{n}_{operation}", database.place.schema);
+        let name = format!("hromada_{in_schema}_{n}_{operation}");
         quoted(&column_name(&name))
     };
     let number = n.to_string();
-    let log = |geometry: &str, properties: &str| {
+    let id = items::id_text(collection, table);
+    // Both sides are hashed; a join would ask for an index that transition tables have not.
+    let changed_id = match items::id_column(collection).is_some() {
+        true => format!(
+            "CASE WHEN ({key}, {id}) IN (SELECT {key}, {id} FROM hromada_new) THEN NULL ELSE {id} END",
+            key = table.key
+        ),
+        false => "NULL".to_owned(),
+    };
+    let log = |geometry: &str, properties: &str, id: &str, changed_id: &str| {
         fill(
             TRIGGER_LOG,
             &[
+                ("id", id),
+                ("changed_id", changed_id),
                 ("n", &number),
                 ("counter", &counter),
                 ("properties", properties),
@@ -152,13 +173,18 @@ pub(super) fn trigger_sql(
     fill(
         TRIGGER,
         &[
-            ("path", &database.path),
+            ("path", path),
             ("n", &number),
             (
                 "log",
-                &log(&table.geometry_read, &properties_json(table, schema)),
+                &log(
+                    &table.geometry_read,
+                    &properties_json(table, schema),
+                    &id,
+                    &changed_id,
+                ),
             ),
-            ("log_of_keys", &log("NULL", "NULL")),
+            ("log_of_keys", &log("NULL", "NULL", "NULL", "NULL")),
             ("table", &table.name),
             ("table_text", &literal(&table.name)),
             ("trigger_insert", &name("insert")),

@@ -6,10 +6,10 @@ use model::{Collection, Message};
 
 use super::sql::{column_name, geometry_type, literal, properties_json, trigger_sql};
 use super::{Database, WITHOUT_LIMIT};
-use crate::Error;
 use crate::registry::{self, Registered};
 use crate::session::{Dialect, Session, statement};
 use crate::table::{GEOMETRY, KEY, Table};
+use crate::{Error, items};
 
 /// The table that an import fills; it has no index and no trigger yet.
 pub(crate) async fn begin(
@@ -163,14 +163,18 @@ pub(crate) async fn settle(
 ) -> Result<Registered, Error> {
     let table = Table::of(Dialect::Postgres, collection);
     give_key(session, filled, collection, counter).await?;
+    let mut at = None;
     let registered = match existing {
         Some(existing) => {
             // From here on others wait for the table.
             let old = &existing.table;
             lock_whole(session, &old.name).await?;
             let properties = properties_json(old, &existing.collection.schema);
-            let before = format!("{}, {properties}", old.geometry);
-            log_all(session, existing.n, "delete", old, &before).await?;
+            let id = items::id_text(&existing.collection, old);
+            let before = format!("{}, {properties}, {id}", old.geometry);
+            let now = moment(session).await?;
+            log_all(session, &now, existing.n, "delete", old, &before).await?;
+            at = Some(now);
             let grants = grants(session, old, filled).await?;
             session.run(grants).await?;
             session.run(format!("DROP TABLE {}", old.name)).await?;
@@ -184,12 +188,17 @@ pub(crate) async fn settle(
     };
     put_in_place(session, database, filled, &registered).await?;
     registry::update(session, &registered).await?;
+    let at = match at {
+        Some(at) => at,
+        None => moment(session).await?,
+    };
     log_all(
         session,
+        &at,
         registered.n,
         "create",
         &registered.table,
-        "NULL, NULL",
+        "NULL, NULL, NULL",
     )
     .await?;
     super::number(session).await?;
@@ -285,10 +294,11 @@ async fn put_in_place(
     }
     session
         .run(trigger_sql(
-            database,
+            &database.path,
+            &database.place.schema,
             registered.n,
             table,
-            &collection.schema,
+            collection,
             true,
         ))
         .await?;
@@ -314,24 +324,31 @@ async fn rename_key(session: &mut Session<'_>, name: &str) -> Result<(), Error> 
         .await
 }
 
-/// Logs all rows of a table, under the lock of the change log, so that each has its number at once.
+/// The time that the changes of this transaction get, under the lock of the change log.
+pub(crate) async fn moment(session: &mut Session<'_>) -> Result<String, Error> {
+    session.execute(statement("SELECT hromada_lock()")).await?;
+    let row = session.fetch_one(statement("SELECT hromada_moment()::text"));
+    row.await?.text(0)
+}
+
+/// Logs all rows of a table at a [`moment`], each with its number at once.
 pub(crate) async fn log_all(
     session: &mut Session<'_>,
+    at: &str,
     n: i64,
     operation: &str,
     table: &Table,
     before: &str,
 ) -> Result<u64, Error> {
-    session.execute(statement("SELECT hromada_lock()")).await?;
     let sql = format!(
-        "INSERT INTO hromada_changes (seq, at, actor, collection, fid, operation, before_geometry, before_properties)
-         SELECT nextval('hromada_seq'), clock_timestamp(), (SELECT hromada_actor()), ?, {key_out}, '{operation}', {before}
+        "INSERT INTO hromada_changes (seq, at, actor, collection, fid, operation, before_geometry, before_properties, before_id)
+         SELECT nextval('hromada_seq'), ?::timestamptz, (SELECT hromada_actor()), ?, {key_out}, '{operation}', {before}
          FROM (SELECT * FROM {} ORDER BY {key}) AS hromada_rows",
         table.name,
         key = table.key,
         key_out = table.key_out,
     );
-    session.execute(statement(sql).bind(n)).await
+    session.execute(statement(sql).bind(at).bind(n)).await
 }
 
 /// PostGIS knows most codes of EPSG; one that it lacks is added where the role may.

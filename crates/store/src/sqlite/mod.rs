@@ -17,6 +17,7 @@ use sqlx::{ConnectOptions, Connection, Row};
 
 pub(crate) use value::{bind, blob_srs, is_blob, value, wkb};
 
+use crate::edit::Queue;
 use crate::session::quoted;
 
 use crate::{Access, Error, guard};
@@ -26,7 +27,7 @@ pub const FILE_NAME: &str = "hromada.gpkg";
 
 /// Schema of the store's own tables. An older store is brought up to date when it is opened for writing, a newer one is
 /// refused.
-pub const SCHEMA_VERSION: u32 = 3;
+pub const SCHEMA_VERSION: u32 = 4;
 
 /// The oldest SQLite that does not lose committed data when a WAL file is reset under load
 /// (fixed in 3.51.3), as `sqlite_version()` parts.
@@ -41,7 +42,11 @@ const USER_VERSION: i64 = 10_300;
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// What makes the next version of each, from version 1 on.
-const STEPS: [&str; 2] = [include_str!("access.sql"), include_str!("styles.sql")];
+const STEPS: [&str; 3] = [
+    include_str!("access.sql"),
+    include_str!("styles.sql"),
+    include_str!("transactions.sql"),
+];
 
 /// The tables that make a SQLite file a GeoPackage.
 pub(crate) const GEOPACKAGE_SCHEMA: &str = include_str!("geopackage.sql");
@@ -141,6 +146,8 @@ pub(crate) struct Database {
     pub(crate) access: Access,
     /// `None` when opened for reading.
     pub(crate) writer: Option<tokio::sync::Mutex<Writer>>,
+    /// Writes that wait for it.
+    pub(crate) queue: Queue,
     /// Of the database file when it was opened.
     identity: Option<(u64, u64)>,
     /// Held for the life of the store; the lock goes with the file.
@@ -186,6 +193,7 @@ pub(crate) async fn open(folder: &Path, access: Access) -> Result<(Database, Epo
         reader: opened.reader,
         access,
         writer: opened.writer.map(tokio::sync::Mutex::new),
+        queue: Queue::default(),
         identity: guard::identity(&path).ok(),
         _lock: lock,
     };

@@ -1,11 +1,11 @@
 //! A collection's table in the GeoPackage: made, made anew for a replacement, or with another geometry type.
 
-use model::{Collection, CollectionId, Envelope};
+use model::{Collection, CollectionId, Envelope, Operation};
 
-use crate::Error;
 use crate::registry::{self, Registered};
 use crate::session::{Parameter, Session, quoted, statement};
 use crate::table::Table;
+use crate::{Error, items};
 
 /// Makes a collection's table, and lists it in the GeoPackage.
 pub(crate) async fn create(
@@ -200,7 +200,7 @@ pub(crate) async fn retype(
     Ok(())
 }
 
-/// Logs features of a table; conditions are added with AND. Parameters: actor, collection number.
+/// Logs features of a table; conditions are added with AND. Parameters: time, actor, collection number.
 pub(crate) fn log_sql(
     collection: &Collection,
     table: &Table,
@@ -213,9 +213,13 @@ pub(crate) fn log_sql(
     } else {
         "NULL, NULL".to_owned()
     };
+    let id = match operation == Operation::Delete.name() {
+        true => items::id_text(collection, table),
+        false => "NULL".to_owned(),
+    };
     format!(
-        "INSERT INTO hromada_changes (at, actor, collection, fid, operation, before_geometry, before_properties)
-         SELECT strftime('%Y-%m-%dT%H:%M:%fZ', 'now'), ?, ?, {}, '{operation}', {before} FROM {} WHERE TRUE",
+        "INSERT INTO hromada_changes (at, actor, collection, fid, operation, before_geometry, before_properties, before_id)
+         SELECT ?, ?, ?, {}, '{operation}', {before}, {id} FROM {} WHERE TRUE",
         table.key, table.name
     )
 }

@@ -75,7 +75,7 @@ async fn each_thing_that_is_wrong_is_found_and_named() {
             "store.check-unregistered",
         ),
         (
-            "DELETE FROM hromada_changes WHERE seq = 2; INSERT INTO hromada_changes SELECT 4, at, actor, collection, 2, operation, NULL, NULL FROM hromada_changes LIMIT 1",
+            "DELETE FROM hromada_changes WHERE seq = 2; INSERT INTO hromada_changes SELECT 4, at, actor, collection, 2, operation, NULL, NULL, NULL FROM hromada_changes LIMIT 1",
             None,
             "store.check-log-gap",
         ),

@@ -264,6 +264,7 @@ async fn an_edit_in_a_projected_collection_moves_what_it_moves_and_nothing_else(
     assert!(formats::wkb::check(&served).unwrap().has_z);
     let named = |geometry: &[u8], name: &str| Draft {
         geometry: Some(geometry.to_vec()),
+        crs: model::Crs::CRS84,
         properties: vec![Value::Text(name.into())],
     };
     let before = blob();

@@ -24,7 +24,8 @@ fn upsert(by: &str) -> impl FnOnce(&mut ImportJob) {
 }
 
 fn named(report: &ImportReport) -> Vec<(u64, &'static str)> {
-    assert_eq!(report.stored + report.rejected, report.read);
+    let told = report.stored + report.unchanged + report.rejected;
+    assert_eq!(told, report.read);
     let rejections = report.rejections.iter();
     rejections.map(|r| (r.record, r.reason.key())).collect()
 }
@@ -111,7 +112,10 @@ async fn an_integer_id_is_the_key_after_an_upsert_too() {
     let report = fixture.import(&by_name, upsert("name")).await.unwrap();
     let rejected = [(1, "store.id-changed"), (2, "store.duplicate-value")];
     assert_eq!(named(&report), rejected);
-    assert_eq!((report.stored, report.replaced), (2, 1));
+    assert_eq!(
+        (report.stored, report.replaced, report.unchanged),
+        (1, 0, 1)
+    );
     assert_eq!(
         rows(&fixture, all),
         ["7|7|a", "9|9|b2", "50|50|e", "100|100|c"]

@@ -72,6 +72,43 @@ async fn append_adds_and_upsert_replaces_by_value() {
 }
 
 #[tokio::test]
+async fn the_same_file_again_writes_nothing() {
+    let fixture = Fixture::with_parcels().await;
+    let by_name = |job: &mut store::ImportJob| job.mode = ImportMode::Upsert("name".to_owned());
+    let log = || fixture.sql("SELECT count(*), max(seq) FROM hromada_changes");
+    let before = log();
+    let again = fixture.import(&parcels(), by_name).await;
+    let again = again.unwrap();
+    let counts = |report: &store::ImportReport| {
+        [
+            report.stored,
+            report.replaced,
+            report.unchanged,
+            report.gone,
+        ]
+    };
+    assert_eq!(counts(&again), [0, 0, 3, 0]);
+    assert_eq!(log(), before);
+    // One is another now, one is new, one is not in the file.
+    let some = collection(&[
+        feature(
+            &square(24.7, 48.9, 0.001),
+            r#""name":"parcel 0","area":100.5"#,
+        ),
+        feature(
+            &square(24.701, 48.9, 0.001),
+            r#""name":"parcel 1","area":7"#,
+        ),
+        feature(&square(24.9, 48.9, 0.001), r#""name":"fresh","area":8"#),
+    ]);
+    let report = fixture.import(&some, by_name).await.unwrap();
+    assert_eq!(counts(&report), [2, 1, 1, 1]);
+    fixture.store.load().await.unwrap();
+    assert_eq!(fixture.store.live().get("parcels").unwrap().index.len(), 4);
+    assert!(fixture.store.check(true).await.unwrap().is_clean());
+}
+
+#[tokio::test]
 async fn a_source_that_breaks_off_leaves_the_store_as_it_was() {
     let fixture = Fixture::with_parcels().await;
     let whole = collection(

@@ -12,13 +12,16 @@ mod exports;
 mod files;
 mod geopackage;
 mod guards;
+mod history;
 mod ids;
 mod imports;
 mod manage;
+mod parcels;
 mod reads;
 mod support;
 mod systems;
 mod times;
+mod transactions;
 
 /// Whether the stores of this program are in PostgreSQL: `tests/postgres` runs the same contract there.
 pub(crate) const ON_POSTGRES: bool = false;

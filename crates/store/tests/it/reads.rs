@@ -283,6 +283,7 @@ async fn a_geometry_that_can_not_be_shown_is_null_and_takes_nothing_with_it() {
     properties[0] = Value::Text("renamed".into());
     let given = Draft {
         geometry: None,
+        crs: Crs::CRS84,
         properties,
     };
     fixture

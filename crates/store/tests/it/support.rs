@@ -191,6 +191,7 @@ pub(crate) fn draft(x: f64, name: &str) -> Draft {
     formats::wkb::write(&polygon.into(), &mut geometry);
     Draft {
         geometry: Some(geometry),
+        crs: model::Crs::CRS84,
         properties: vec![Value::Text(name.into()), Value::Real(1.5)],
     }
 }

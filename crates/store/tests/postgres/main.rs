@@ -12,6 +12,8 @@
 mod edits;
 #[path = "../it/exports.rs"]
 mod exports;
+#[path = "../it/history.rs"]
+mod history;
 #[path = "../it/ids.rs"]
 mod ids;
 #[path = "../it/imports.rs"]
@@ -19,6 +21,8 @@ mod imports;
 #[path = "../it/manage.rs"]
 mod manage;
 mod moving;
+#[path = "../it/parcels.rs"]
+mod parcels;
 #[allow(dead_code, reason = "the server's tests do more with it")]
 #[path = "../../../server/tests/postgres/proxy.rs"]
 mod proxy;
@@ -35,5 +39,7 @@ mod support;
 mod systems;
 #[path = "../it/times.rs"]
 mod times;
+#[path = "../it/transactions.rs"]
+mod transactions;
 
 pub(crate) const ON_POSTGRES: bool = true;

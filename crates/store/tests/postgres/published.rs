@@ -166,6 +166,7 @@ async fn what_others_write_is_seen_and_what_is_written_here_is_theirs() {
     properties[7] = Value::Integer(7);
     let draft = |properties| Draft {
         geometry: item.feature.geometry.clone(),
+        crs: model::Crs::CRS84,
         properties,
     };
     let replaced = fixture
@@ -507,6 +508,7 @@ async fn an_edit_of_a_compared_table_is_logged_and_does_not_undo_another_s() {
     properties[0] = Value::Text("наша".into());
     let draft = |properties: &Vec<Value>| Draft {
         geometry: first.feature.geometry.clone(),
+        crs: model::Crs::CRS84,
         properties: properties.clone(),
     };
     let second = store
@@ -543,6 +545,7 @@ async fn an_edit_of_a_compared_table_is_logged_and_does_not_undo_another_s() {
     let same = store.item(&live(), "2").await.unwrap().unwrap();
     let given = Draft {
         geometry: same.feature.geometry.clone(),
+        crs: model::Crs::CRS84,
         properties: same.feature.properties.clone(),
     };
     let second = store
@@ -595,6 +598,7 @@ async fn an_edit_of_a_compared_table_is_logged_and_does_not_undo_another_s() {
     properties[0] = Value::Text("інша".into());
     let given = Draft {
         geometry: before.feature.geometry.clone(),
+        crs: model::Crs::CRS84,
         properties,
     };
     let after = store
@@ -695,6 +699,7 @@ async fn a_copy_holds_what_was_published() {
                 "pipes",
                 Draft {
                     geometry: None,
+                    crs: model::Crs::CRS84,
                     properties: vec![Value::Null; 11],
                 },
                 "t",

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use store::{Access, Place, Store};
+use model::access::Editing;
+use store::{Access, Action, Cause, Once, Place, Step, Store};
 
 use crate::support::{Fixture, draft, key, open, psql, server};
 
@@ -100,6 +101,35 @@ async fn another_process_follows_each_change_once() {
     assert_eq!(live.get("more").unwrap().index.len(), 3);
     assert_eq!(live.get("parcels").unwrap().index.len(), 3);
     assert!(other.check(true).await.unwrap().is_clean());
+    other.close().await;
+}
+
+/// Who repeats a request to another server, its answer lost, reads there what it has done.
+#[tokio::test]
+async fn a_repeated_answer_is_followed_by_what_it_tells_of() {
+    let fixture = Fixture::with_parcels().await;
+    // It follows nobody of itself.
+    let other = open(fixture.store.place().clone()).await;
+    let make = async |store: &Store| {
+        let action = Action {
+            collection: "parcels".to_owned(),
+            by: "iryna".into(),
+            step: Step::Create(draft(24.8, "new")),
+            rules: Editing::default(),
+        };
+        let cause = Cause {
+            once: Some(Once::new("iryna", "k", [&b"body"[..]])),
+            ..Cause::default()
+        };
+        store.transact(vec![action], cause).await.unwrap()
+    };
+    let first = make(&fixture.store).await;
+    assert_eq!(other.live().get("parcels").unwrap().index.len(), 3);
+    let again = make(&other).await;
+    assert!(again.is_repeated);
+    let live = other.live();
+    let live = live.get("parcels").unwrap();
+    assert_eq!((live.index.len(), live.seq), (4, first.last));
     other.close().await;
 }
 

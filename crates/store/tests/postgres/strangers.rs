@@ -1,6 +1,6 @@
 //! What other programs may do to the tables, and what must not come of it.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use model::Value;
 use store::{Access, Draft, Error, ImportMode, ItemsQuery, Place, Store};
@@ -28,7 +28,7 @@ async fn with_more() -> Fixture {
 
 /// Waits for what a running store does by itself.
 pub(crate) async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     while !is_so() {
         assert!(begun.elapsed() < Duration::from_secs(30), "{what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -264,6 +264,7 @@ async fn what_can_not_be_served_survives_an_edit_of_something_else() {
     properties[0] = Value::Text("b".into());
     let given = Draft {
         geometry: item.feature.geometry.clone(),
+        crs: model::Crs::CRS84,
         properties,
     };
     fixture
@@ -368,7 +369,8 @@ async fn a_change_of_a_table_that_somebody_holds_is_followed_later() {
     other.follow();
     fixture.store.follow();
     let mut made = 0;
-    while !holder.is_finished() {
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(12) {
         let at = fixture
             .store
             .create("parcels", draft(24.8, "x"), "t")
@@ -384,6 +386,7 @@ async fn a_change_of_a_table_that_somebody_holds_is_followed_later() {
         assert!(other.live().get("more").is_some());
         tokio::time::sleep(Duration::from_millis(100)).await;
     }
+    holder.join().unwrap();
     // A new change of it is not waited for until the next attempt.
     fixture.sql("UPDATE more SET name = 'free' WHERE fid = 1");
     let last = fixture.sql("SELECT max(seq) FROM hromada_changes");

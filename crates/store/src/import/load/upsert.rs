@@ -1,25 +1,29 @@
-//! Upsert: a record takes the place of the feature that it matches, or is added.
+//! Upsert: a record takes the place of the feature that it matches, or is added. A feature that is as the record has it is not
+//! written: what is imported each night makes a version only where something changed.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use formats::Rejection;
-use model::{Message, Value};
+use futures_util::TryStreamExt;
+use model::{Collection, Feature, Message, PropertyType, Value};
 
 use super::{Id, Loader, Prepared, Unique, id_position};
-use crate::Error;
 use crate::import::report::ImportReport;
 use crate::session::{Dialect, Parameter, Session, statement};
+use crate::table::Table;
+use crate::{Error, row};
 
 impl Loader {
     pub(super) async fn upsert(
-        &self,
+        &mut self,
         session: &mut Session<'_>,
         chunk: Vec<Prepared>,
         report: &mut ImportReport,
     ) -> Result<(), Error> {
-        let Some(unique) = &self.unique else {
+        let Some(unique) = self.unique.clone() else {
             return Ok(());
         };
+        let unique = &unique;
         // A statement may touch a row once only, so a second record of one id in the chunk is a duplicate.
         let mut seen = HashSet::new();
         let mut rows = Vec::with_capacity(chunk.len());
@@ -33,6 +37,7 @@ impl Loader {
                 self.reject_duplicate(row.record, &id, report);
             }
         }
+        let (rows, replaced) = self.changed(session, unique, rows, report).await?;
         if self.other_unique {
             for row in rows {
                 self.upsert_one(session, unique, row, report).await?;
@@ -50,18 +55,11 @@ impl Loader {
             .map(|row| Parameter::of(kind, &row.values[unique.position]))
             .collect();
         let table = &self.registered.table;
-        let replaced = match table.dialect {
-            Dialect::Sqlite => {
-                let condition = format!(" AND {known}");
-                self.log(session, "replace", &condition, ids.clone())
-                    .await?
-            }
-            Dialect::Postgres => {
-                let sql = format!("SELECT count(*) FROM {} WHERE {known}", table.name);
-                let counted = statement(sql).bind_all(ids.clone());
-                session.fetch_one(counted).await?.integer(0)?.unsigned_abs()
-            }
-        };
+        if replaced > 0 {
+            let condition = format!(" AND {known}");
+            self.log(session, "replace", &condition, ids.clone())
+                .await?;
+        }
         let sets = self.columns().map(|c| format!("{c} = excluded.{c}"));
         let sets = sets.collect::<Vec<_>>().join(", ");
         let has_keys = rows.iter().any(|row| row.fid.is_some());
@@ -82,6 +80,70 @@ impl Loader {
         report.stored += count;
         report.replaced += replaced;
         Ok(())
+    }
+
+    /// The rows that are new or differ from what is stored, and how many of them differ.
+    async fn changed(
+        &mut self,
+        session: &mut Session<'_>,
+        unique: &Unique,
+        rows: Vec<Prepared>,
+        report: &mut ImportReport,
+    ) -> Result<(Vec<Prepared>, u64), Error> {
+        if rows.is_empty() {
+            return Ok((rows, 0));
+        }
+        let collection = self.collection();
+        let table = &self.registered.table;
+        let kind = collection.schema.properties[unique.position].kind;
+        let marks = vec!["?"; rows.len()].join(", ");
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {} IN ({marks})",
+            table.select(),
+            table.name,
+            unique.column
+        );
+        let ids = rows
+            .iter()
+            .map(|row| Parameter::of(kind, &row.values[unique.position]));
+        let found = session.fetch_all(statement(sql).bind_all(ids)).await?;
+        let mut stored = HashMap::with_capacity(found.len());
+        for row in &found {
+            let feature = row::feature(row, collection)?;
+            let id = Id::of(&feature.properties[unique.position]);
+            stored.insert(id, feature);
+        }
+        let (mut changed, mut replaced) = (Vec::with_capacity(rows.len()), 0);
+        let mut seen = Vec::with_capacity(stored.len());
+        for row in rows {
+            let known = stored.get(&self.id(&row));
+            if let Some(known) = known {
+                seen.push(known.fid);
+                if is_same(collection, table, known, &row) {
+                    report.unchanged += 1;
+                    continue;
+                }
+                replaced += 1;
+            }
+            changed.push(row);
+        }
+        self.seen.extend(seen);
+        Ok((changed, replaced))
+    }
+
+    /// How many features that there were before the import stand in none of its records.
+    pub(super) async fn gone(&self, session: &mut Session<'_>) -> Result<u64, Error> {
+        let table = &self.registered.table;
+        let sql = format!(
+            "SELECT {} FROM {} WHERE {} <= ?",
+            table.key_out, table.name, table.key
+        );
+        let mut gone = 0;
+        let mut keys = session.stream(statement(sql).bind(self.before))?;
+        while let Some(row) = keys.try_next().await? {
+            gone += u64::from(!self.seen.contains(&row.integer(0)?));
+        }
+        Ok(gone)
     }
 
     /// Upserts one record of a collection that has other unique columns; one that meets another feature in them, or would
@@ -214,6 +276,38 @@ impl Loader {
     fn columns(&self) -> impl Iterator<Item = String> {
         let table = &self.registered.table;
         std::iter::once(table.geometry.clone()).chain(table.columns.iter().cloned())
+    }
+}
+
+/// Whether a stored feature is what a record says; a key that the record gives has to be its own.
+fn is_same(collection: &Collection, table: &Table, stored: &Feature, given: &Prepared) -> bool {
+    if given.fid.is_some_and(|fid| fid != stored.fid) {
+        return false;
+    }
+    let geometry = match stored.geometry.as_deref() {
+        None => None,
+        Some(wkb) => match formats::wkb::check(wkb) {
+            Ok(header) => Some(table.stored(wkb, &header)),
+            // What can't be read is not what anybody gives.
+            Err(_) => return false,
+        },
+    };
+    let properties = collection.schema.properties.iter();
+    let values = stored.properties.iter().zip(&given.values);
+    geometry == given.blob
+        && properties
+            .zip(values)
+            .all(|(p, (a, b))| is_equal(p.kind, a, b))
+}
+
+fn is_equal(kind: PropertyType, a: &Value, b: &Value) -> bool {
+    match (kind, a, b) {
+        (PropertyType::DateTime, Value::Text(a), Value::Text(b)) => {
+            a == b
+                || model::microseconds_of_date_time(a)
+                    .is_some_and(|a| model::microseconds_of_date_time(b) == Some(a))
+        }
+        _ => a == b,
     }
 }
 

@@ -156,7 +156,8 @@ async fn publish(
     // First: from here on no writer comes between the triggers and the log.
     found.follow(session, database, n).await?;
     let table = &found.table;
-    let logged = tables::log_all(session, n, "create", table, "NULL, NULL").await?;
+    let at = tables::moment(session).await?;
+    let logged = tables::log_all(session, &at, n, "create", table, "NULL, NULL, NULL").await?;
     super::number(session).await?;
     Ok(Published {
         followed: match found.table.mark {
@@ -231,8 +232,14 @@ impl Found {
     ) -> Result<(), Error> {
         match &self.table.mark {
             None => {
-                let schema = &self.collection.schema;
-                let sql = trigger_sql(database, n, &self.table, schema, false);
+                let sql = trigger_sql(
+                    &database.path,
+                    &database.place.schema,
+                    n,
+                    &self.table,
+                    &self.collection,
+                    false,
+                );
                 session.run(sql).await
             }
             Some(mark) => {

@@ -90,7 +90,14 @@ async fn look_at(session: &mut Session<'_>, database: &Database, n: i64) -> Resu
         }
         tracing::warn!(collection = %registered.collection.id, "the table lacks the triggers of the change log and gets them again");
         session.run(WITHOUT_LIMIT).await?;
-        let sql = trigger_sql(database, n, table, &registered.collection.schema, true);
+        let sql = trigger_sql(
+            &database.path,
+            &database.place.schema,
+            n,
+            table,
+            &registered.collection,
+            true,
+        );
         session.run(sql).await?;
         return log_unseen(session, n, table).await;
     }
