@@ -448,9 +448,10 @@ async fn note_transaction(
     before: i64,
 ) -> Result<(), Error> {
     // Where others write at the same time, those of one transaction have one time.
-    let sql = "SELECT min(c.seq), max(c.seq) FROM hromada_changes AS c JOIN hromada_collections AS r ON r.n = c.collection
-       WHERE r.id = ? AND c.seq > ? AND c.at = (SELECT l.at FROM hromada_changes AS l
-         WHERE l.collection = r.n AND l.seq > ? ORDER BY l.seq DESC LIMIT 1)";
+    let sql = "SELECT min(c.seq), max(c.seq) FROM
+       (SELECT l.collection, l.at FROM hromada_changes AS l JOIN hromada_collections AS r ON r.n = l.collection
+         WHERE r.id = ? AND l.seq > ? ORDER BY l.seq DESC LIMIT 1) AS newest
+       JOIN hromada_changes AS c ON c.collection = newest.collection AND c.at = newest.at WHERE c.seq > ?";
     let ends = statement(sql)
         .bind(job.collection.as_str())
         .bind(before)
