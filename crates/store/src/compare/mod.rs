@@ -457,7 +457,7 @@ impl Known {
 struct Log<'a>(&'a Known);
 
 /// The fields of a change, as they are called in the log.
-const FIELDS: [&str; 7] = [
+const FIELDS: [&str; 8] = [
     "at",
     "actor",
     "collection",
@@ -465,14 +465,17 @@ const FIELDS: [&str; 7] = [
     "operation",
     "before_geometry",
     "before_properties",
+    "before_id",
 ];
 
 impl Encode for Log<'_> {
     fn record(&self, row: &Row, record: &mut Record) -> Result<(), Error> {
         let entry = Entry::of(row)?;
         record.begin(entry.seq);
-        let [at, actor, collection, fid, operation, properties] = entry.values.as_slice() else {
-            return Ok(());
+        let [at, actor, collection, fid, operation, properties, id] = entry.values.as_slice()
+        else {
+            // A change of which nothing is compared would be the same as any other.
+            return Err(Error::Io(std::io::Error::other("columns of the log")));
         };
         record.millisecond(at);
         record.value(PropertyType::Text, actor);
@@ -481,6 +484,7 @@ impl Encode for Log<'_> {
         record.value(PropertyType::Text, operation);
         record.geometry_in(entry.geometry.as_deref(), entry.crs);
         record.properties(self.0.kinds.get(&entry.collection()), properties);
+        record.value(PropertyType::Text, id);
         Ok(())
     }
 }
