@@ -118,6 +118,18 @@ impl Error {
         matches!(self, Self::Busy(message) if message.key() == "store.database-away")
     }
 
+    /// Whether a request is refused for what it says; others say that nothing can be done now.
+    pub(crate) fn is_refusal(&self) -> bool {
+        matches!(
+            self,
+            Self::Invalid(_)
+                | Self::Denied(_)
+                | Self::NotFound(_)
+                | Self::Conflict(_)
+                | Self::PreconditionFailed(_)
+        )
+    }
+
     /// Whether the disk itself failed, after which nothing that was written can be trusted to be there.
     pub(crate) fn is_io(error: &sqlx::Error) -> bool {
         primary_code(error) == Some(SQLITE_IOERR)

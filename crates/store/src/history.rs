@@ -222,10 +222,10 @@ const MAX_STEPS: usize = 1_000;
 
 impl Store {
     /// All that a parcel came of, and all that came of it, by its id of now or of once, up to a change; in the order of time.
-    /// For those who do not see all parcels there is none: it would name what they do not see. `None` for a parcel that never was.
+    /// `None` for a parcel that never was.
     ///
     /// # Errors
-    /// When the database can't be read.
+    /// [`Error::Denied`] for those who do not see all parcels: it would name what they do not see.
     pub async fn lineage(
         &self,
         live: &LiveCollection,
@@ -240,7 +240,10 @@ impl Store {
             lens.shows_all() && seen.id_property == source.id_property
         });
         if !sees_all {
-            return Ok(Some(Vec::new()));
+            let message = Message::new("store.lineage-unseen");
+            return Err(Error::Denied(
+                message.with("collection", &live.collection.id),
+            ));
         }
         let (live, id) = (live.clone(), id.to_owned());
         let until = until.map_or(i64::MAX, |seq| seq.0);

@@ -14,7 +14,8 @@ use model::{Message, Operation};
 use store::{Action, Cause, Failure, Flaw, Item, LiveCollection, Receipt, Step, Written};
 
 use super::body::{self, Whole};
-use super::{feature_id, item, request, transactions};
+use super::request::{self, Received};
+use super::{feature_id, item, transactions};
 use crate::app::App;
 use crate::conditional::{has_if_match, prefers};
 use crate::context::Context;
@@ -44,13 +45,13 @@ pub(crate) async fn create(
     Segments(id): Segments<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    context.params.only(&[])?;
-    app.writable(&context, &id, Permission::Create)?;
-    let whole = body::read_of(&app, &context, body, &[GEOJSON, JSON]).await?;
-    // Again: a body may take a minute to come, and rights may have gone meanwhile.
-    let writable = app.writable(&context, &id, Permission::Create)?;
-    let sent = body::crs(&context.headers, &writable.live)?;
-    let cause = request::cause(&context, "POST", &whole.bytes)?;
+    let wanted = ("POST", Permission::Create);
+    let Received {
+        whole,
+        writable,
+        sent,
+        cause,
+    } = request::received(&app, &context, &id, wanted, body, &[GEOJSON, JSON]).await?;
     let parsed = body::parsed(&whole.bytes, |bytes| parse_features(bytes, MAX_ACTIONS)).await?;
     let parsed = match parsed {
         ParsedFeatures::One(parsed) => parsed,
@@ -73,12 +74,13 @@ pub(crate) async fn replace(
     Segments([id, feature]): Segments<[String; 2]>,
     body: Body,
 ) -> Result<Response, Problem> {
-    context.params.only(&[])?;
-    app.writable(&context, &id, Permission::Change)?;
-    let whole = body::read_of(&app, &context, body, &[GEOJSON, JSON]).await?;
-    let writable = app.writable(&context, &id, Permission::Change)?;
-    let sent = body::crs(&context.headers, &writable.live)?;
-    let cause = request::cause(&context, "PUT", &whole.bytes)?;
+    let wanted = ("PUT", Permission::Change);
+    let Received {
+        whole,
+        writable,
+        sent,
+        cause,
+    } = request::received(&app, &context, &id, wanted, body, &[GEOJSON, JSON]).await?;
     let parsed = body::parsed(&whole.bytes, formats::geojson::parse_feature).await?;
     let draft = body::draft(&writable.live.collection, parsed, sent).map_err(Problem::of_flaws)?;
     let step = Step::Replace {
@@ -96,12 +98,13 @@ pub(crate) async fn update(
     Segments([id, feature]): Segments<[String; 2]>,
     body: Body,
 ) -> Result<Response, Problem> {
-    context.params.only(&[])?;
-    app.writable(&context, &id, Permission::Change)?;
-    let whole = body::read_of(&app, &context, body, &[MERGE_PATCH]).await?;
-    let writable = app.writable(&context, &id, Permission::Change)?;
-    let sent = body::crs(&context.headers, &writable.live)?;
-    let cause = request::cause(&context, "PATCH", &whole.bytes)?;
+    let wanted = ("PATCH", Permission::Change);
+    let Received {
+        whole,
+        writable,
+        sent,
+        cause,
+    } = request::received(&app, &context, &id, wanted, body, &[MERGE_PATCH]).await?;
     let parsed = body::parsed(&whole.bytes, parse_patch).await?;
     let patch = body::patch(&writable.live.collection, parsed, sent).map_err(Problem::of_flaws)?;
     let step = Step::Update {

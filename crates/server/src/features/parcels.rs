@@ -1,6 +1,8 @@
 //! Cadastral operations: parcels divided, joined and renumbered, borders moved and corrected, each as one transaction; and
 //! which parcels came of which (INSPIRE and LADM, ISO 19152, ask for both).
 
+use std::collections::HashSet;
+
 use axum::body::Body;
 use axum::extract::State;
 use axum::response::Response;
@@ -9,14 +11,15 @@ use model::{Collection, Message, Value};
 use serde_json::{Value as Json, json};
 use store::{Cadastral, CadastralOperation, Expected};
 
-use super::{body, request, transactions};
+use super::request::{self, Received};
+use super::{body, transactions};
 use crate::answer;
 use crate::app::App;
 use crate::context::Context;
 use crate::crs::Reference;
 use crate::link::{JSON, segment};
 use crate::policy::Writable;
-use crate::problem::{Flaw, Problem};
+use crate::problem::{Flaw, Problem, shown};
 use crate::segments::Segments;
 
 /// Positions of a line, or points that move, at most: borders of a quarter have some thousand.
@@ -32,19 +35,28 @@ pub(crate) async fn operate(
     Segments(id): Segments<String>,
     body: Body,
 ) -> Result<Response, Problem> {
-    context.params.only(&[])?;
-    app.writable(&context, &id, Permission::Change)?;
-    let whole = body::read_of(&app, &context, body, &[JSON]).await?;
-    let writable = app.writable(&context, &id, Permission::Change)?;
-    let sent = body::crs(&context.headers, &writable.live)?;
-    let mut cause = request::cause(&context, "POST", &whole.bytes)?;
-    let json: Json = serde_json::from_slice(&whole.bytes).map_err(|error| {
-        Problem::bad_request(Message::new("server.operation-json").with("reason", error))
-    })?;
-    if let (Some(text), None) = (json["description"].as_str(), &cause.reason) {
-        cause.reason = request::checked_reason(text)
-            .ok_or_else(|| Problem::bad_request(Message::new("server.reason-invalid")))?;
-    }
+    let Received {
+        whole,
+        writable,
+        sent,
+        cause,
+    } = request::received(
+        &app,
+        &context,
+        &id,
+        ("POST", Permission::Change),
+        body,
+        &[JSON],
+    )
+    .await?;
+    let json: Json = body::parsed(&whole.bytes, |bytes| {
+        serde_json::from_slice(bytes).map_err(|error| {
+            let detail = Message::new("server.operation-json");
+            detail.with("reason", error).into()
+        })
+    })
+    .await?;
+    let cause = request::because(cause, json["description"].as_str())?;
     let reader = Reader {
         json: &json,
         collection: &writable.live.collection,
@@ -73,13 +85,18 @@ fn expected(
     writable: &Writable,
     what: &Cadastral,
 ) -> Result<Vec<(String, Expected)>, Problem> {
-    let mut all = Vec::new();
-    if let Some(tags) = json.get("if-match").and_then(Json::as_object) {
-        for (id, tag) in tags {
-            let tag = tag.as_str().unwrap_or_default();
-            all.push((id.clone(), request::expected_tag(&writable.live, tag)));
-        }
-    }
+    let tags = match json.get("if-match") {
+        None | Some(Json::Null) => Some(Vec::new()),
+        Some(tags) => tags.as_object().and_then(|tags| {
+            let tag = |(id, tag): (&String, &Json)| {
+                let expected = request::expected_tag(&writable.live, tag.as_str()?);
+                Some((id.clone(), expected))
+            };
+            tags.iter().map(tag).collect()
+        }),
+    };
+    let flaw = || Flaw::new("/if-match", Message::new("server.operation-tags"));
+    let all = tags.ok_or_else(|| Problem::of_flaws(vec![flaw()]))?;
     let named: Vec<&String> = match what {
         Cadastral::Split { id, .. } => vec![id],
         Cadastral::Merge { ids, .. } => ids.iter().collect(),
@@ -109,7 +126,11 @@ fn wrong<T>(pointer: impl Into<String>, key: &'static str) -> Read<T> {
 impl Reader<'_> {
     fn what(&self) -> Read<Cadastral> {
         let json = self.json;
-        let keeps = json["keep"].as_bool().unwrap_or(false);
+        let keeps = match &json["keep"] {
+            Json::Null => false,
+            Json::Bool(keeps) => *keeps,
+            _ => return wrong("/keep", "server.operation-keep"),
+        };
         Ok(match json["operation"].as_str().unwrap_or_default() {
             "split" => Cadastral::Split {
                 id: self.id("id")?,
@@ -146,15 +167,10 @@ impl Reader<'_> {
         let ids: Option<Vec<String>> =
             ids.and_then(|ids| ids.iter().map(transactions::as_id).collect());
         match ids {
-            Some(mut ids) if (2..=MAX_PARCELS).contains(&ids.len()) => {
-                let count = ids.len();
-                let mut sorted = ids.clone();
-                sorted.sort_unstable();
-                sorted.dedup();
-                if sorted.len() < count {
-                    return wrong("/ids", "server.operation-ids");
-                }
-                ids.shrink_to_fit();
+            Some(ids)
+                if (2..=MAX_PARCELS).contains(&ids.len())
+                    && ids.iter().collect::<HashSet<_>>().len() == ids.len() =>
+            {
                 Ok(ids)
             }
             _ => wrong("/ids", "server.operation-ids"),
@@ -221,7 +237,8 @@ impl Reader<'_> {
             Json::Object(members) => members,
             _ => return wrong(format!("{place}/properties"), "server.operation-pieces"),
         };
-        let given = members.iter().map(|(name, json)| {
+        let (mut given, mut nested) = (Vec::with_capacity(members.len()), Vec::new());
+        for (name, json) in members {
             let value = match json {
                 Json::Null => Value::Null,
                 Json::Bool(b) => Value::Boolean(*b),
@@ -230,11 +247,16 @@ impl Reader<'_> {
                     None => Value::Real(n.as_f64().unwrap_or(f64::NAN)),
                 },
                 Json::String(text) => Value::Text(text.as_str().into()),
-                nested => Value::Text(nested.to_string().into()),
+                Json::Array(_) | Json::Object(_) => {
+                    let detail = Message::new("formats.property-nested").with("name", shown(name));
+                    nested.push(Flaw::new(body::pointer_of(name), detail));
+                    continue;
+                }
             };
-            (name.clone(), value)
-        });
-        let (values, flaws) = body::typed_all(self.collection, given.collect());
+            given.push((name.clone(), value));
+        }
+        let (values, mut flaws) = body::typed_all(self.collection, given);
+        flaws.extend(nested);
         match flaws.is_empty() {
             true => Ok(values),
             false => Err(flaws.into_iter().map(|flaw| flaw.within(place)).collect()),

@@ -3,14 +3,19 @@
 
 use std::sync::Arc;
 
+use axum::body::Body;
 use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName};
 use model::Message;
+use model::access::Permission;
 use store::{Cause, Expected, LiveCollection, Once};
 
+use super::body::{self, Whole};
 use super::item;
+use crate::app::App;
 use crate::conditional::{has_if_match, has_if_none_match};
 use crate::context::Context;
+use crate::crs::Reference;
 use crate::limits::{MAX_KEY, MAX_REASON};
 use crate::policy::Writable;
 use crate::problem::Problem;
@@ -23,6 +28,51 @@ const REASON: HeaderName = HeaderName::from_static("hromada-reason");
 
 /// Of the headers of a request, the one that makes another request of the same body.
 const CONTENT_CRS: HeaderName = HeaderName::from_static("content-crs");
+
+/// A request that writes, its body in memory.
+pub(super) struct Received {
+    pub(super) whole: Whole,
+    pub(super) writable: Writable,
+    /// The CRS of its coordinates.
+    pub(super) sent: Reference,
+    pub(super) cause: Cause,
+}
+
+/// A cause with the reason that a body gives, where the headers give none.
+///
+/// # Errors
+/// 400 for one that can't be kept.
+pub(super) fn because(mut cause: Cause, text: Option<&str>) -> Result<Cause, Problem> {
+    if let (Some(text), None) = (text, &cause.reason) {
+        cause.reason = checked_reason(text)?;
+    }
+    Ok(cause)
+}
+
+/// Takes a request that writes into a collection.
+///
+/// # Errors
+/// As [`body::read_of`]; 401 or 403 for whoever may not.
+pub(super) async fn received(
+    app: &App,
+    context: &Context,
+    collection: &str,
+    (method, permission): (&str, Permission),
+    body: Body,
+    types: &[&str],
+) -> Result<Received, Problem> {
+    context.params.only(&[])?;
+    app.writable(context, collection, permission)?;
+    let whole = body::read_of(app, context, body, types).await?;
+    // Again: a body may take a minute to come, and rights may have gone meanwhile.
+    let writable = app.writable(context, collection, permission)?;
+    Ok(Received {
+        sent: body::crs(&context.headers, &writable.live)?,
+        cause: cause(context, method, &whole.bytes)?,
+        whole,
+        writable,
+    })
+}
 
 /// What the history keeps of a request with a body.
 ///
@@ -63,21 +113,24 @@ fn reason(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(REASON) else {
         return Ok(None);
     };
-    let invalid = || {
-        let detail = Message::new("server.reason-invalid").with("max", MAX_REASON);
-        Problem::bad_request(detail)
-    };
-    let text = decoded(value.as_bytes()).ok_or_else(invalid)?;
-    checked_reason(&text).ok_or_else(invalid)
+    let text = decoded(value.as_bytes()).ok_or_else(reason_invalid)?;
+    checked_reason(&text)
 }
 
-/// A reason as it is kept; `None` for one that is too long or has control characters.
-pub(super) fn checked_reason(text: &str) -> Option<Option<String>> {
+/// A reason as it is kept.
+///
+/// # Errors
+/// 400 for one that is too long or has control characters.
+fn checked_reason(text: &str) -> Result<Option<String>, Problem> {
     let text = text.trim();
     if text.len() > MAX_REASON || text.chars().any(char::is_control) {
-        return None;
+        return Err(reason_invalid());
     }
-    Some((!text.is_empty()).then(|| text.to_owned()))
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+fn reason_invalid() -> Problem {
+    Problem::bad_request(Message::new("server.reason-invalid").with("max", MAX_REASON))
 }
 
 /// UTF-8 in which `%C3` stands for a byte; what is no such escape stands for itself.

@@ -89,11 +89,8 @@ pub(crate) async fn post(
     app.require_writer(&context)?;
     let whole = body::read_of(&app, &context, body, &[TRANSACTION, JSON]).await?;
     let parsed = body::parsed(&whole.bytes, |bytes| parse_transaction(bytes, MAX_ACTIONS)).await?;
-    let mut cause = request::cause(&context, "POST", &whole.bytes)?;
-    if let (Some(text), None) = (&parsed.description, &cause.reason) {
-        cause.reason = request::checked_reason(text)
-            .ok_or_else(|| Problem::bad_request(Message::new("server.reason-invalid")))?;
-    }
+    let cause = request::cause(&context, "POST", &whole.bytes)?;
+    let cause = request::because(cause, parsed.description.as_deref())?;
     let (mut actions, mut flaws, mut count) = (Vec::new(), Vec::new(), 0);
     for (i, one) in parsed.actions.into_iter().enumerate() {
         let place = format!("/transaction/{i}");

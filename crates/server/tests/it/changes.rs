@@ -597,6 +597,9 @@ async fn what_a_body_says_is_done_or_refused_but_never_passed_over() {
     let prefer = ("prefer", "return=representation");
     let made = post(&town, WELLS, &[prefer], &well(30.0, 1)).await;
     assert_eq!(made.headers["preference-applied"], "return=representation");
+    let prefer = ("prefer", "return = minimal");
+    let made = post(&town, WELLS, &[prefer], &well(30.0, 1)).await;
+    assert_eq!((made.status.as_u16(), made.text().len()), (201, 0));
 }
 
 #[tokio::test]
@@ -678,6 +681,22 @@ async fn a_parcel_is_divided_and_joined_over_http() {
     let whole = lineage_of("whole").await;
     assert_eq!(whole["steps"].as_array().unwrap().len(), 4);
     for (body, status, key) in [
+        (
+            json!({ "operation": "split", "id": "whole", "line": line, "keep": "yes" }),
+            422,
+            "server.operation-keep",
+        ),
+        (
+            json!({ "operation": "split", "id": "whole", "line": line, "if-match": "x" }),
+            422,
+            "server.operation-tags",
+        ),
+        (
+            json!({ "operation": "split", "id": "whole", "line": line,
+                "pieces": [{ "properties": { "owner": ["a", "b"] } }, {}] }),
+            422,
+            "formats.property-nested",
+        ),
         (
             json!({ "operation": "explode" }),
             422,

@@ -2,8 +2,8 @@
 //! transaction from the parcels as they are then, and becomes actions like any other; what came of what is kept as lineage.
 
 use geo_types::{Geometry, LineString, MultiPolygon, Polygon};
-use model::access::Editing;
-use model::{Bbox, Crs, Envelope, Feature, GeometryType, Message, Value};
+use model::access::{AreaRule, Editing};
+use model::{Bbox, Crs, Envelope, Feature, GeometryType, Message, PropertyType, Schema, Value};
 use spatial::parcels::{self, MergeOptions, Parcel, PartsOfMerged};
 
 use super::{Action, By, Draft, Expected, Step};
@@ -95,6 +95,10 @@ pub(super) async fn plan(
         let message = Message::new("store.parcels-flat").with("collection", &collection.id);
         return Err(Error::Invalid(message));
     }
+    if live.table.mark.is_some() {
+        let message = Message::new("store.parcels-unwatched");
+        return Err(Error::Invalid(message.with("collection", &collection.id)));
+    }
     let planner = Planner {
         live,
         operation,
@@ -102,53 +106,17 @@ pub(super) async fn plan(
             .map_err(|e| Error::Invalid(e.message()))?
             .is_geographic,
     };
-    match &operation.what {
-        What::Split {
-            id,
-            line,
-            pieces,
-            keeps,
-        } => planner.split(session, id, line, pieces, *keeps).await,
-        What::Merge {
-            ids,
-            properties,
-            keeps,
-        } => planner.merge(session, ids, properties, *keeps).await,
-        What::Renumber { ids } => Ok(planner.renumber(ids)),
-        What::Move { moves } => {
-            let (from, to): (Vec<[f64; 2]>, Vec<[f64; 2]>) = moves.iter().copied().unzip();
-            let around = planner.around(session, &from, &to).await?;
-            let from = planner.snapped(&from, &around)?;
-            let to = planner.stored(&to)?;
-            let moves: Vec<_> = from.into_iter().zip(to).collect();
-            let changed = parcels::move_points(&moves, &around.parcels, planner.tolerance());
-            planner.reshaped(changed, &around)
-        }
-        What::Correct { from, to } => {
-            let around = planner.around(session, from, to).await?;
-            let from = planner.snapped(from, &around)?;
-            let mut to = planner.stored(to)?;
-            // Its ends are those of the stretch.
-            if let (Some(first), Some(last)) = (from.first(), from.last())
-                && to.len() > 1
-            {
-                let end = to.len() - 1;
-                let near = |a: [f64; 2], b: [f64; 2]| planner.is_near(a, b);
-                if near(to[0], *first) && near(to[end], *last) {
-                    (to[0], to[end]) = (*first, *last);
-                }
-            }
-            let changed = parcels::correct(
-                &line_of(&from),
-                &line_of(&to),
-                &around.parcels,
-                planner.tolerance(),
-            );
-            planner.reshaped(changed, &around)
+    let plan = planner.plan(session).await?;
+    let is_changed = |id: &String| plan.actions.iter().any(|a| a.step.id() == Some(id));
+    match operation.expected.iter().find(|(id, _)| !is_changed(id)) {
+        None => Ok(plan),
+        // A condition that nobody looks at would seem to have held.
+        Some((id, _)) => {
+            let message = Message::new("store.condition-unmet").with("id", id);
+            Err(Error::Invalid(message))
         }
     }
 }
-
 fn line_of(points: &[[f64; 2]]) -> LineString<f64> {
     points.iter().map(|p| (p[0], p[1])).collect()
 }
@@ -156,6 +124,7 @@ fn line_of(points: &[[f64; 2]]) -> LineString<f64> {
 /// Parcels around a place, as they are stored.
 struct Around {
     features: Vec<Feature>,
+    /// Those that are valid: with others nothing can be compared.
     parcels: Vec<Parcel>,
 }
 
@@ -164,17 +133,11 @@ impl Around {
         self.features.iter().find(|feature| feature.fid == fid)
     }
 
-    /// The parcel of a key, and all others.
+    /// The parcels of some keys in their order, valid or not, and all others.
     fn apart(&self, keys: &[i64]) -> (Vec<Parcel>, Vec<Parcel>) {
-        let (own, others): (Vec<&Parcel>, Vec<&Parcel>) =
-            self.parcels.iter().partition(|p| keys.contains(&p.key));
-        // In the order of the keys.
-        let own = keys
-            .iter()
-            .filter_map(|key| own.iter().find(|p| p.key == *key))
-            .map(|p| (*p).clone())
-            .collect();
-        (own, others.into_iter().cloned().collect())
+        let own = keys.iter().filter_map(|key| read(self.feature(*key)?));
+        let others = self.parcels.iter().filter(|p| !keys.contains(&p.key));
+        (own.collect(), others.cloned().collect())
     }
 }
 
@@ -185,6 +148,54 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
+    async fn plan(&self, session: &mut Session<'_>) -> Result<Plan, Error> {
+        match &self.operation.what {
+            What::Split {
+                id,
+                line,
+                pieces,
+                keeps,
+            } => self.split(session, id, line, pieces, *keeps).await,
+            What::Merge {
+                ids,
+                properties,
+                keeps,
+            } => self.merge(session, ids, properties, *keeps).await,
+            What::Renumber { ids } => Ok(self.renumber(ids)),
+            What::Move { moves } => {
+                let (from, to): (Vec<[f64; 2]>, Vec<[f64; 2]>) = moves.iter().copied().unzip();
+                let around = self.around(session, &from, &to).await?;
+                let from = self.snapped(&from, &around)?;
+                let to = self.stored(&to)?;
+                let moves: Vec<_> = from.into_iter().zip(to).collect();
+                let changed = parcels::move_points(&moves, &around.parcels, self.tolerance());
+                self.reshaped(changed, &around)
+            }
+            What::Correct { from, to } => {
+                let around = self.around(session, from, to).await?;
+                let from = self.snapped(from, &around)?;
+                let mut to = self.stored(to)?;
+                // Its ends are those of the stretch.
+                if let (Some(first), Some(last)) = (from.first(), from.last())
+                    && to.len() > 1
+                {
+                    let end = to.len() - 1;
+                    let near = |a: [f64; 2], b: [f64; 2]| self.is_near(a, b);
+                    if near(to[0], *first) && near(to[end], *last) {
+                        (to[0], to[end]) = (*first, *last);
+                    }
+                }
+                let changed = parcels::correct(
+                    &line_of(&from),
+                    &line_of(&to),
+                    &around.parcels,
+                    self.tolerance(),
+                );
+                self.reshaped(changed, &around)
+            }
+        }
+    }
+
     fn tolerance(&self) -> f64 {
         if self.is_degrees {
             TOLERANCE_DEGREES
@@ -295,7 +306,7 @@ impl Planner<'_> {
         keys.sort_unstable();
         keys.dedup();
         let features = items::by_keys(session, collection, table, &keys).await?;
-        let parcels = features.iter().filter_map(parcel).collect();
+        let parcels = features.iter().filter_map(read).filter(is_sound).collect();
         Ok(Around { features, parcels })
     }
 
@@ -496,6 +507,7 @@ impl Planner<'_> {
             let id = self.id(feature);
             let mut wkb = Vec::new();
             formats::wkb::write(&parcel.geometry, &mut wkb);
+            self.require_area(feature, &wkb)?;
             let step = Step::Reshape {
                 expected: self.expected(&id),
                 id,
@@ -575,40 +587,68 @@ impl Planner<'_> {
         mut given: Vec<(usize, Value)>,
         geometry: &[u8],
     ) -> Result<Vec<(usize, Value)>, Error> {
-        let Some(rule) = &self.operation.rules.area else {
-            return Ok(given);
-        };
         let schema = match &self.operation.by.lens {
             Some(lens) => &lens.seen_as().0.schema,
             None => &self.live.collection.schema,
         };
-        let Some(position) = schema.position(&rule.property) else {
+        let Some(area) = self.area(schema, geometry)? else {
             return Ok(given);
         };
-        let unit = schema.properties[position].unit.as_deref();
-        let is_hectares = matches!(unit, Some("har" | "ha"));
-        let shown = row::to_wgs84(&self.live.collection, geometry)?;
-        let metres = spatial::area(&shown);
-        let (area, step) = match is_hectares {
-            true => (metres / 10_000.0, 10_000.0),
-            false => (metres, 100.0),
-        };
-        let found = given.iter().find(|(p, _)| *p == position);
-        let legal = match found.map(|(_, value)| value) {
-            Some(Value::Real(x)) => *x,
-            Some(Value::Integer(i)) => *i as f64,
-            Some(_) | None => {
-                given.retain(|(p, _)| *p != position);
-                given.push((position, Value::Real((area * step).round() / step)));
-                return Ok(given);
+        let found = given.iter().find(|(p, _)| *p == area.position);
+        match found.and_then(|(_, value)| number(value)) {
+            Some(legal) if area.is_near(legal) => {}
+            Some(legal) => return Err(area.differs(legal)),
+            None => {
+                given.retain(|(p, _)| *p != area.position);
+                given.push((area.position, area.value()));
             }
-        };
-        if (legal - area).abs() > rule.tolerance * area {
-            let message = Message::new("store.area-differs").with("legal", legal);
-            let message = message.with("area", format!("{area:.4}"));
-            return Err(Error::Invalid(message.with("property", &rule.property)));
         }
         Ok(given)
+    }
+
+    /// What the rules say of a geometry's area; `None` where they say nothing.
+    fn area(&self, schema: &Schema, geometry: &[u8]) -> Result<Option<Area<'_>>, Error> {
+        let Some(rule) = &self.operation.rules.area else {
+            return Ok(None);
+        };
+        let Some(position) = schema.position(&rule.property) else {
+            return Ok(None);
+        };
+        let property = &schema.properties[position];
+        let is_whole = property.kind == PropertyType::Integer;
+        if !is_whole && property.kind != PropertyType::Real {
+            return Ok(None);
+        }
+        let shown = row::to_wgs84(&self.live.collection, geometry)?;
+        let unit = match property.unit.as_deref() {
+            Some("har" | "ha") => 10_000.0,
+            _ => 1.0,
+        };
+        Ok(Some(Area {
+            rule,
+            position,
+            size: spatial::area(&shown) / unit,
+            // A square metre of a hectare, a hundredth of a square metre.
+            parts: if unit > 1.0 { 10_000.0 } else { 100.0 },
+            is_whole,
+        }))
+    }
+
+    /// Whether the legal area of a parcel still agrees with its geometry, as it did before.
+    fn require_area(&self, feature: &Feature, geometry: &[u8]) -> Result<(), Error> {
+        let schema = &self.live.collection.schema;
+        let Some(after) = self.area(schema, geometry)? else {
+            return Ok(());
+        };
+        let legal = feature.properties.get(after.position).and_then(number);
+        let (Some(legal), Some(before)) = (legal, feature.geometry.as_deref()) else {
+            return Ok(());
+        };
+        let agreed = self.area(schema, before)?.is_some_and(|a| a.is_near(legal));
+        match agreed && !after.is_near(legal) {
+            true => Err(after.differs(legal)),
+            false => Ok(()),
+        }
     }
 
     /// A refusal in words, its place in longitude and latitude, its parcels by their ids.
@@ -662,19 +702,58 @@ impl Planner<'_> {
     }
 }
 
+/// The area of a geometry, in the unit of the property with the legal one.
+struct Area<'a> {
+    rule: &'a AreaRule,
+    position: usize,
+    size: f64,
+    /// To so many parts of the unit it is given.
+    parts: f64,
+    is_whole: bool,
+}
+
+impl Area<'_> {
+    fn is_near(&self, legal: f64) -> bool {
+        (legal - self.size).abs() <= self.rule.tolerance * self.size
+    }
+
+    fn differs(&self, legal: f64) -> Error {
+        let message = Message::new("store.area-differs").with("legal", legal);
+        let message = message.with("area", format!("{:.4}", self.size));
+        Error::Invalid(message.with("property", &self.rule.property))
+    }
+
+    fn value(&self) -> Value {
+        match self.is_whole {
+            true => Value::Integer(self.size.round() as i64),
+            false => Value::Real((self.size * self.parts).round() / self.parts),
+        }
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Real(x) => Some(*x),
+        Value::Integer(i) => Some(*i as f64),
+        _ => None,
+    }
+}
+
 fn rings(polygon: &Polygon<f64>) -> impl Iterator<Item = &LineString<f64>> {
     std::iter::once(polygon.exterior()).chain(polygon.interiors())
 }
 
-/// A feature as a parcel; `None` for what is none, or is not valid: with that nothing can be compared.
-fn parcel(feature: &Feature) -> Option<Parcel> {
+/// A feature as a parcel; `None` without a geometry that can be read.
+fn read(feature: &Feature) -> Option<Parcel> {
     let geometry = formats::wkb::read(feature.geometry.as_deref()?).ok()?;
+    let key = feature.fid;
+    Some(Parcel { key, geometry })
+}
+
+fn is_sound(parcel: &Parcel) -> bool {
+    let geometry = &parcel.geometry;
     let is_area = matches!(geometry, Geometry::Polygon(_) | Geometry::MultiPolygon(_));
-    let is_valid = is_area && spatial::validity::check(&geometry).is_empty();
-    is_valid.then_some(Parcel {
-        key: feature.fid,
-        geometry,
-    })
+    is_area && spatial::validity::check(geometry).is_empty()
 }
 
 fn with_margin(envelope: Envelope) -> Bbox {

@@ -1,6 +1,6 @@
 //! A transaction's actions, one after the other, and what follows from all of them.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use model::{ChangeSeq, Envelope, Feature, Message, Operation};
 use spatial::index::Edit;
@@ -206,15 +206,14 @@ async fn planned_of(
 ) -> Result<cadastre::Plan, Failure> {
     let known = known(live, &operation.collection)?;
     operation.by.require_fit(known)?;
-    match cadastre::plan(session, known, operation).await {
-        Ok(plan) => Ok(plan),
-        Err(error) => {
-            let mut failures = Failures::default();
-            failures.add(0, error)?;
-            failures.require_none()?;
-            Err(Failure::Whole(Error::Busy(Message::new("store.busy"))))
+    let plan = cadastre::plan(session, known, operation).await;
+    plan.map_err(|error| {
+        let mut failures = Failures::default();
+        match failures.add(0, error) {
+            Ok(()) => Failure::Actions(failures.0),
+            Err(whole) => whole,
         }
-    }
+    })
 }
 
 /// Keeps which parcels came of which.
@@ -258,14 +257,10 @@ impl Failures {
     /// # Errors
     /// One that is not about the action comes back.
     fn add(&mut self, position: usize, error: Error) -> Result<(), Failure> {
-        match error {
-            Error::Invalid(_)
-            | Error::Denied(_)
-            | Error::NotFound(_)
-            | Error::Conflict(_)
-            | Error::PreconditionFailed(_) => self.0.push((position, error)),
-            other => return Err(Failure::Whole(other)),
+        if !error.is_refusal() {
+            return Err(Failure::Whole(error));
         }
+        self.0.push((position, error));
         Ok(())
     }
 
@@ -437,7 +432,7 @@ fn finish(
     let mut written = Vec::with_capacity(all.len());
     let mut last: BTreeMap<(i64, i64), (&LiveCollection, ChangeSeq)> = BTreeMap::new();
     // A feature that a later action deletes is gone on purpose.
-    let gone: Vec<(i64, i64)> = all
+    let gone: HashSet<(i64, i64)> = all
         .iter()
         .filter(|a| a.done.operation == Operation::Delete)
         .map(|a| (a.live.n, a.done.fid))

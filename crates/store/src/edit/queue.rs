@@ -195,16 +195,14 @@ impl Store {
                 session.run("SAVEPOINT hromada_job").await?;
             }
             let actions = perform(&mut session, &live, &job.work, &job.cause).await;
-            let end = match &actions {
-                Err(Failure::Whole(_)) => None,
-                Ok(_) => Some("RELEASE hromada_job"),
-                Err(Failure::Actions(_)) => Some("ROLLBACK TO hromada_job; RELEASE hromada_job"),
+            let end = match actions {
+                Ok(_) => "RELEASE hromada_job",
+                // One that is not about the request is about the file, and nothing more is done.
+                Err(Failure::Whole(error)) if !error.is_refusal() => return Err(error),
+                Err(_) => "ROLLBACK TO hromada_job; RELEASE hromada_job",
             };
-            match actions {
-                Err(Failure::Whole(error)) => return Err(error),
-                done => all.push(done),
-            }
-            if let Some(end) = end.filter(|_| !is_alone) {
+            all.push(actions);
+            if !is_alone {
                 session.run(end).await?;
             }
         }

@@ -350,6 +350,71 @@ async fn the_legal_area_is_held_against_the_geometry() {
 }
 
 #[tokio::test]
+async fn the_legal_area_stays_true_when_a_border_moves() {
+    let fixture = town().await;
+    let from = corner(3, 3);
+    let moved = |by: f64, tolerance: Option<f64>| {
+        let to = [from[0] + by, from[1] + by];
+        let mut operation = operation(Cadastral::Move {
+            moves: vec![(from, to)],
+        });
+        operation.rules.area = tolerance.map(|tolerance| AreaRule {
+            property: "area".to_owned(),
+            tolerance,
+        });
+        fixture.store.operate(operation, Cause::default())
+    };
+    let refused = moved(8.0, Some(0.2)).await.unwrap_err().into_error();
+    assert_eq!(key(&refused), "store.area-differs");
+    moved(8.0, None).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_parcel_that_is_invalid_is_named_as_such() {
+    let fixture = town().await;
+    let [x, y] = corner(0, 0);
+    let bow = [(0.0, 0.0), (9.0, 9.0), (9.0, 0.0), (0.0, 9.0), (0.0, 0.0)];
+    let ring = bow.iter().map(|(dx, dy)| (x + dx, y + dy)).collect();
+    let mut wkb = Vec::new();
+    let bow = Geometry::Polygon(Polygon::new(ring, Vec::new()));
+    formats::wkb::write(&bow, &mut wkb);
+    let draft = store::Draft {
+        geometry: Some(wkb),
+        crs: crs(),
+        properties: vec![Value::Null; 3],
+    };
+    let replaced = fixture
+        .store
+        .replace("parcels", "0-0", draft, None, "iryna");
+    replaced.await.unwrap();
+    let split = Cadastral::Split {
+        id: "0-0".to_owned(),
+        line: across(0, 0),
+        pieces: Vec::new(),
+        keeps: false,
+    };
+    let refused = operate(&fixture, split).await.unwrap_err();
+    assert_eq!(key(&refused), "store.parcels-invalid");
+}
+
+#[tokio::test]
+async fn a_condition_is_about_a_parcel_that_changes() {
+    let fixture = town().await;
+    let from = corner(3, 3);
+    let to = [from[0] + 0.5, from[1]];
+    let moved = |id: &str| {
+        let mut operation = operation(Cadastral::Move {
+            moves: vec![(from, to)],
+        });
+        operation.expected = vec![(id.to_owned(), Expected::Anything)];
+        fixture.store.operate(operation, Cause::default())
+    };
+    let refused = moved("5-5").await.unwrap_err().into_error();
+    assert_eq!(key(&refused), "store.condition-unmet");
+    moved("3-3").await.unwrap();
+}
+
+#[tokio::test]
 async fn an_operation_holds_for_the_state_that_it_was_meant_for() {
     let fixture = town().await;
     let mut operation = operation(Cadastral::Merge {
