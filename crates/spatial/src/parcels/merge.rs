@@ -4,7 +4,7 @@ use geo::{Area, Euclidean, Length};
 use geo_types::{Geometry, MultiPolygon, Polygon};
 use hashbrown::{HashMap, HashSet};
 
-use super::node::node;
+use super::node::{node, node_open};
 use super::region::Region;
 use super::rings::{Edge, PointKey, all_rings, borders, edges, key, parts};
 use super::{Error, Parcel, accept, changed, check_parcel, check_tolerance, faces, place};
@@ -103,7 +103,7 @@ fn equalise(all: &mut [Parcel], own: usize, tolerance: f64) -> Result<(), Error>
         for parcel in &all[..own] {
             borders.extend(edges(&parcel.geometry));
         }
-        let mut insertions = node(&borders, &all[..own], tolerance);
+        let mut insertions = node_open(&borders, &all[..own], tolerance);
         if insertions.is_empty() {
             return Ok(());
         }

@@ -10,21 +10,38 @@ use super::rings::{Edge, Insertions, Point, PointKey, distance, edge_key, edges,
 /// An edge that gets points so is then wanted, too. One that two rings have already is left alone, and so are vertices
 /// of both sides that are nearer to each other than the tolerance: to join them, one would have to move. O(n m).
 pub(super) fn node(wanted: &[Edge], parcels: &[Parcel], tolerance: f64) -> Insertions {
+    node_where(wanted, parcels, tolerance, |_| true)
+}
+
+/// As [`node`] for the borders between the parcels alone: an edge that two of them have is settled, and what runs along it, as
+/// the other side of a sliver does, is another border.
+pub(super) fn node_open(wanted: &[Edge], parcels: &[Parcel], tolerance: f64) -> Insertions {
+    node_where(wanted, parcels, tolerance, |count| count < 2)
+}
+
+/// `with` says by how many rings have an edge whether others are held against it.
+fn node_where(
+    wanted: &[Edge],
+    parcels: &[Parcel],
+    tolerance: f64,
+    with: impl Fn(usize) -> bool,
+) -> Insertions {
     let mut count: HashMap<[PointKey; 2], usize> = HashMap::new();
     let all: Vec<Edge> = parcels.iter().flat_map(|p| edges(&p.geometry)).collect();
     for e in &all {
         *count.entry(edge_key(*e).0).or_default() += 1;
     }
-    let alone = |e: &Edge| count.get(&edge_key(*e).0).is_none_or(|n| *n < 2);
+    let count = |e: &Edge| count.get(&edge_key(*e).0).copied().unwrap_or_default();
     let mut insertions = Insertions::default();
     let mut wanted = wanted.to_vec();
     let mut done = HashSet::new();
     while let Some(e) = wanted.pop() {
-        if !alone(&e) || !done.insert(edge_key(e).0) {
+        if count(&e) >= 2 || !done.insert(edge_key(e).0) {
             continue;
         }
         for f in &all {
-            if edge_key(*f).0 == edge_key(e).0 || !boxes_meet(e, *f, tolerance) {
+            let is_other = edge_key(*f).0 != edge_key(e).0 && with(count(f));
+            if !is_other || !boxes_meet(e, *f, tolerance) {
                 continue;
             }
             let on_e = f.iter().filter(|p| is_near(**p, e, tolerance));

@@ -185,3 +185,31 @@ fn one_parcel_and_invalid_ones_are_refused() {
         Err(Error::InvalidParcel { key: 2, .. })
     ));
 }
+
+/// Its long sides are nearer to each other than the tolerance, and one of them is the border.
+#[test]
+fn a_sliver_is_joined_to_its_neighbour() {
+    let sliver = [
+        (24.71246904126096, 48.9199437253856),
+        (24.712436004798647, 48.91994869459784),
+        (24.712411660734094, 48.91995079389055),
+        (24.71242076119826, 48.91995000911864),
+    ];
+    let beside = [
+        (24.71246904126096, 48.9199437253856),
+        (24.71242076119826, 48.91995000911864),
+        (24.712411660734094, 48.91995079389055),
+        (24.7124, 48.9198),
+        (24.7125, 48.9198),
+    ];
+    let options = MergeOptions {
+        tolerance: 1e-8,
+        max_gap_width: 5e-6,
+        ..OPTIONS
+    };
+    let whole = merge(&[parcel(1, &sliver), parcel(2, &beside)], &[], &options).unwrap();
+    let found = rings(&whole.geometry);
+    assert_eq!(found.len(), 1);
+    // All but the point between the ends of the border.
+    assert_eq!(found[0].0.len(), 6);
+}

@@ -240,17 +240,8 @@ impl Planner<'_> {
     fn snapped(&self, points: &[[f64; 2]], around: &Around) -> Result<Vec<[f64; 2]>, Error> {
         let mut vertices: Vec<[f64; 2]> = Vec::new();
         for parcel in &around.parcels {
-            use geo_types::Coord;
-            let mut add = |c: &Coord<f64>| vertices.push([c.x, c.y]);
-            match &parcel.geometry {
-                Geometry::Polygon(p) => rings(p).for_each(|r| r.0.iter().for_each(&mut add)),
-                Geometry::MultiPolygon(m) => {
-                    for p in m {
-                        rings(p).for_each(|r| r.0.iter().for_each(&mut add));
-                    }
-                }
-                _ => {}
-            }
+            let rings = all_rings(&parcel.geometry).into_iter();
+            vertices.extend(rings.flat_map(|ring| ring.0.iter().map(|c| [c.x, c.y])));
         }
         let distance = |a: [f64; 2], b: [f64; 2]| (a[0] - b[0]).hypot(a[1] - b[1]);
         let stored = self.stored(points)?;
@@ -266,23 +257,34 @@ impl Planner<'_> {
         Ok(stored.into_iter().map(snap).collect())
     }
 
-    /// The parcels at some places, and all around those and around further places.
+    /// The parcels at some places where vertices are to be others, and all that lie where edges to these are and will be. No
+    /// other edge changes: a street that runs through the whole town does not bring the town along.
     async fn around(
         &self,
         session: &mut Session<'_>,
         at: &[[f64; 2]],
         further: &[[f64; 2]],
     ) -> Result<Around, Error> {
-        let at = self.moved(at, self.operation.crs, Crs::CRS84)?;
-        let further = self.moved(further, self.operation.crs, Crs::CRS84)?;
-        let mut place = Envelope::of(at.iter().copied()).ok_or_else(|| self.nothing())?;
-        for hit in self.live.index.search_bbox(&with_margin(place)) {
-            place = hit.envelope().map_or(place, |e| place.union(e));
+        let named = self.moved(at, self.operation.crs, Crs::CRS84)?;
+        let place = Envelope::of(named).ok_or_else(|| self.nothing())?;
+        let there = self.within(session, place).await?;
+        let at = self.stored(at)?;
+        let mut reach = self.stored(further)?;
+        reach.extend_from_slice(&at);
+        for parcel in &there.parcels {
+            for ring in all_rings(&parcel.geometry) {
+                for edge in ring.lines() {
+                    let edge = [edge.start, edge.end].map(|c| [c.x, c.y]);
+                    // Also one that a named point lies on: it gets it as a vertex.
+                    if at.iter().any(|p| to_edge(*p, edge) <= self.tolerance()) {
+                        reach.extend_from_slice(&edge);
+                    }
+                }
+            }
         }
-        if let Some(further) = Envelope::of(further) {
-            place = place.union(further);
-        }
-        self.within(session, place).await
+        let reach = self.moved(&reach, self.live.collection.storage_crs, Crs::CRS84)?;
+        let reach = Envelope::of(reach).map_or(place, |reach| place.union(reach));
+        self.within(session, reach).await
     }
 
     fn nothing(&self) -> Error {
@@ -739,8 +741,27 @@ fn number(value: &Value) -> Option<f64> {
     }
 }
 
-fn rings(polygon: &Polygon<f64>) -> impl Iterator<Item = &LineString<f64>> {
-    std::iter::once(polygon.exterior()).chain(polygon.interiors())
+fn all_rings(geometry: &Geometry<f64>) -> Vec<&LineString<f64>> {
+    let polygons: &[Polygon<f64>] = match geometry {
+        Geometry::Polygon(polygon) => std::slice::from_ref(polygon),
+        Geometry::MultiPolygon(all) => &all.0,
+        _ => &[],
+    };
+    let rings = polygons
+        .iter()
+        .flat_map(|p| std::iter::once(p.exterior()).chain(p.interiors()));
+    rings.collect()
+}
+
+/// How far a point is from an edge.
+fn to_edge([x, y]: [f64; 2], [[ax, ay], [bx, by]]: [[f64; 2]; 2]) -> f64 {
+    let (dx, dy) = (bx - ax, by - ay);
+    let length = dx * dx + dy * dy;
+    let along = match length > 0.0 {
+        true => (((x - ax) * dx + (y - ay) * dy) / length).clamp(0.0, 1.0),
+        false => 0.0,
+    };
+    (x - ax - along * dx).hypot(y - ay - along * dy)
 }
 
 /// A feature as a parcel; `None` without a geometry that can be read.

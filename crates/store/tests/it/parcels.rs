@@ -283,6 +283,56 @@ async fn a_border_is_corrected_on_both_sides() {
     is_clean(&fixture).await;
 }
 
+/// What is far from the border is not looked at, whatever runs past both: an operation takes a limited number of parcels.
+#[tokio::test]
+async fn a_street_through_the_whole_town_does_not_bring_the_town_along() {
+    const LOTS: usize = 5_100;
+    let at = |i: usize, y: f64| format!("[{},{}]", 352_300.5 + i as f64 * 2.0, 5_420_400.5 + y);
+    let polygon = |ring: Vec<String>| {
+        let ring = ring.join(",");
+        format!(r#"{{"type":"Polygon","coordinates":[[{ring}]]}}"#)
+    };
+    let mut all_of_them: Vec<String> = (0..LOTS)
+        .map(|i| {
+            let ring = [(i, 0.0), (i + 1, 0.0), (i + 1, 9.0), (i, 9.0), (i, 0.0)];
+            let ring = ring.map(|(i, y)| at(i, y)).to_vec();
+            feature(&polygon(ring), &format!(r#""number":"lot-{i}""#))
+        })
+        .collect();
+    let mut street = vec![at(0, -9.0), at(LOTS, -9.0)];
+    street.extend((0..=LOTS).rev().map(|i| at(i, 0.0)));
+    street.push(at(0, -9.0));
+    all_of_them.push(feature(&polygon(street), r#""number":"street""#));
+    let text = collection(&all_of_them).replacen(
+        '{',
+        r#"{"crs":{"type":"name","properties":{"name":"EPSG:6382"}},"#,
+        1,
+    );
+    let fixture = Fixture::new().await;
+    let import = fixture.import(&text, |job| {
+        job.id_property = Some("number".to_owned());
+        job.mode = ImportMode::Create;
+    });
+    import.await.unwrap();
+    fixture.store.load().await.unwrap();
+    let before = parcels(&fixture).await;
+    let corner = [352_300.5 + 14.0, 5_420_400.5];
+    let moved = [corner[0] + 0.5, corner[1] - 0.5];
+    let moves = vec![(corner, moved)];
+    let done = operate(&fixture, Cadastral::Move { moves }).await.unwrap();
+    assert_eq!(done.written.len(), 3);
+    let back = Cadastral::Correct {
+        from: vec![moved, [corner[0] + 2.0, corner[1]]],
+        to: vec![
+            moved,
+            [corner[0] + 1.0, corner[1] - 1.0],
+            [corner[0] + 2.0, corner[1]],
+        ],
+    };
+    assert_eq!(operate(&fixture, back).await.unwrap().written.len(), 2);
+    is_whole(&before, &parcels(&fixture).await);
+}
+
 #[tokio::test]
 async fn places_may_be_given_in_longitude_and_latitude() {
     let fixture = town().await;
