@@ -31,7 +31,7 @@ pub enum WorldKind {
 }
 
 /// A borrowed geometry in world units.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WorldGeometry<'a> {
     pub kind: WorldKind,
     pub coords: &'a [WorldPoint],

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use model::access::Permission;
 use store::Store;
-use tokio::sync::{OnceCell, Semaphore};
+use tokio::sync::{OnceCell, Semaphore, watch};
 
 use crate::Options;
 use crate::account::{Passwords, Provider};
@@ -13,16 +13,18 @@ use crate::bulk::Bulk;
 use crate::cache::TileCache;
 use crate::context::Context;
 use crate::edge;
-use crate::features::cursor::Seal;
 use crate::fragments::Fragments;
 use crate::identity::{COOKIE_PLAIN, COOKIE_SECURE, Known};
-use crate::limits::{BODY_ROOM, MAX_NETWORK_REQUESTS, MAX_NETWORKS, MAX_REQUESTS};
+use crate::limits::{
+    BODY_ROOM, MAX_NETWORK_REQUESTS, MAX_NETWORK_STREAMS, MAX_NETWORKS, MAX_REQUESTS, MAX_STREAMS,
+};
 use crate::metrics::Metrics;
 use crate::openapi::Definition;
 use crate::places::Places;
 use crate::policy::{Decisions, Lenses};
 use crate::problem::Problem;
 use crate::rate::Buckets;
+use crate::seal::Seal;
 
 /// The state of the server. Cheap to clone.
 #[derive(Clone)]
@@ -49,12 +51,18 @@ pub(crate) struct Inner {
     pub(crate) requests: Arc<Semaphore>,
     /// And those of each network.
     pub(crate) requests_of: Arc<Places>,
+    /// Streams of changes, which are not counted among the requests.
+    pub(crate) streams: Arc<Semaphore>,
+    /// And those of each network.
+    pub(crate) streams_of: Arc<Places>,
+    /// Whether the server ends: then streams do.
+    pub(crate) ending: watch::Sender<bool>,
     /// Request bodies in memory, in kibibytes.
     pub(crate) bodies: Arc<Semaphore>,
     /// CPU work off the reactor: as many at once as there are cores.
     pub(crate) workers: Arc<Semaphore>,
     pub(crate) cores: usize,
-    /// Of cursors; had when it is first needed.
+    /// Had when it is first needed.
     pub(crate) seal: OnceCell<Seal>,
     /// Encoded features.
     pub(crate) fragments: Fragments,
@@ -90,6 +98,9 @@ impl App {
             provider: options.single_sign_on.clone().map(Provider::new),
             requests: Arc::new(Semaphore::new(MAX_REQUESTS)),
             requests_of: Places::new(MAX_NETWORK_REQUESTS),
+            streams: Arc::new(Semaphore::new(MAX_STREAMS)),
+            streams_of: Places::new(MAX_NETWORK_STREAMS),
+            ending: watch::Sender::new(false),
             bodies: Arc::new(Semaphore::new(BODY_ROOM)),
             workers: Arc::new(Semaphore::new(cores)),
             cores,

@@ -8,13 +8,13 @@ use axum::Error;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::response::Response;
 use hyper::body::{Frame, SizeHint};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::app::App;
 use crate::client::Client;
-use crate::places::Place;
+use crate::places::{Place, Places};
 
-/// What a request in progress takes up.
+/// What a request in progress, or a stream, takes up.
 pub(crate) struct Room {
     _permit: OwnedSemaphorePermit,
     _place: Option<Place>,
@@ -24,12 +24,21 @@ impl Room {
     /// `None` when all places are taken, or all of the client's network. Programs of this machine are not counted by
     /// network: a proxy here that is not named as one stands for everybody.
     pub(crate) fn enter(app: &App, client: &Client) -> Option<Self> {
+        Self::among(&app.requests, &app.requests_of, client)
+    }
+
+    /// The same for a stream of changes.
+    pub(crate) fn of_stream(app: &App, client: &Client) -> Option<Self> {
+        Self::among(&app.streams, &app.streams_of, client)
+    }
+
+    fn among(all: &Arc<Semaphore>, of_each: &Arc<Places>, client: &Client) -> Option<Self> {
         let place = if client.is_local {
             None
         } else {
-            Some(app.requests_of.enter(client.network)?)
+            Some(of_each.enter(client.network)?)
         };
-        let permit = Arc::clone(&app.requests).try_acquire_owned().ok()?;
+        let permit = Arc::clone(all).try_acquire_owned().ok()?;
         Some(Self {
             _permit: permit,
             _place: place,
@@ -37,8 +46,15 @@ impl Room {
     }
 }
 
+/// In the extensions of an answer that stays open and has a place of its own: it takes none from requests.
+#[derive(Clone)]
+pub(crate) struct StaysOpen;
+
 /// A streamed answer holds memory until its reader has it all, so its place is free only then.
 pub(crate) fn until_sent(response: Response, room: Option<Room>) -> Response {
+    if response.extensions().get::<StaysOpen>().is_some() {
+        return response;
+    }
     response.map(|body| {
         if body.is_end_stream() {
             return body;

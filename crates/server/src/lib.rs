@@ -12,6 +12,7 @@ mod assets;
 mod attempts;
 mod bulk;
 mod cache;
+mod changes;
 mod client;
 mod collections;
 mod common;
@@ -44,6 +45,7 @@ mod rate;
 mod request_id;
 mod routes;
 mod schema;
+mod seal;
 mod search;
 mod segments;
 mod serve;
@@ -53,6 +55,7 @@ mod styles;
 mod tilesets;
 mod tls;
 mod vector;
+mod webhooks;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
@@ -65,6 +68,7 @@ pub use routes::{Guard, guards};
 pub use serve::{listen, serve};
 pub use single_sign_on::{Secret, SingleSignOn, parse_role};
 pub use tls::Tls;
+pub use webhooks::{parse_webhook_url, webhook_secret};
 
 /// How the server behaves.
 #[derive(Debug, Clone)]

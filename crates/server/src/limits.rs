@@ -92,6 +92,18 @@ pub(crate) const MAX_REQUESTS: usize = 512;
 /// for some ten things at once, and each is answered in milliseconds.
 pub(crate) const MAX_NETWORK_REQUESTS: u32 = 128;
 
+/// Streams of changes: they stay open, so half of the connections are left for requests.
+pub(crate) const MAX_STREAMS: usize = MAX_CONNECTIONS / 2;
+
+/// Streams of changes of one network: half of its connections.
+pub(crate) const MAX_NETWORK_STREAMS: u32 = MAX_NETWORK_CONNECTIONS / 2;
+
+/// Between two signs of life in a stream of changes: proxies close what is silent for half a minute or longer.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Between two looks for changes of one stream: what comes meanwhile is told together, and a person sees it at once all the same.
+pub(crate) const STREAM_PAUSE: Duration = Duration::from_millis(50);
+
 /// Bytes of cookies in a request: ours are a tenth of it, and browsers add those of other programs under the same name.
 pub(crate) const MAX_COOKIES: usize = 8 * 1024;
 

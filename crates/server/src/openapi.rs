@@ -16,6 +16,7 @@ use serde_json::{Map, Value as Json, json};
 use store::LiveCollection;
 
 use crate::app::App;
+use crate::changes::EVENT_STREAM;
 use crate::collections::title;
 use crate::context::Context;
 use crate::features::output::{FORMATS, FORMATS_OF_ONE};
@@ -202,6 +203,19 @@ fn fixed_paths(context: &Context, paths: &mut Map<String, Json>) {
         "server.op-search",
         &[JSON],
         search.into(),
+    );
+    let mut changes = vec![
+        json!({ "name": "since", "in": "query", "required": false, "schema": { "type": "string" } }),
+        json!({ "name": "Last-Event-ID", "in": "header", "required": false, "schema": { "type": "string" } }),
+    ];
+    changes.extend(reference(&["collections", "bbox", "lang"]));
+    add(
+        "/changes",
+        "getChanges",
+        "features",
+        "server.op-changes",
+        &[EVENT_STREAM],
+        changes.into(),
     );
     add(
         "/functions",

@@ -6,10 +6,10 @@ use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hyper::StatusCode;
-use model::Message;
 use model::access::{Decision, Directory, Editing, Permission, Principal, Reach, View, decide};
+use model::{ChangeSeq, Message};
 use spatial::WorldArea;
-use store::{Action, AuditEntry, By, Lens, Live, LiveCollection, Step};
+use store::{Action, AuditEntry, By, Lens, Live, LiveCollection, Look, Step};
 
 use crate::app::App;
 use crate::context::Context;
@@ -165,6 +165,53 @@ impl Sight {
         self.app.lenses.through(live, decision.view.as_ref()?)
     }
 
+    /// A collection as it is and as the principal sees it.
+    pub(crate) fn look(&self, id: &str) -> Option<Look> {
+        Some(Look::new(self.live.get(id)?.clone(), self.get(id)?))
+    }
+
+    /// The same as it was after a change that is not long ago; `None` when what has changed since can't be told.
+    ///
+    /// # Errors
+    /// When the database has to be asked and can't be read.
+    pub(crate) async fn look_back(
+        &self,
+        id: &str,
+        seq: ChangeSeq,
+    ) -> Result<Option<Look>, Problem> {
+        let (Some(source), Some(seen)) = (self.live.get(id), self.get(id)) else {
+            return Ok(None);
+        };
+        let Some(then) = self.app.store.recent(source, seq).await? else {
+            return Ok(None);
+        };
+        let seen = match &seen.lens {
+            Some(lens) => lens.of(&then),
+            None => then.clone(),
+        };
+        Ok(Some(Look::new(then, seen)))
+    }
+
+    /// Whether a look would show what this one does.
+    pub(crate) fn is_same(&self, id: &str, look: &Look, version: i64) -> bool {
+        version == self.version && self.live.get(id).is_some_and(|live| look.is_of(live))
+    }
+
+    /// The state of the rules.
+    pub(crate) fn version(&self) -> i64 {
+        self.version
+    }
+
+    /// The ids of all collections, whether they are seen or not.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        self.live.collections.keys().map(|id| &**id)
+    }
+
+    /// The last change that all collections hold.
+    pub(crate) fn reached(&self) -> ChangeSeq {
+        self.live.reached()
+    }
+
     /// A collection as it was at the moment that a request names, or as it is.
     ///
     /// # Errors
@@ -274,6 +321,18 @@ impl App {
             directory,
             principal: Arc::clone(&context.principal),
         })
+    }
+
+    /// All collections, as somebody sees them who does not ask by a request.
+    pub(crate) fn sight_of(&self, principal: Principal) -> Sight {
+        let (version, directory) = self.store.directory_at();
+        Sight {
+            app: self.clone(),
+            live: self.store.live(),
+            version,
+            directory,
+            principal: Arc::new(principal),
+        }
     }
 
     /// A collection, as whoever asks sees it.

@@ -16,8 +16,8 @@ use crate::features::{edit, item, items, parcels, queryables, transactions, vers
 use crate::limits::MIN_PACKED;
 use crate::problem::Problem;
 use crate::{
-    Options, account, admin, assets, bulk, collections, common, context, crs, health, matrix_sets,
-    openapi, schema, search, styles, tilesets, vector,
+    Options, account, admin, assets, bulk, changes, collections, common, context, crs, health,
+    matrix_sets, openapi, schema, search, styles, tilesets, vector,
 };
 
 /// What decides over who gets an answer from a route.
@@ -84,6 +84,7 @@ pub(crate) const GUARDS: &[(&str, Guard)] = &[
     ("/styles/{style}/metadata", Guard::Seen),
     ("/styles/{style}/legend", Guard::Seen),
     ("/search", Guard::Seen),
+    ("/changes", Guard::Seen),
     ("/account", Guard::Own),
     ("/account/me", Guard::Own),
     ("/account/sign-in", Guard::Own),
@@ -140,7 +141,10 @@ pub(crate) fn guard(path: &str) -> Option<Guard> {
 
 /// The whole server as a service; [`crate::serve()`] puts it on a port.
 pub fn router(store: Store, options: &Options) -> Router {
-    let app = App::new(store, options);
+    served(App::new(store, options))
+}
+
+pub(crate) fn served(app: App) -> Router {
     let documents = Router::new()
         .route("/", get(common::landing))
         .route("/conformance", get(common::conformance))
@@ -264,7 +268,7 @@ pub fn router(store: Store, options: &Options) -> Router {
                 .quality(CompressionLevel::Fastest)
                 .compress_when(worth_packing()),
         );
-    // These come compressed, each form made once.
+    // These come compressed, each form made once, or are not to wait until there is enough to compress.
     let packed = Router::new()
         .route(
             "/collections/{collection}/tiles/{set}/{matrix}/{row}/{col}",
@@ -272,6 +276,7 @@ pub fn router(store: Store, options: &Options) -> Router {
         )
         .route("/tiles/{collections}/{z}/{x}/{y}", get(vector::short))
         .route("/collections/{collection}/files/{file}", get(bulk::get))
+        .route("/changes", get(changes::get))
         .route("/app", get(assets::to_app))
         .route("/app/", get(assets::app_index))
         .route("/app/{*path}", get(assets::app))

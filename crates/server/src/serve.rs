@@ -20,6 +20,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
+use crate::app::App;
 use crate::client::{Peer, contains, network_of};
 use crate::limits::{
     BACKLOG, DRAIN_TIMEOUT, HEAD_TIMEOUT, HURRIED_HEAD_TIMEOUT, MAX_CONNECTIONS, MAX_HEAD,
@@ -27,7 +28,7 @@ use crate::limits::{
 };
 use crate::places::{Place, Places};
 use crate::stream::Patient;
-use crate::{Options, Tls, link, router};
+use crate::{Options, Tls, link, routes, webhooks};
 
 /// Takes a port.
 ///
@@ -58,8 +59,9 @@ pub async fn serve(
         link::base_url(url)
             .map_err(|message| io::Error::new(io::ErrorKind::InvalidInput, message.to_string()))?;
     }
+    let app = App::new(store.clone(), &options);
     let port = Port {
-        router: router(store.clone(), &options),
+        router: routes::served(app.clone()),
         tls: options.tls.as_ref().map(Tls::acceptor),
         networks: Places::new(MAX_NETWORK_CONNECTIONS),
         places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
@@ -68,17 +70,20 @@ pub async fn serve(
     };
     let mut shutdown = std::pin::pin!(shutdown);
     let mut keeping = std::pin::pin!(keep_current(port.options.tls.as_ref()));
+    let mut telling = std::pin::pin!(webhooks::run(app.clone()));
     let mut looking = std::pin::pin!(look_again(&store));
     loop {
         tokio::select! {
             _ = &mut shutdown => break,
             () = &mut keeping => {}
             () = &mut looking => {}
+            () = &mut telling => {}
             (stream, address, place) = accept(&listener, &port.places) => port.connect(stream, address, place),
         }
     }
     // New connections are refused while the old ones end.
     drop(listener);
+    app.ending.send_replace(true);
     if tokio::time::timeout(DRAIN_TIMEOUT, port.graceful.shutdown())
         .await
         .is_err()

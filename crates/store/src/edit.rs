@@ -324,7 +324,7 @@ impl Store {
             }
             return self.reload().await;
         }
-        self.inner.live.store(Arc::new(live));
+        self.put_live(live);
     }
 }
 
@@ -346,7 +346,7 @@ fn followed(
             Edit::Remove { fid } => (*fid, None),
         };
         let was = before.index.get(fid).and_then(|hit| hit.envelope());
-        touched = touched.with(*seq, was, after);
+        touched = touched.with(*seq, fid, was, after);
     }
     Ok(LiveCollection {
         index,

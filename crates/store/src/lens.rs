@@ -210,6 +210,22 @@ impl Lens {
         Some(shown)
     }
 
+    /// Whether two states have the same values in what is seen. `values` gives both by position in the source.
+    pub(crate) fn shows_same<'v>(
+        &self,
+        values: impl Fn(usize) -> Option<[ValueRef<'v>; 2]>,
+    ) -> bool {
+        self.kept
+            .iter()
+            .all(|(position, keep)| match (values(*position), keep) {
+                (Some([ValueRef::Text(was), ValueRef::Text(is)]), Some(keep)) => {
+                    masked(was, *keep) == masked(is, *keep)
+                }
+                (Some([was, is]), _) => was == is,
+                (None, _) => true,
+            })
+    }
+
     fn chosen(&self, mut properties: Vec<Value>) -> Vec<Value> {
         let chosen = self.kept.iter().map(|(position, keep)| {
             let value = std::mem::replace(&mut properties[*position], Value::Null);

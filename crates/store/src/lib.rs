@@ -15,6 +15,7 @@ mod edit;
 mod error;
 mod export;
 mod facts;
+mod feed;
 mod files;
 mod fill;
 mod guard;
@@ -35,6 +36,7 @@ mod sqlite;
 mod systems;
 mod table;
 mod touched;
+mod webhooks;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -43,6 +45,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use model::{ChangeSeq, Epoch, Message};
+use tokio::sync::watch;
 
 use backend::Backend;
 
@@ -55,6 +58,7 @@ pub use edit::{
 };
 pub use error::Error;
 pub use export::{ExportReport, export};
+pub use feed::{Change, Changed, Look};
 pub use files::{FileFinding, FileHash, FileStream, Files, FilesLocation, ScrubReport, StoredFile};
 pub use history::{Descent, MAX_VERSIONS, Recorded, Version};
 pub use import::{
@@ -77,6 +81,7 @@ pub use postgres::{Followed, Lag, PostgresPlace, PublishJob, Published};
 pub use registry::{definition_json, safe_property_names};
 pub use sqlite::{FILE_NAME, MINIMUM_SQLITE, SCHEMA_VERSION};
 pub use touched::Touched;
+pub use webhooks::{KeptWebhook, Told, Webhook};
 
 /// How a store is opened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -147,6 +152,8 @@ struct Inner {
     epoch: ArcSwap<Epoch>,
     /// All collections with their index, swapped whole: a reader keeps what it took.
     live: ArcSwap<Live>,
+    /// Sent to whenever what is seen of the store may be another.
+    news: watch::Sender<()>,
     stopped: ArcSwap<Option<Message>>,
     /// Collections as they were.
     moments: history::Moments,
@@ -177,6 +184,7 @@ impl Store {
                 backend,
                 epoch: ArcSwap::from_pointee(epoch),
                 live: ArcSwap::from_pointee(Live::default()),
+                news: watch::Sender::new(()),
                 stopped: ArcSwap::from_pointee(None),
                 moments: history::Moments::default(),
                 directory: ArcSwap::from_pointee(people::Read::default()),
@@ -195,7 +203,7 @@ impl Store {
         match &self.inner.backend {
             Backend::Sqlite(_) => {
                 let live = live::load(self).await?;
-                self.inner.live.store(Arc::new(live));
+                self.put_live(live);
                 Ok(())
             }
             Backend::Postgres(database) => database.following.load(self).await,
@@ -291,6 +299,17 @@ impl Store {
     /// All collections and their indexes at this moment.
     pub fn live(&self) -> Arc<Live> {
         self.inner.live.load_full()
+    }
+
+    /// Shows all collections as they are now.
+    fn put_live(&self, live: Live) {
+        self.inner.live.store(Arc::new(live));
+        self.inner.news.send_replace(());
+    }
+
+    /// Tells when what is seen of the store may be another: an index or a rule has changed.
+    pub fn news(&self) -> watch::Receiver<()> {
+        self.inner.news.subscribe()
     }
 
     /// Why writes have stopped, if they have: a commit failed with an unknown outcome.

@@ -8,14 +8,21 @@ use model::{ChangeSeq, Envelope};
 /// the list is copied with each write, which at this length costs about a microsecond.
 const REMEMBERED: usize = 512;
 
-/// The envelopes that the newest changes touched, published together with the index that holds the changes:
-/// whoever has the one has the other, so no change can be missed between them.
+/// What the newest changes touched, published together with the index that holds the changes: whoever has the one has the
+/// other, so no change can be missed between them.
 #[derive(Debug, Clone)]
 pub struct Touched {
     /// Every change after this one is remembered.
     since: ChangeSeq,
     /// By rising sequence number; a change has up to two envelopes, before and after.
-    changes: Arc<[(ChangeSeq, Envelope)]>,
+    changes: Arc<[Touch]>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Touch {
+    seq: ChangeSeq,
+    fid: i64,
+    envelope: Option<Envelope>,
 }
 
 impl Touched {
@@ -27,24 +34,27 @@ impl Touched {
         }
     }
 
-    /// After one more change.
+    /// After one more change of a feature.
     pub(crate) fn with(
         &self,
         seq: ChangeSeq,
+        fid: i64,
         before: Option<Envelope>,
         after: Option<Envelope>,
     ) -> Self {
-        let new = before.into_iter().chain(after.filter(|_| before != after));
-        let mut changes: Vec<_> = self.changes.to_vec();
-        changes.extend(new.map(|envelope| (seq, envelope)));
+        let touch = |envelope| Touch { seq, fid, envelope };
+        let also = before.filter(|_| after.is_some() && before != after);
+        let new = [Some(touch(after.or(before))), also.map(|b| touch(Some(b)))];
+        let mut changes: Vec<Touch> = self.changes.to_vec();
+        changes.extend(new.into_iter().flatten());
         let mut since = self.since;
         if changes.len() > REMEMBERED {
             let mut forget = changes.len() - REMEMBERED;
-            since = changes[forget - 1].0;
+            since = changes[forget - 1].seq;
             // A change is forgotten whole.
             forget += changes[forget..]
                 .iter()
-                .take_while(|(s, _)| *s == since)
+                .take_while(|touch| touch.seq == since)
                 .count();
             changes.drain(..forget);
         }
@@ -56,11 +66,22 @@ impl Touched {
 
     /// The envelopes of all changes after `seq`; `None` when some of them are forgotten.
     pub fn after(&self, seq: ChangeSeq) -> Option<impl Iterator<Item = &Envelope>> {
+        let touched = self.touched_after(seq)?;
+        Some(touched.iter().filter_map(|touch| touch.envelope.as_ref()))
+    }
+
+    /// The keys of all features that have changed after `seq`, some of them more than once; `None` when some changes are
+    /// forgotten.
+    pub(crate) fn features_after(&self, seq: ChangeSeq) -> Option<impl Iterator<Item = i64>> {
+        Some(self.touched_after(seq)?.iter().map(|touch| touch.fid))
+    }
+
+    fn touched_after(&self, seq: ChangeSeq) -> Option<&[Touch]> {
         if seq < self.since {
             return None;
         }
-        let start = self.changes.partition_point(|(s, _)| *s <= seq);
-        Some(self.changes[start..].iter().map(|(_, envelope)| envelope))
+        let start = self.changes.partition_point(|touch| touch.seq <= seq);
+        Some(&self.changes[start..])
     }
 }
 
@@ -75,22 +96,27 @@ mod tests {
     #[test]
     fn changes_after_a_number_and_no_others() {
         let touched = Touched::since(ChangeSeq(5))
-            .with(ChangeSeq(6), None, at(1.0))
-            .with(ChangeSeq(9), at(1.0), at(2.0))
-            .with(ChangeSeq(10), at(2.0), at(2.0));
+            .with(ChangeSeq(6), 1, None, at(1.0))
+            .with(ChangeSeq(9), 1, at(1.0), at(2.0))
+            .with(ChangeSeq(10), 2, at(2.0), at(2.0))
+            .with(ChangeSeq(11), 3, None, None);
         let count = |seq| touched.after(ChangeSeq(seq)).map(Iterator::count);
         assert_eq!(count(4), None);
         assert_eq!(
             [5, 6, 8, 9, 10, 11].map(count),
             [4, 3, 3, 1, 0, 0].map(Some)
         );
+        let features = |seq| touched.features_after(ChangeSeq(seq)).map(Vec::from_iter);
+        assert_eq!(features(4), None);
+        assert_eq!(features(8), Some(vec![1, 1, 2, 3]));
+        assert_eq!(features(10), Some(vec![3]));
     }
 
     #[test]
     fn what_is_forgotten_is_said() {
         let mut touched = Touched::since(ChangeSeq(0));
         for seq in 1..=600 {
-            touched = touched.with(ChangeSeq(seq), at(0.0), at(1.0));
+            touched = touched.with(ChangeSeq(seq), seq, at(0.0), at(1.0));
             assert!(touched.changes.len() <= REMEMBERED);
             assert!(touched.after(ChangeSeq(seq)).is_some());
         }

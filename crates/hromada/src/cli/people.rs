@@ -12,7 +12,7 @@ use store::MAX_TOKEN_DAYS;
 const MAX_RECORDS: i64 = 100_000;
 
 /// The commands in the order of the help.
-pub(super) fn all(lang: Lang) -> [Command; 6] {
+pub(super) fn all(lang: Lang) -> [Command; 7] {
     let words = Words(lang);
     [
         user(words),
@@ -21,6 +21,7 @@ pub(super) fn all(lang: Lang) -> [Command; 6] {
         token(words),
         access(words),
         audit(words),
+        webhook(words),
     ]
 }
 
@@ -195,6 +196,34 @@ fn token(w: Words) -> Command {
             "HASH-PREFIX",
             "cli.token-hash",
         )))
+}
+
+fn webhook(w: Words) -> Command {
+    let id = || w.word("id", "ID", "cli.webhook-id");
+    w.group("webhook", "cli.webhook")
+        .subcommand(
+            w.command("add", "cli.webhook-add")
+                .arg(id())
+                .arg(w.word("url", "URL", "cli.webhook-url"))
+                .arg(w.option("as", "USER", "cli.webhook-as").required(true))
+                .arg(
+                    w.option("collection", "ID", "cli.webhook-collection")
+                        .action(ArgAction::Append),
+                )
+                .arg(
+                    w.option("bbox", "W,S,E,N", "cli.webhook-bbox")
+                        .allow_hyphen_values(true),
+                )
+                .arg(
+                    Arg::new("internal")
+                        .long("internal")
+                        .action(ArgAction::SetTrue)
+                        .help(w.t("cli.webhook-internal")),
+                ),
+        )
+        .subcommand(w.command("list", "cli.webhook-list"))
+        .subcommand(w.command("remove", "cli.webhook-remove").arg(id()))
+        .subcommand(w.command("retry", "cli.webhook-retry").arg(id()))
 }
 
 fn access(w: Words) -> Command {

@@ -18,6 +18,7 @@ mod token;
 mod town;
 mod unit;
 mod user;
+mod webhook;
 
 use clap::ArgMatches;
 use store::{Access, Error, Store};
@@ -43,6 +44,7 @@ pub(crate) async fn run(matches: &ArgMatches, output: &Output) -> anyhow::Result
         Some(("token", args)) => token::run(args, output).await,
         Some(("access", args)) => access::run(args, output).await,
         Some(("audit", args)) => audit::run(args, output).await,
+        Some(("webhook", args)) => webhook::run(args, output).await,
         Some(("sample-town", args)) => town::run(args, output).await,
         _ => unreachable!("the command line requires a known command"),
     }

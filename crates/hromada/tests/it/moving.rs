@@ -471,6 +471,8 @@ fn backups_beside_a_writer(args: &[&str], data: &Path, mut look: impl FnMut(&Pat
     let stop = AtomicBool::new(false);
     let files: Vec<PathBuf> = std::thread::scope(|scope| {
         let writing = scope.spawn(write_on(&server, &token, &stop));
+        // Also where something fails, which would wait for the writer for ever.
+        let end = Ends(&stop);
         let files = (0..3)
             .map(|i| {
                 let file = data.join(format!("backup-{i}"));
@@ -480,13 +482,22 @@ fn backups_beside_a_writer(args: &[&str], data: &Path, mut look: impl FnMut(&Pat
                 file
             })
             .collect();
-        stop.store(true, Ordering::Relaxed);
+        drop(end);
         assert!(writing.join().unwrap() > 3);
         files
     });
     drop(server);
     let seqs: Vec<u64> = files.iter().map(|file| look(file)).collect();
     assert!(seqs.is_sorted() && seqs[0] < seqs[2], "{seqs:?}");
+}
+
+/// Says that it is over when it is dropped.
+struct Ends<'a>(&'a AtomicBool);
+
+impl Drop for Ends<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
 }
 
 /// Of a log: how long it is and what is in it up to there.

@@ -502,7 +502,7 @@ fn a_database_of_version_1_is_brought_up_to_date_and_stays_public() {
     // The tables of version 1 are those of today without what the steps make.
     psql(
         name,
-        "DROP TABLE hromada_directory, hromada_keys, hromada_audit, hromada_transactions, hromada_lineage; DROP FUNCTION hromada_audit_stays(), hromada_moment();
+        "DROP TABLE hromada_directory, hromada_keys, hromada_audit, hromada_transactions, hromada_lineage, hromada_webhooks; DROP FUNCTION hromada_audit_stays(), hromada_moment();
          ALTER TABLE hromada_changes DROP COLUMN before_id;
          DELETE FROM hromada_meta WHERE key = 'directory'; UPDATE hromada_meta SET value = '1' WHERE key = 'schema_version'",
     );

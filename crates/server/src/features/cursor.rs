@@ -3,16 +3,15 @@
 //! A cursor is sealed. The number of the last change would tell of writes to what the reader may not see, and a count or a
 //! place that a client makes up would have to be checked.
 
-use base64ct::{Base64UrlUnpadded, Encoding};
 use hyper::StatusCode;
 use model::{ChangeSeq, Message};
-use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use store::{Begin, LiveCollection, Walk};
 
 use super::query::OF_ONE;
 use crate::app::App;
 use crate::context::Context;
 use crate::problem::{Problem, shown};
+use crate::seal::Unopened;
 
 /// Parameters that say nothing about which features there are, and in which order; nor do those of the answer ([`OF_ONE`]).
 const FREE: [&str; 5] = ["cursor", "limit", "f", "lang", "offset"];
@@ -20,29 +19,7 @@ const FREE: [&str; 5] = ["cursor", "limit", "f", "lang", "offset"];
 /// Collection, change, count, kind of place, place.
 const PLAIN: usize = 8 * 4 + 1;
 
-/// The seal of all cursors of a store.
-pub(crate) struct Seal {
-    key: LessSafeKey,
-}
-
-impl Seal {
-    fn new(key: &[u8; 32]) -> Self {
-        let key = UnboundKey::new(&CHACHA20_POLY1305, key).expect("the key has the length");
-        Self {
-            key: LessSafeKey::new(key),
-        }
-    }
-}
-
 impl App {
-    async fn seal(&self) -> Result<&Seal, Problem> {
-        let seal = self.seal.get_or_try_init(|| async {
-            let key = self.store.seal_key().await?;
-            Ok::<_, store::Error>(Seal::new(&key))
-        });
-        Ok(seal.await?)
-    }
-
     /// The cursor of a page.
     ///
     /// # Errors
@@ -54,29 +31,18 @@ impl App {
         walk: &Walk,
         begin: Begin,
     ) -> Result<String, Problem> {
-        let seal = self.seal().await?;
-        let mut nonce = [0; NONCE_LEN];
-        getrandom::fill(&mut nonce).map_err(Problem::internal)?;
         let (kind, place) = match begin {
             Begin::Start => (0, 0),
             Begin::After(key) => (1, key),
             Begin::Offset(n) => (2, i64::try_from(n).unwrap_or(i64::MAX)),
         };
-        let mut bytes = Vec::with_capacity(NONCE_LEN + PLAIN + CHACHA20_POLY1305.tag_len());
+        let mut bytes = Vec::with_capacity(PLAIN);
         for number in [walk.collection, walk.seq.0, walk.matched.cast_signed()] {
             bytes.extend_from_slice(&number.to_be_bytes());
         }
         bytes.push(kind);
         bytes.extend_from_slice(&place.to_be_bytes());
-        let about = self.about(context, live);
-        let sealed = seal.key.seal_in_place_append_tag(
-            Nonce::assume_unique_for_key(nonce),
-            Aad::from(about.as_bytes()),
-            &mut bytes,
-        );
-        sealed.map_err(Problem::internal)?;
-        bytes.splice(0..0, nonce);
-        Ok(Base64UrlUnpadded::encode_string(&bytes))
+        self.sealed(&bytes, &self.about(context, live)).await
     }
 
     /// # Errors
@@ -87,21 +53,18 @@ impl App {
         live: &LiveCollection,
         text: &str,
     ) -> Result<(Walk, Begin), Problem> {
-        let unreadable = || {
-            Problem::bad_request(Message::new("server.cursor-invalid").with("value", shown(text)))
-        };
-        let mut bytes = Base64UrlUnpadded::decode_vec(text).map_err(|_| unreadable())?;
-        if bytes.len() != NONCE_LEN + PLAIN + CHACHA20_POLY1305.tag_len() {
-            return Err(unreadable());
-        }
-        let seal = self.seal().await?;
-        let mut sealed = bytes.split_off(NONCE_LEN);
-        let nonce = Nonce::try_assume_unique_for_key(&bytes).map_err(|_| unreadable())?;
         let about = self.about(context, live);
-        let plain = seal
-            .key
-            .open_in_place(nonce, Aad::from(about.as_bytes()), &mut sealed)
-            .map_err(|_| Problem::new(StatusCode::GONE, Message::new("server.cursor-epoch")))?;
+        let plain = match self.unsealed::<PLAIN>(text, &about).await? {
+            Ok(plain) => plain,
+            Err(Unopened::Unreadable) => {
+                let detail = Message::new("server.cursor-invalid").with("value", shown(text));
+                return Err(Problem::bad_request(detail));
+            }
+            Err(Unopened::Other) => {
+                let detail = Message::new("server.cursor-epoch");
+                return Err(Problem::new(StatusCode::GONE, detail));
+            }
+        };
         let number = |at: usize| {
             let mut eight = [0; 8];
             eight.copy_from_slice(&plain[at..at + 8]);

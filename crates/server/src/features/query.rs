@@ -349,7 +349,7 @@ fn limit(text: &str) -> Result<u32, Problem> {
     Ok(u32::try_from(number).unwrap_or(MAX_LIMIT).min(MAX_LIMIT))
 }
 
-fn numbers(text: &str) -> Result<Vec<f64>, Problem> {
+pub(crate) fn numbers(text: &str) -> Result<Vec<f64>, Problem> {
     // One more than the most that a box has, so that the count is told as wrong.
     let parts = text.split(',').take(7);
     parts

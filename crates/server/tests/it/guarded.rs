@@ -6,7 +6,6 @@ use std::path::Path;
 use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request};
-use http_body_util::BodyExt;
 use model::access::{
     Access as Rules, Area, Assignment, Class, Deputy, Person, PersonKind, Role, Unit,
 };
@@ -83,13 +82,7 @@ impl Guarded {
             .body(body.into())
             .unwrap_or_else(|e| panic!("{e}: {path}"));
         let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes().to_vec();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        }
+        Answer::of(response).await
     }
 
     pub(crate) async fn get(&self, who: &str, path: &str) -> Answer {

@@ -25,6 +25,7 @@ mod guarded;
 mod history;
 mod html;
 mod interference;
+mod live;
 mod logged;
 mod openapi;
 mod operation;
@@ -43,6 +44,7 @@ mod styles;
 mod tilesets;
 mod tls;
 mod vector_tiles;
+mod webhooks;
 
 /// Whether the stores of this program are in PostgreSQL: `tests/postgres` runs the same suite there.
 pub(crate) const ON_POSTGRES: bool = false;

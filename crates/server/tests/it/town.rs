@@ -6,8 +6,9 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderMap, Method, Request, StatusCode};
+use axum::response::Response;
 use http_body_util::BodyExt;
 use model::access::{Assignment, Class, Person, PersonKind, Role, Scope};
 use model::{CollectionId, Text, Theme, TileSettings};
@@ -42,6 +43,25 @@ pub(crate) struct Answer {
 }
 
 impl Answer {
+    /// Of a stream that does not end, what comes first.
+    pub(crate) async fn of(response: Response) -> Self {
+        let (parts, mut body) = response.into_parts();
+        let media_type = parts.headers.get("content-type");
+        let is_endless = media_type.is_some_and(|given| given == "text/event-stream");
+        let body = match is_endless {
+            true => match body.frame().await {
+                Some(frame) => frame.unwrap().into_data().unwrap(),
+                None => Bytes::new(),
+            },
+            false => body.collect().await.unwrap().to_bytes(),
+        };
+        Self {
+            status: parts.status,
+            headers: parts.headers,
+            body: body.to_vec(),
+        }
+    }
+
     #[track_caller]
     pub(crate) fn json(&self) -> Json {
         serde_json::from_slice(&self.body).unwrap_or_else(|e| panic!("{e}: {}", self.text()))
@@ -232,13 +252,7 @@ impl Town {
             .oneshot(request.body(body.into()).unwrap())
             .await
             .unwrap();
-        let (parts, body) = response.into_parts();
-        let body = body.collect().await.unwrap().to_bytes().to_vec();
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        }
+        Answer::of(response).await
     }
 
     /// The cookie of a browser in which the editor has signed in.

@@ -44,6 +44,8 @@ mod history;
 mod html;
 #[path = "../it/interference.rs"]
 mod interference;
+#[path = "../it/live.rs"]
+mod live;
 #[path = "../it/logged.rs"]
 mod logged;
 mod nodes;
@@ -83,5 +85,7 @@ mod tilesets;
 mod town;
 #[path = "../it/vector_tiles.rs"]
 mod vector_tiles;
+#[path = "../it/webhooks.rs"]
+mod webhooks;
 
 pub(crate) const ON_POSTGRES: bool = true;

@@ -277,7 +277,7 @@ impl Store {
         transaction.commit().await?;
         let mut live = Live::clone(&live);
         live.collections.insert(collection.as_str().into(), loaded);
-        self.inner.live.store(std::sync::Arc::new(live));
+        self.put_live(live);
         Ok(())
     }
 }

@@ -213,6 +213,7 @@ impl Store {
             let is_newer = read.version > known.version || known.version == 0;
             Arc::clone(if is_newer { &read } else { known })
         });
+        self.inner.news.send_replace(());
     }
 
     /// Reads the directory again after a write that has changed the rules of a collection. The write is stored, whatever

@@ -238,7 +238,7 @@ impl Following {
         let live = live::load(store).await?;
         store.load_directory().await?;
         store.inner.epoch.store(Arc::new(found.epoch));
-        store.inner.live.store(Arc::new(live));
+        store.put_live(live);
         *state = State {
             seq: found.seq,
             registry: found.registry,
@@ -329,11 +329,11 @@ impl Following {
                 // The others are followed without it.
                 tracing::warn!("somebody holds a table; its changes are followed later");
                 transaction.rollback().await?;
-                store.inner.live.store(Arc::new(Live {
+                store.put_live(Live {
                     is_whole: false,
                     held: after.held,
                     ..Live::clone(&store.live())
-                }));
+                });
                 return Ok(Step::Applied);
             }
             Err(error @ Error::Busy(_)) => return Err(error),
@@ -349,7 +349,7 @@ impl Following {
             // The rules of what is new come first.
             store.load_directory().await?;
         }
-        store.inner.live.store(Arc::new(after));
+        store.put_live(after);
         *state = State {
             seq: head.seq,
             registry: head.registry,
@@ -629,7 +629,7 @@ async fn followed(
             Edit::Put { envelope, .. } => *envelope,
             Edit::Remove { .. } => None,
         };
-        touched = touched.with(seq, before, after);
+        touched = touched.with(seq, fid, before, after);
         edits.push(edit);
     }
     let index = known.index.with(&edits).map_err(live::index_failed)?;

@@ -27,7 +27,7 @@ pub const FILE_NAME: &str = "hromada.gpkg";
 
 /// Schema of the store's own tables. An older store is brought up to date when it is opened for writing, a newer one is
 /// refused.
-pub const SCHEMA_VERSION: u32 = 4;
+pub const SCHEMA_VERSION: u32 = 5;
 
 /// The oldest SQLite that does not lose committed data when a WAL file is reset under load
 /// (fixed in 3.51.3), as `sqlite_version()` parts.
@@ -42,10 +42,11 @@ const USER_VERSION: i64 = 10_300;
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// What makes the next version of each, from version 1 on.
-const STEPS: [&str; 3] = [
+const STEPS: [&str; 4] = [
     include_str!("access.sql"),
     include_str!("styles.sql"),
     include_str!("transactions.sql"),
+    include_str!("webhooks.sql"),
 ];
 
 /// The tables that make a SQLite file a GeoPackage.

@@ -1,0 +1,360 @@
+//! `/changes`: what changes, as whoever asks sees it, told as it happens (server-sent events, HTML §9.2).
+//!
+//! Nothing is queued for anybody: a stream keeps what it has told last, as an immutable index, and compares it with the index
+//! of now. A slow reader hears less often and of more at a time, and a lost connection goes on from the number that it had.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use hyper::StatusCode;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use model::{Bbox, ChangeSeq, Envelope, Message, Operation};
+use serde_json::{Value as Json, json};
+use store::{Change, Changed, Look};
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::context::Context;
+use crate::features::query::numbers;
+use crate::held::{Room, StaysOpen};
+use crate::limits::{HEARTBEAT, MAX_SEARCH_COLLECTIONS, STREAM_PAUSE};
+use crate::policy::Sight;
+use crate::problem::{Problem, shown};
+use crate::seal::Unopened;
+use crate::vector::selected;
+
+pub(crate) const EVENT_STREAM: &str = "text/event-stream";
+
+/// How long a browser waits before it comes again, in milliseconds.
+const RETRY: u32 = 2_000;
+
+const LAST_EVENT_ID: &str = "last-event-id";
+
+/// Asks nginx not to collect the answer.
+const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// `GET /changes?collections=a,b&bbox=w,s,e,n&since=ID`
+pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Response, Problem> {
+    context.params.only(&["collections", "bbox", "since"])?;
+    // Before the first look, so that nothing falls between.
+    let news = app.store.news();
+    let sight = app.sight(&context)?;
+    let about = About::asked(&context, &sight)?;
+    // A browser that comes again repeats its URL, and has heard more since.
+    let header = context.headers.get(LAST_EVENT_ID);
+    let since = header.and_then(|id| id.to_str().ok());
+    let since = since.or_else(|| context.params.get("since"));
+    let since = match since.filter(|id| !id.is_empty()) {
+        Some(id) => Some(position(&app, id).await?),
+        None => None,
+    };
+    let Some(room) = Room::of_stream(&app, &context.client) else {
+        let detail = Message::new("server.overloaded");
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_later());
+    };
+    let watch = Watch::new(&app, &sight, about, since).await?;
+    let stream = Stream {
+        ending: app.ending.subscribe(),
+        app,
+        context,
+        watch,
+        news,
+        told: None,
+        _room: room,
+    };
+    let told = futures_util::stream::unfold(stream, |mut stream| async move {
+        let bytes = stream.next().await?;
+        Some((Ok::<Bytes, std::convert::Infallible>(bytes), stream))
+    });
+    let mut response = Body::from_stream(told).into_response();
+    response.extensions_mut().insert(StaysOpen);
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(EVENT_STREAM));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_ACCEL_BUFFERING, HeaderValue::from_static("no"));
+    Ok(response)
+}
+
+/// Where a stream goes on; `Unopened` for one of another life of the store.
+pub(crate) type Since = Result<ChangeSeq, Unopened>;
+
+/// The position that an id names. It is sealed: numbers of changes tell of writes to what a reader does not see.
+async fn position(app: &App, id: &str) -> Result<Since, Problem> {
+    let opened = app.unsealed::<8>(id, &about_epoch(app)).await?;
+    match opened {
+        Err(Unopened::Unreadable) => {
+            let detail = Message::new("server.event-id-invalid").with("value", shown(id));
+            Err(Problem::bad_request(detail))
+        }
+        other => Ok(other.map(|bytes| ChangeSeq(i64::from_be_bytes(bytes)))),
+    }
+}
+
+async fn id_of(app: &App, seq: ChangeSeq) -> Result<String, Problem> {
+    app.sealed(&seq.0.to_be_bytes(), &about_epoch(app)).await
+}
+
+fn about_epoch(app: &App) -> String {
+    format!("changes/{}", app.store.epoch().0)
+}
+
+/// What somebody wants to hear about.
+pub(crate) struct About {
+    /// All that they see when `None`.
+    collections: Option<BTreeSet<String>>,
+    /// Longitude/latitude.
+    bbox: Option<Bbox>,
+}
+
+impl About {
+    pub(crate) fn new(collections: Option<Vec<String>>, bbox: Option<Bbox>) -> Self {
+        let collections = collections.map(BTreeSet::from_iter);
+        Self { collections, bbox }
+    }
+
+    fn asked(context: &Context, sight: &Sight) -> Result<Self, Problem> {
+        let collections = match context.params.get("collections") {
+            Some(ids) => {
+                let all = selected(sight, ids, MAX_SEARCH_COLLECTIONS)?;
+                Some(all.iter().map(|l| l.collection.id.to_string()).collect())
+            }
+            None => None,
+        };
+        let bbox = match context.params.get("bbox") {
+            Some(text) => Some(Bbox::new(&numbers(text)?)?),
+            None => None,
+        };
+        Ok(Self { collections, bbox })
+    }
+
+    fn wants(&self, id: &str) -> bool {
+        let named = self.collections.as_ref();
+        named.is_none_or(|ids| ids.contains(id))
+    }
+
+    fn has(&self, change: &Change) -> bool {
+        self.bbox.as_ref().is_none_or(|bbox| change.is_in(bbox))
+    }
+}
+
+/// What has happened since somebody was told last.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Event {
+    Feature(String, Change),
+    /// A collection is another as a whole.
+    Collection(String),
+    /// Nothing can be told about what has happened.
+    Reset,
+}
+
+impl Event {
+    /// Its kind and what it tells.
+    pub(crate) fn told(&self) -> (&'static str, Json) {
+        match self {
+            Self::Feature(collection, change) => {
+                let action = match change.operation {
+                    Operation::Create => "create",
+                    Operation::Delete => "delete",
+                    _ => "update",
+                };
+                let bbox = change
+                    .envelope
+                    .map(|Envelope { min, max }| [min[0], min[1], max[0], max[1]]);
+                let data = json!({ "collection": collection, "feature": change.id, "action": action, "bbox": bbox });
+                ("change", data)
+            }
+            Self::Collection(collection) => ("collection", json!({ "collection": collection })),
+            Self::Reset => ("reset", json!({})),
+        }
+    }
+}
+
+/// What somebody was told last, and what they want to hear about.
+pub(crate) struct Watch {
+    about: About,
+    /// The last look at each collection that is seen; `None` where what was before is not known.
+    looks: BTreeMap<String, Option<Look>>,
+    rules: i64,
+    epoch: Box<str>,
+    must_reset: bool,
+}
+
+impl Watch {
+    /// From a position on, or from now on.
+    ///
+    /// # Errors
+    /// When the database has to be asked for what was then and can't be read.
+    pub(crate) async fn new(
+        app: &App,
+        sight: &Sight,
+        about: About,
+        since: Option<Since>,
+    ) -> Result<Self, Problem> {
+        let mut watch = Self {
+            about,
+            looks: BTreeMap::new(),
+            rules: sight.version(),
+            epoch: app.store.epoch().0.clone(),
+            must_reset: matches!(since, Some(Err(_))),
+        };
+        let Some(Ok(seq)) = since else {
+            watch.begin(sight);
+            return Ok(watch);
+        };
+        let wanted = sight.ids().filter(|id| watch.about.wants(id));
+        for id in wanted.map(str::to_owned).collect::<Vec<_>>() {
+            if sight.get(&id).is_some() {
+                let look = sight.look_back(&id, seq).await?;
+                watch.looks.insert(id, look);
+            }
+        }
+        Ok(watch)
+    }
+
+    /// Looks at all for the first time.
+    fn begin(&mut self, sight: &Sight) {
+        let wanted = sight.ids().filter(|id| self.about.wants(id));
+        self.looks = wanted
+            .filter_map(|id| Some((id.to_owned(), Some(sight.look(id)?))))
+            .collect();
+        self.rules = sight.version();
+    }
+
+    /// What has happened since the last time.
+    ///
+    /// # Errors
+    /// When the database has to be asked and can't be read; then nothing is forgotten.
+    pub(crate) async fn step(&mut self, app: &App, sight: &Sight) -> Result<Vec<Event>, Problem> {
+        let epoch = app.store.epoch();
+        if self.must_reset || epoch.0 != self.epoch {
+            self.epoch = epoch.0.clone();
+            self.must_reset = false;
+            self.begin(sight);
+            return Ok(vec![Event::Reset]);
+        }
+        let mut ids: BTreeSet<String> = self.looks.keys().cloned().collect();
+        ids.extend(
+            sight
+                .ids()
+                .filter(|id| self.about.wants(id))
+                .map(str::to_owned),
+        );
+        let mut events = Vec::new();
+        let mut looks = Vec::new();
+        for id in ids {
+            let before = self.looks.get(&id);
+            if let Some(Some(before)) = before
+                && sight.is_same(&id, before, self.rules)
+            {
+                continue;
+            }
+            let now = sight.look(&id);
+            let changed = match (before, &now) {
+                (None, None) => continue,
+                (Some(Some(before)), Some(now)) => app.store.changed(before, now).await?,
+                _ => Changed::Whole,
+            };
+            match changed {
+                Changed::Whole => events.push(Event::Collection(id.clone())),
+                Changed::Features(changes) => {
+                    let told = changes.into_iter().filter(|change| self.about.has(change));
+                    events.extend(told.map(|change| Event::Feature(id.clone(), change)));
+                }
+            }
+            looks.push((id, now));
+        }
+        self.rules = sight.version();
+        for (id, now) in looks {
+            match now {
+                Some(now) => self.looks.insert(id, Some(now)),
+                None => self.looks.remove(&id),
+            };
+        }
+        Ok(events)
+    }
+}
+
+/// One connection.
+struct Stream {
+    app: App,
+    context: Context,
+    watch: Watch,
+    news: watch::Receiver<()>,
+    ending: watch::Receiver<bool>,
+    /// When something was sent last; `None` before the first time.
+    told: Option<Instant>,
+    _room: Room,
+}
+
+impl Stream {
+    /// What is sent next; `None` at the end: the server stops, or whoever listens may not any longer what they might at the
+    /// beginning, and has to come again.
+    async fn next(&mut self) -> Option<Bytes> {
+        let is_first = self.told.is_none();
+        loop {
+            let is_due = match self.told {
+                None => true,
+                Some(told) => self.wait(told).await?,
+            };
+            let sight = self.looked().await?;
+            let seq = sight.reached();
+            let stepped = self.watch.step(&self.app, &sight).await;
+            let events = stepped.map_err(log).ok()?;
+            if events.is_empty() && !is_due {
+                continue;
+            }
+            let id = id_of(&self.app, seq).await.map_err(log).ok()?;
+            self.told = Some(Instant::now());
+            return Some(written(&events, &id, is_first).into());
+        }
+    }
+
+    /// Waits for news; true when it is time for a sign of life. `None` when the server ends.
+    async fn wait(&mut self, told: Instant) -> Option<bool> {
+        let due = told + HEARTBEAT;
+        tokio::select! {
+            _ = self.ending.wait_for(|ending| *ending) => return None,
+            changed = self.news.changed() => changed.ok()?,
+            () = tokio::time::sleep_until(due) => return Some(true),
+        }
+        tokio::time::sleep_until(told + STREAM_PAUSE).await;
+        self.news.mark_unchanged();
+        Some(Instant::now() >= due)
+    }
+
+    /// All collections as they are seen now by whoever listens, if they are still who they were.
+    async fn looked(&self) -> Option<Sight> {
+        let unchanged = self.app.require_unchanged(&self.context).await;
+        unchanged.map_err(log).ok()?;
+        self.app.sight(&self.context).map_err(log).ok()
+    }
+}
+
+fn log(problem: Problem) {
+    tracing::debug!(status = problem.status.as_u16(), "a stream of changes ends");
+}
+
+/// Events as they are sent. The last one has the id, so that a connection which breaks among them begins with all of them
+/// again.
+fn written(events: &[Event], id: &str, is_first: bool) -> String {
+    let mut out = String::new();
+    if is_first {
+        out += &format!("retry: {RETRY}\n");
+    }
+    for (i, event) in events.iter().enumerate() {
+        let (kind, data) = event.told();
+        out += &format!("event: {kind}\ndata: {data}\n");
+        if i + 1 == events.len() {
+            out += &format!("id: {id}\n");
+        }
+        out.push('\n');
+    }
+    if events.is_empty() {
+        // A browser takes the id without telling the page.
+        out += &format!(": \nid: {id}\n\n");
+    }
+    out
+}
