@@ -1,4 +1,5 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte'
+import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { createServer, type Plugin } from 'vite'
 import { defineConfig } from 'vitest/config'
@@ -9,6 +10,22 @@ const alias = { $styles: at('../../../styles'), $messages: at('../../model/messa
 
 /** Names that the server's HTML pages rely on; everything else carries its hash. */
 const FIXED = 'page-map'
+
+/** Texts of the editor, which go with it: a visitor does not load them. `web.json?editor` is these, `web.json?start` all others. */
+const EDITOR_TEXTS = /^(edit|editing|form|conflict)\./
+const messageParts: Plugin = {
+  name: 'message-parts',
+  enforce: 'pre',
+  // A name of its own: as a file of JSON it would be read whole.
+  resolveId: (id) => (/messages\/web\.json\?(start|editor)$/.test(id) ? `\0messages-${id.split('?')[1]}` : undefined),
+  load(id) {
+    if (!id.startsWith('\0messages-')) return undefined
+    const file = `${alias.$messages}/web.json`
+    this.addWatchFile(file)
+    const all = Object.entries(JSON.parse(readFileSync(file, 'utf8')) as Record<string, unknown>)
+    return `export default ${JSON.stringify(Object.fromEntries(all.filter(([key]) => EDITOR_TEXTS.test(key) === id.endsWith('editor'))))}`
+  },
+}
 
 /** The map's look for other programs, which the server reads: see src/style/template.ts. */
 const styleTemplate: Plugin = {
@@ -24,7 +41,7 @@ const styleTemplate: Plugin = {
 
 export default defineConfig({
   base: '/app/',
-  plugins: [svelte(), styleTemplate],
+  plugins: [messageParts, svelte(), styleTemplate],
   resolve: { alias },
   build: {
     target: 'es2022',

@@ -14,7 +14,7 @@ if (!origin) {
 const results = fileURLToPath(new URL('../test-results', import.meta.url))
 mkdirSync(results, { recursive: true })
 
-const suites = ['acceptance', 'states', 'links', 'agreement', 'safety', 'pages']
+const suites = ['acceptance', 'states', 'links', 'agreement', 'safety', 'pages', 'history', 'editing']
 const only = process.argv[2]
 const tests = []
 for (const name of suites) {

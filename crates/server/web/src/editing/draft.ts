@@ -1,6 +1,8 @@
 /** Unfinished edits, kept so that a closed window loses nothing. One draft for a feature, and one new feature for a collection. */
 import type { Position } from 'geojson'
 import type { View } from '../lib/permalink'
+import type { BorderStep } from './border'
+import type { Content } from './changes'
 import type { Shape } from './draw'
 import { isClosed, isEditable, partsOf, type Editable } from './geometry'
 import { refuse, type Outcome } from './outcome'
@@ -20,6 +22,15 @@ export interface Draft {
   /** Only those that changed; null unsets. */
   properties: Record<string, unknown>
   drawing?: { shape: Shape; positions: Position[]; part?: number }
+  /** The feature as the edit found it: without it nobody can tell later who changed what. */
+  base?: Content
+  /** What was done to borders that neighbours have too. */
+  steps?: readonly BorderStep[]
+  /** Ids of the parcels that are being made one with this one. */
+  merge?: readonly string[]
+  /** The request whose outcome is not known: the same one goes out again under the same key. */
+  sending?: { key: string; of: string }
+  reason?: string
   view?: View
   /** Milliseconds since 1970. */
   savedAt: number
@@ -41,7 +52,7 @@ export function fromJson(text: string): Draft | null {
   return isDraft(raw) ? read(raw) : null
 }
 
-function read({ collection, feature, etag, geometry, properties, drawing, view, savedAt }: Draft): Draft {
+function read({ collection, feature, etag, geometry, properties, drawing, base, steps, merge, sending, reason, view, savedAt }: Draft): Draft {
   return {
     collection,
     ...(feature !== undefined && { feature }),
@@ -49,6 +60,11 @@ function read({ collection, feature, etag, geometry, properties, drawing, view, 
     ...(geometry !== undefined && { geometry }),
     properties,
     ...(drawing !== undefined && { drawing }),
+    ...(base !== undefined && { base }),
+    ...(steps !== undefined && { steps }),
+    ...(merge !== undefined && { merge }),
+    ...(sending !== undefined && { sending }),
+    ...(reason !== undefined && { reason }),
     ...(view !== undefined && { view }),
     savedAt,
   }
@@ -56,10 +72,12 @@ function read({ collection, feature, etag, geometry, properties, drawing, view, 
 
 function isDraft(raw: unknown): raw is Draft & { version: number } {
   if (!isObject(raw)) return false
-  const { version, collection, feature, etag, geometry, properties, drawing, view, savedAt } = raw
+  const { version, collection, feature, etag, geometry, properties, drawing, base, steps, merge, sending, reason, view, savedAt } = raw
   return (
     version === VERSION && isName(collection) && optional(feature, isName) && optional(etag, isName) && optional(geometry, isGeometry) &&
-    isObject(properties) && optional(drawing, isDrawing) && optional(view, isView) && isFiniteNumber(savedAt)
+    isObject(properties) && optional(drawing, isDrawing) && optional(base, isContent) && optional(steps, (x) => isList(x, isStep)) &&
+    optional(merge, (x) => isList(x, isName)) && optional(sending, isSending) && optional(reason, (x) => typeof x === 'string') &&
+    optional(view, isView) && isFiniteNumber(savedAt)
   )
 }
 
@@ -90,6 +108,23 @@ const SHAPES: readonly unknown[] = ['point', 'line', 'polygon', 'hole', 'cut'] s
 
 function isDrawing(value: unknown): boolean {
   return isObject(value) && SHAPES.includes(value.shape) && isList(value.positions, isPosition) && optional(value.part, (part) => Number.isInteger(part) && (part as number) >= 0)
+}
+
+/** The geometry as the server gave it may be wrong or of a kind that is not edited here: it is only compared. */
+function isContent(value: unknown): boolean {
+  const named = (x: unknown) => x === null || (isObject(x) && typeof x.type === 'string')
+  return isObject(value) && named(value.geometry) && (value.properties === null || isObject(value.properties))
+}
+
+function isStep(value: unknown): boolean {
+  if (!isObject(value)) return false
+  if (value.did === 'move') return isPosition(value.from) && isPosition(value.to)
+  if (value.did === 'remove') return isPosition(value.at)
+  return value.did === 'insert' && isPosition(value.at) && isPosition(value.from) && isPosition(value.to)
+}
+
+function isSending(value: unknown): boolean {
+  return isObject(value) && isName(value.key) && isName(value.of)
 }
 
 function isView(value: unknown): boolean {

@@ -72,6 +72,12 @@ function coordinates(type: Editable['type'], parts: Parts): unknown {
   }
 }
 
+/** The whole geometry by so many degrees; heights stay. */
+export function translate(geometry: Editable, [east, north]: readonly [number, number]): Editable {
+  const shifted = ([x, y, ...rest]: Position): Position => [x! + east, y! + north, ...rest]
+  return withParts(geometry, partsOf(geometry).map((part) => part.map((line) => line.map(shifted))))
+}
+
 /** Equal places; heights do not matter. */
 export function samePlace(a: Position, b: Position): boolean {
   return a[0] === b[0] && a[1] === b[1]

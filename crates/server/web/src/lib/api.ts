@@ -17,6 +17,8 @@ export interface Collection {
   theme: ThemeId
   labelProperty?: string
   bbox?: Bounds
+  /** For whoever may see what features were: the first moment that is known of, RFC 3339. Null: closed to this reader; absent: the server does not tell. */
+  history?: { from?: string } | null
   tiles: { minzoom: number; maxzoom: number }
 }
 
@@ -61,9 +63,18 @@ export class RequestError extends Error {
   }
 }
 
-async function get(path: string, lang: Lang, accept: string, signal?: AbortSignal): Promise<unknown> {
+/** The parameter that asks for what was there on a day. */
+export function onDay(asOf: string | undefined): string {
+  return asOf ? `&as-of=${asOf}` : ''
+}
+
+export async function get(path: string, lang: Lang, accept: string, signal?: AbortSignal): Promise<unknown> {
+  return (await ask(path, lang, accept, signal)).json()
+}
+
+async function ask(path: string, lang: Lang, accept: string, signal?: AbortSignal): Promise<Response> {
   const response = await fetch(path, { headers: { Accept: accept, 'Accept-Language': lang }, signal: signal ?? null })
-  if (response.ok) return response.json()
+  if (response.ok) return response
   const problem = (await response.json().catch(() => ({}))) as { detail?: unknown; title?: unknown }
   throw new RequestError(response.status, String(problem.detail ?? problem.title ?? response.statusText))
 }
@@ -97,6 +108,7 @@ export function readCollection(raw: RawCollection): Collection {
   if (raw.description) collection.description = raw.description
   if (raw.attribution) collection.attribution = raw.attribution
   if (raw.license) collection.license = raw.license
+  if (raw.history !== undefined) collection.history = raw.history && (typeof raw.history.from === 'string' ? { from: raw.history.from } : {})
   if (raw.labelProperty) collection.labelProperty = raw.labelProperty
   if (box) {
     // A box with heights has six numbers (OGC 17-069r4 §7.13.2): the second half is the upper corner.
@@ -143,12 +155,14 @@ export function readSchema(properties: Record<string, RawProperty>): Property[] 
     })
 }
 
-export async function fetchFeature(collection: string, id: string, lang: Lang, signal?: AbortSignal): Promise<Feature> {
-  return (await get(`${featurePath(collection, id)}?f=json`, lang, 'application/geo+json, application/json', signal)) as Feature
+/** `asOf` is a day: the feature as it was at its end. */
+export async function fetchTagged(collection: string, id: string, lang: Lang, asOf?: string): Promise<{ feature: Feature; etag: string | undefined }> {
+  const response = await ask(`${featurePath(collection, id)}?f=json${onDay(asOf)}`, lang, 'application/geo+json, application/json')
+  return { feature: (await response.json()) as Feature, etag: response.headers.get('etag') ?? undefined }
 }
 
-export async function fetchItems(collection: string, bounds: Bounds, limit: number, lang: Lang): Promise<FeatureCollection & { numberMatched?: number }> {
-  const path = `${collectionPath(collection)}/items?f=json&bbox=${bounds.join(',')}&limit=${limit}`
+export async function fetchItems(collection: string, bounds: Bounds, limit: number, lang: Lang, asOf?: string): Promise<FeatureCollection & { numberMatched?: number }> {
+  const path = `${collectionPath(collection)}/items?f=json&bbox=${bounds.join(',')}&limit=${limit}${onDay(asOf)}`
   return (await get(path, lang, 'application/geo+json, application/json')) as FeatureCollection & { numberMatched?: number }
 }
 
@@ -159,7 +173,7 @@ export async function search(text: string, lang: Lang, signal: AbortSignal): Pro
   return found
 }
 
-function collectionPath(id: string): string {
+export function collectionPath(id: string): string {
   return `/collections/${encodeURIComponent(id)}`
 }
 

@@ -1,5 +1,6 @@
 /** Texts of the catalogue that the server shares: key → text in Ukrainian and English, plurals by CLDR category. */
-import messages from '$messages/web.json'
+import type messages from '$messages/web.json'
+import start from '$messages/web.json?start'
 
 export type Lang = 'uk' | 'en'
 export type Key = keyof typeof messages
@@ -8,7 +9,12 @@ type Text = string | Partial<Record<Intl.LDMLPluralRule, string>>
 
 export const LANGS: readonly Lang[] = ['uk', 'en']
 const LOCALE: Record<Lang, string> = { uk: 'uk-UA', en: 'en-GB' }
-const catalogue = messages as Record<string, Record<Lang, Text>>
+const catalogue = { ...start } as Record<string, Record<Lang, Text>>
+
+/** Texts of a part of the app that is loaded later. */
+export function learn(texts: object): void {
+  Object.assign(catalogue, texts)
+}
 
 /**
  * The text of `key` with `{name}` filled in. A plural text chooses its form by the argument `n`; numbers are written

@@ -25,7 +25,7 @@ export interface OnParcel {
 
 const KINDS: Partial<Record<Recipe, OnParcel['kind']>> = { zone: 'zone', overlay: 'zone', building: 'building', address: 'address' }
 
-export async function onParcel(parcel: Feature, number: string, catalogue: readonly Collection[], lang: Lang): Promise<OnParcel[]> {
+export async function onParcel(parcel: Feature, number: string, catalogue: readonly Collection[], lang: Lang, asOf?: string): Promise<OnParcel[]> {
   const { geometry } = parcel
   if (geometry?.type !== 'Polygon' && geometry?.type !== 'MultiPolygon') return []
   const samples = pointsWithin(geometry)
@@ -36,7 +36,7 @@ export async function onParcel(parcel: Feature, number: string, catalogue: reado
   const found = await Promise.all(
     asked.map(async ({ collection, kind }): Promise<OnParcel> => {
       // One collection that does not answer must not hide the others.
-      const items = await fetchItems(collection.id, boundsOf(geometry), LIMIT, lang).catch(() => ({ features: [] }))
+      const items = await fetchItems(collection.id, boundsOf(geometry), LIMIT, lang, asOf).catch(() => ({ features: [] }))
       const parts = items.features.flatMap((f): Part[] => {
         const id = apiId(f)
         if (id === undefined) return []

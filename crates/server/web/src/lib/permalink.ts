@@ -1,4 +1,5 @@
 /** Every state of the map is a link: this module turns the state into the address's fragment and back. */
+import { isDay } from './dates'
 import type { Lang } from './i18n'
 
 export type Theme = 'light' | 'dark'
@@ -33,6 +34,10 @@ export interface LinkState {
   filter: string
   /** The list shows this collection only. */
   only?: string | undefined
+  /** The history of the selected feature instead of its card. */
+  history?: boolean | undefined
+  /** The day that the map shows, `YYYY-MM-DD`. */
+  asOf?: string | undefined
 }
 
 /** Features in one link; more stacked features than this are cut, so that addresses stay below 2,000 characters. */
@@ -64,6 +69,8 @@ export function toFragment(state: LinkState): string {
   if (state.measure) add('measure', [state.measure.mode, ...state.measure.points.slice(0, MAX_POINTS).map((p) => p.map((v) => v.toFixed(7)).join('/'))].join(','))
   add('filter', escape(state.filter))
   add('only', state.only && escape(state.only))
+  if (state.history) add('history', '1')
+  add('date', state.asOf)
   add('lang', state.lang)
   add('theme', state.theme)
   return parts.join('&')
@@ -109,6 +116,12 @@ function read(state: LinkState, key: string, value: string): void {
       break
     case 'only':
       state.only = unescape(value) || undefined
+      break
+    case 'history':
+      if (value === '1') state.history = true
+      break
+    case 'date':
+      if (isDay(value)) state.asOf = value
       break
     case 'lang':
       if (value === 'uk' || value === 'en') state.lang = value

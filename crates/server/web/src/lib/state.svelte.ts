@@ -3,9 +3,17 @@ import { presetLayers, presetReady, presets } from '../style/treatment'
 import { fetchCollections, type Bounds, type Collection } from './api'
 import { LANGS, preferredLang, translate, type Args, type Key, type Lang } from './i18n'
 import { fromFragment, toFragment, type LinkState, type Measure, type MeasureMode, type Panel, type Ref, type Theme, type View } from './permalink'
+import { fetchHistories, type Known, type Past } from './moment'
+import { fetchMe, hasDrafts, mayCreate, type Me } from './editing'
 import { fallbackName, type Seen } from './refs'
 
+const NONE: ReadonlySet<string> = new Set()
 export type Sheet = 'peek' | 'half' | 'full'
+export interface EditStart {
+  ref?: Ref
+  collection?: string
+  drafts?: boolean
+}
 
 class App {
   lang = $state<Lang>('uk')
@@ -41,12 +49,44 @@ class App {
   announcement = $state('')
   /** Short confirmation at the foot of the map. */
   toast = $state('')
+  /** Who is signed in; editing is for those only. */
+  me = $state.raw<Me | undefined>()
+  /** Collections to which this account may add features. */
+  creatable = $state.raw<ReadonlySet<string>>(new Set())
+  /** The editor is open: on a feature, on a new one of a collection, or on its list of drafts. */
+  editing = $state.raw<EditStart | undefined>()
+  /** A feature is in hand: the map's clicks and the keys are the editor's. */
+  inHand = $state(false)
+  /** Unfinished edits that wait in this browser. */
+  drafts = $state(0)
+  /** An editor points with the crosshair. */
+  aim = $state(false)
+  /** The card shows the history of its feature. */
+  history = $state(false)
+  /** The day that the map shows, `YYYY-MM-DD`; absent: what is there now. */
+  asOf = $state<string | undefined>()
+  /** The time control is open. */
+  timing = $state(false)
+  /** Collections whose history this reader may see, with the first moment that is known of; absent until it has been asked. */
+  histories = $state.raw<ReadonlyMap<string, Known> | undefined>()
+  /** What of the visible collections can be shown as of `asOf`. */
+  past = $state.raw<Past | undefined>()
+  /** Grows when somebody changed a feature whose card is open. */
+  fresh = $state(0)
+  /** Said in the card for a while after that. */
+  freshNote = $state('')
+  /** Grows when anything changed: an open search asks again. */
+  stirred = $state(0)
 
   get theme(): Theme {
     return this.chosenTheme ?? (this.systemDark ? 'dark' : 'light')
   }
   get selected(): Ref | undefined {
     return this.selection[this.index]
+  }
+  /** Collections that the map shows: those that are switched on, and of a past day those whose state then is known. */
+  get shown(): ReadonlySet<string> {
+    return this.asOf ? (this.past?.shown ?? NONE) : this.visible
   }
   collection(id: string): Collection | undefined {
     return this.catalogue.find((c) => c.id === id)
@@ -109,6 +149,10 @@ function takeRest(link: LinkState): void {
   app.measure = link.measure
   app.filter = link.filter
   app.only = link.only
+  app.history = link.history ?? false
+  app.asOf = link.asOf
+  app.timing = link.asOf !== undefined
+  if (app.timing && link.selection.length === 0) app.sheet = 'peek'
 }
 
 function takeLayers(link: LinkState): void {
@@ -134,6 +178,13 @@ export async function loadCatalogue(): Promise<void> {
   } finally {
     app.loading = false
   }
+}
+
+/** Asks whose history the reader may see: once, and anew where the catalogue tells it. */
+export async function loadHistories(): Promise<void> {
+  const told = app.catalogue.some((c) => c.history !== undefined)
+  if (app.histories && !told) return
+  app.histories = await fetchHistories(app.catalogue, app.lang).catch(() => app.histories)
 }
 
 /** Back, Forward or an edited address. */
@@ -163,6 +214,8 @@ export function linkState(): LinkState {
     measure: app.measure,
     filter: app.filter,
     only: app.only,
+    history: app.history && app.selection.length > 0,
+    asOf: app.asOf,
   }
 }
 
@@ -222,6 +275,8 @@ export function setPanel(panel: Panel): void {
 export function select(refs: readonly Ref[], index = 0): void {
   app.selection = refs.map(({ collection, id }) => ({ collection, id }))
   app.index = index
+  app.freshNote = ''
+  if (refs.length === 0) app.history = false
   if (refs.length > 0 && app.panel === 'none') app.panel = 'list'
   if (refs.length > 0 && app.sheet === 'peek') app.sheet = 'half'
   write('push')
@@ -232,6 +287,61 @@ export function step(by: 1 | -1): void {
   if (n === 0) return
   app.index = (app.index + by + n) % n
   keepLink()
+}
+
+export function showHistory(on: boolean): void {
+  app.history = on
+  write('push')
+}
+
+/** The map as of a day; without one as it is now. What changes while a slider moves is no step for Back. */
+export function setAsOf(day: string | undefined, how: 'push' | 'replace' = 'push'): void {
+  if (day === app.asOf) return
+  app.asOf = day
+  if (!day) app.past = undefined
+  write(how)
+}
+
+export function openTime(on: boolean): void {
+  app.timing = on
+  // On a phone the sheet gives way.
+  if (on) app.sheet = 'peek'
+  if (!on) setAsOf(undefined)
+}
+
+/** Asks who is signed in, and then what they may add to and what they left unfinished. A visitor asks once and loads nothing. */
+export async function findOut(): Promise<void> {
+  app.me = await fetchMe()
+  const { me } = app
+  if (!me || !hasDrafts(me.id)) return
+  const { waiting } = await import('../editor/drafts')
+  app.drafts = (await waiting(me.id)).filter((draft) => !draft.elsewhere).length
+}
+
+let askedFor = ''
+export async function loadRights(): Promise<void> {
+  const ids = app.catalogue.map((c) => c.id)
+  if (!app.me || ids.join() === askedFor) return
+  askedFor = ids.join()
+  const may = await Promise.all(ids.map(mayCreate))
+  app.creatable = new Set(ids.filter((_, i) => may[i]))
+}
+
+/** Editing is of what is there now. */
+export function edit(start: EditStart): void {
+  openTime(false)
+  app.history = false
+  if (app.measure) endMeasure()
+  if (start.ref) showLayer(start.ref.collection)
+  if (start.collection) showLayer(start.collection)
+  if (app.panel === 'none') app.panel = 'layers'
+  if (app.sheet === 'peek') app.sheet = 'half'
+  app.editing = start
+}
+export function stopEditing(): void {
+  app.editing = undefined
+  app.inHand = false
+  app.aim = false
 }
 
 export function startMeasure(mode: MeasureMode): void {
@@ -283,9 +393,11 @@ export function setShortcuts(on: boolean): void {
 export function stepBack(): boolean {
   if (app.help) app.help = false
   else if (app.measure) endMeasure()
+  else if (app.history) showHistory(false)
   else if (app.selection.length > 0) select([])
   else if (app.filter) setFilter('')
   else if (app.only) setOnly(undefined)
+  else if (app.timing) openTime(false)
   else if (app.panel === 'list') setPanel('layers')
   else return false
   return true
@@ -297,6 +409,15 @@ export function say(text: string): void {
   app.announcement = text
   clearTimeout(toastTimer)
   toastTimer = setTimeout(() => (app.toast = ''), 4000)
+}
+
+let noteTimer: ReturnType<typeof setTimeout> | undefined
+/** A word in the open card, and to screen readers: less than a message over the map. */
+export function note(text: string): void {
+  app.freshNote = text
+  app.announcement = text
+  clearTimeout(noteTimer)
+  noteTimer = setTimeout(() => (app.freshNote = ''), 12_000)
 }
 
 export function copyLink(): void {

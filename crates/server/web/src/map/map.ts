@@ -1,12 +1,14 @@
 /** The map itself: made once, driven by the state, never inside it. */
 import type { Feature, FeatureCollection, Geometry } from 'geojson'
-import { Map as MapLibre, Marker, setWorkerUrl, type GeoJSONSource, type MapMouseEvent, type PaddingOptions } from 'maplibre-gl'
+import { Map as MapLibre, Marker, setWorkerUrl, type GeoJSONSource, type MapMouseEvent, type PaddingOptions, type StyleSpecification, type VectorTileSource } from 'maplibre-gl'
 import workerUrl from 'maplibre-gl/dist/maplibre-gl-worker.mjs?worker&url'
 import type { Bounds } from '../lib/api'
 import type { View } from '../lib/permalink'
 import { makePattern } from '../style/pattern'
 import { NAMES } from '../style/layers'
-import { buildStyle, MEASURE, nothing, SELECTION, type Drawn, type StyleInput } from '../style/style'
+import { DIFFERENCE } from '../style/difference'
+import { buildStyle, MEASURE, nothing, SELECTION, type Drawn, type Over, type StyleInput } from '../style/style'
+import { Refresher } from './refresh'
 
 setWorkerUrl(workerUrl)
 
@@ -30,6 +32,8 @@ export class TownMap {
   /** Only a loaded style can be changed piece by piece; until then the next one takes its place whole. */
   private loaded = false
   private here: Marker | undefined
+  private readonly refresher: Refresher
+  private over: Over | undefined
 
   constructor(container: HTMLElement, label: string, events: MapEvents) {
     this.engine = new MapLibre({
@@ -51,6 +55,7 @@ export class TownMap {
       zoom: 9,
     })
     const map = this.engine
+    this.refresher = new Refresher(map)
     map.touchZoomRotate.disableRotation()
     map.keyboard.disableRotation()
     map.setMissingStyleImageResolver((id) => {
@@ -77,7 +82,25 @@ export class TownMap {
   setStyle(input: Omit<StyleInput, 'drawn' | 'origin'>): void {
     this.style = input
     const diff = this.loaded
-    this.engine.setStyle(buildStyle({ ...input, drawn: this.drawn, origin: location.origin }), { diff })
+    const style = buildStyle({ ...input, drawn: this.drawn, over: this.over, origin: location.origin })
+    if (diff) this.keepSources(style)
+    this.engine.setStyle(style, { diff })
+  }
+
+  /** Other tiles or a smaller extent are no other source: what is drawn stays until the new tiles are there. */
+  private keepSources(style: StyleSpecification): void {
+    for (const [id, wanted] of Object.entries(style.sources)) {
+      const source = this.engine.getSource<VectorTileSource>(id)
+      if (wanted.type !== 'vector' || source?.type !== 'vector') continue
+      const known = source.serialize() as { bounds?: Bounds }
+      if (wanted.bounds && known.bounds && within(wanted.bounds, known.bounds)) wanted.bounds = known.bounds
+      if (String(wanted.bounds) === String(known.bounds) && String(wanted.tiles) !== String(source.tiles)) source.setTiles(wanted.tiles!)
+    }
+  }
+
+  /** Something changed within the boxes, or anywhere in the collection. */
+  touch(collection: string, part: readonly Bounds[] | 'all'): void {
+    this.refresher.touch(collection, part)
   }
 
   label(text: string): void {
@@ -166,9 +189,18 @@ export class TownMap {
 
   draw(what: keyof Drawn, data: FeatureCollection): void {
     this.drawn[what] = data
-    const id = { selection: SELECTION, measure: MEASURE, names: NAMES }[what]
+    const id = { selection: SELECTION, difference: DIFFERENCE, measure: MEASURE, names: NAMES }[what]
     const source = this.engine.getSource(id) as GeoJSONSource | undefined
     if (source) void source.setData(data)
+    else if (this.style) this.setStyle(this.style)
+  }
+
+  /** Draws over everything else; without an argument no more. */
+  overlay(over?: Over): void {
+    const had = this.over
+    this.over = over
+    const source = over && had?.source === over.source ? (this.engine.getSource(over.source) as GeoJSONSource | undefined) : undefined
+    if (source) void source.setData(over!.data)
     else if (this.style) this.setStyle(this.style)
   }
 
@@ -177,4 +209,8 @@ export class TownMap {
     if (present.length === 0) return []
     return this.engine.queryRenderedFeatures(box, { layers: present }).map((f) => ({ collection: f.source, layer: f.layer.id, feature: f as never }))
   }
+}
+
+function within(a: Bounds, b: Bounds): boolean {
+  return a[0] >= b[0] && a[1] >= b[1] && a[2] <= b[2] && a[3] <= b[3]
 }

@@ -5,6 +5,7 @@ import type { Collection } from '../lib/api'
 import type { Lang } from '../lib/i18n'
 import type { Theme } from '../lib/permalink'
 import { coloursOf } from './colours'
+import { DIFFERENCE, differenceLayers } from './difference'
 import { BOLD, hitLayer, layersOf, NAMES } from './layers'
 import { isLine, isPoint, treatmentOf, type Treatment } from './treatment'
 
@@ -12,6 +13,8 @@ import { isLine, isPoint, treatmentOf, type Treatment } from './treatment'
 export interface Drawn {
   selection: FeatureCollection
   measure: FeatureCollection
+  /** Two states of a feature, `state` is `before` or `after`. */
+  difference?: FeatureCollection
   /** Points with `collection`, `text` and `fit`, the zoom from which the text fits its area. */
   names: FeatureCollection
 }
@@ -23,9 +26,19 @@ export interface StyleInput {
   preset?: string | undefined
   catalogue: readonly Collection[]
   visible: ReadonlySet<string>
+  /** The day that the tiles show, `YYYY-MM-DD`; absent: now. */
+  asOf?: string | undefined
   drawn: Drawn
+  /** What a part of the app that is loaded later draws over everything else. */
+  over?: Over | undefined
   /** Origin of the server, such as `https://map.example.org`. */
   origin: string
+}
+
+export interface Over {
+  source: string
+  data: FeatureCollection
+  layers: (theme: Theme) => LayerSpecification[]
 }
 
 export const nothing: FeatureCollection = { type: 'FeatureCollection', features: [] }
@@ -40,10 +53,12 @@ export function buildStyle(input: StyleInput): StyleSpecification {
   const treatments = new Map<string, Treatment>()
   for (const c of shown) {
     treatments.set(c.id, treatmentOf(c, input.preset))
-    sources[c.id] = sourceOf(c, origin)
+    sources[c.id] = sourceOf(c, origin, input.asOf)
   }
   sources[SELECTION] = { type: 'geojson', data: input.drawn.selection }
+  if (input.drawn.difference) sources[DIFFERENCE] = { type: 'geojson', data: input.drawn.difference }
   sources[MEASURE] = { type: 'geojson', data: input.drawn.measure }
+  if (input.over) sources[input.over.source] = { type: 'geojson', data: input.over.data }
   sources[NAMES] = { type: 'geojson', data: input.drawn.names, maxzoom: 22 }
 
   const placed = shown.flatMap((c) => layersOf(c, treatments.get(c.id)!, input))
@@ -60,18 +75,21 @@ export function buildStyle(input: StyleInput): StyleSpecification {
       { id: 'background', type: 'background', paint: { 'background-color': hasLand ? colours.surround : colours.land } },
       ...placed.map((p) => p.layer),
       ...selectionLayers(theme),
+      ...(input.drawn.difference ? differenceLayers(colours) : []),
       ...measureLayers(theme),
+      ...(input.over?.layers(theme) ?? []),
     ],
   }
 }
 
-export function sourceOf(c: Collection, origin: string): SourceSpecification {
+export function sourceOf(c: Collection, origin: string, asOf?: string): SourceSpecification {
   return {
     type: 'vector',
-    tiles: [`${origin}/tiles/${encodeURIComponent(c.id)}/{z}/{x}/{y}`],
+    tiles: [`${origin}/tiles/${encodeURIComponent(c.id)}/{z}/{x}/{y}${asOf ? `?as-of=${asOf}` : ''}`],
     minzoom: c.tiles.minzoom,
     maxzoom: c.tiles.maxzoom,
-    ...(c.bbox ? { bounds: c.bbox } : {}),
+    // What was there once may lie beyond what is there now.
+    ...(c.bbox && !asOf ? { bounds: c.bbox } : {}),
   }
 }
 

@@ -1,12 +1,17 @@
 import type { LineString, MultiPoint, MultiPolygon, Point, Polygon } from 'geojson'
 import { describe, expect, test } from 'vitest'
-import { addHole, addPart, beside, extendLine, insertVertex, moveVertex, positionAt, removeHole, removePart, removeVertex, segments, vertices } from '../../src/editing/geometry'
+import { addHole, addPart, beside, extendLine, insertVertex, moveVertex, positionAt, removeHole, removePart, removeVertex, segments, translate, vertices } from '../../src/editing/geometry'
 import { box, done, polygon, reason } from './cases'
 
 const path = (part: number, ring: number, vertex: number) => ({ part, ring, vertex })
 const holed = polygon(box(0, 0, 10, 10), box(4, 4, 6, 6))
 const two: MultiPolygon = { type: 'MultiPolygon', coordinates: [holed.coordinates, polygon(box(20, 0, 30, 10)).coordinates] }
 const line: LineString = { type: 'LineString', coordinates: [[0, 0], [1, 0], [2, 0]] }
+
+test('a geometry moves as one, with its heights, and keeps its type', () => {
+  expect(translate(two, [1, -1])).toMatchObject({ type: 'MultiPolygon', coordinates: [[expect.anything(), expect.anything()], [[[21, -1], expect.anything(), expect.anything(), expect.anything(), [21, -1]]]] })
+  expect(translate({ type: 'Point', coordinates: [1, 2, 3] }, [0.5, 0])).toEqual({ type: 'Point', coordinates: [1.5, 2, 3] })
+})
 
 describe('paths', () => {
   test('every vertex once: the closing one is not counted', () => {
