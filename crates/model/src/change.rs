@@ -6,7 +6,7 @@ pub struct ChangeSeq(pub i64);
 
 /// One life of a store: random, new when it is created or restored, so that an `ETag`, cursor or event
 /// id of another life is never taken for one of this.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Default)]
 pub struct Epoch(pub Box<str>);
 
 /// What a change did.

@@ -3,14 +3,17 @@
 //! Nothing is queued for anybody: a stream keeps what it has told last, as an immutable index, and compares it with the index
 //! of now. A slow reader hears less often and of more at a time, and a lost connection goes on from the number that it had.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
-use model::{Bbox, ChangeSeq, Envelope, Message, Operation};
+use model::access::Principal;
+use model::{Bbox, ChangeSeq, Envelope, Epoch, Message, Operation};
 use serde_json::{Value as Json, json};
 use store::{Change, Changed, Look};
 use tokio::sync::watch;
@@ -30,6 +33,9 @@ pub(crate) const EVENT_STREAM: &str = "text/event-stream";
 
 /// How long a browser waits before it comes again, in milliseconds.
 const RETRY: u32 = 2_000;
+
+/// Events that are sent at a time: a reader who takes nothing holds no more.
+const PIECE: usize = 500;
 
 const LAST_EVENT_ID: &str = "last-event-id";
 
@@ -55,7 +61,7 @@ pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Resp
         let detail = Message::new("server.overloaded");
         return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_later());
     };
-    let watch = Watch::new(&app, &sight, about, since).await?;
+    let watch = Watch::new(&sight, about, since).await?;
     let stream = Stream {
         ending: app.ending.subscribe(),
         app,
@@ -63,6 +69,9 @@ pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Resp
         watch,
         news,
         told: None,
+        looked: Instant::now(),
+        asked: None,
+        waiting: VecDeque::new(),
         _room: room,
     };
     let told = futures_util::stream::unfold(stream, |mut stream| async move {
@@ -78,27 +87,47 @@ pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Resp
     Ok(response)
 }
 
-/// Where a stream goes on; `Unopened` for one of another life of the store.
-pub(crate) type Since = Result<ChangeSeq, Unopened>;
+/// Where somebody goes on: the last change that they were told of, and the [fingerprint](Sight::fingerprint) of what they saw
+/// then, which is not known of everybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Position {
+    pub(crate) seq: ChangeSeq,
+    pub(crate) seen: Option<u64>,
+}
+
+/// `Unopened` for one of another life of the store.
+pub(crate) type Since = Result<Position, Unopened>;
 
 /// The position that an id names. It is sealed: numbers of changes tell of writes to what a reader does not see.
 async fn position(app: &App, id: &str) -> Result<Since, Problem> {
-    let opened = app.unsealed::<8>(id, &about_epoch(app)).await?;
+    let about = about_epoch(&app.store.epoch());
+    let opened = app.unsealed::<16>(id, &about).await?;
     match opened {
         Err(Unopened::Unreadable) => {
             let detail = Message::new("server.event-id-invalid").with("value", shown(id));
             Err(Problem::bad_request(detail))
         }
-        other => Ok(other.map(|bytes| ChangeSeq(i64::from_be_bytes(bytes)))),
+        other => Ok(other.map(|bytes| {
+            let half = |at: usize| {
+                let mut eight = [0; 8];
+                eight.copy_from_slice(&bytes[at..at + 8]);
+                eight
+            };
+            Position {
+                seq: ChangeSeq(i64::from_be_bytes(half(0))),
+                seen: Some(u64::from_be_bytes(half(8))),
+            }
+        })),
     }
 }
 
-async fn id_of(app: &App, seq: ChangeSeq) -> Result<String, Problem> {
-    app.sealed(&seq.0.to_be_bytes(), &about_epoch(app)).await
+async fn id_of(app: &App, epoch: &Epoch, seq: ChangeSeq, seen: u64) -> Result<String, Problem> {
+    let bytes = [seq.0.to_be_bytes(), seen.to_be_bytes()].concat();
+    app.sealed(&bytes, &about_epoch(epoch)).await
 }
 
-fn about_epoch(app: &App) -> String {
-    format!("changes/{}", app.store.epoch().0)
+fn about_epoch(epoch: &Epoch) -> String {
+    format!("changes/{}", epoch.0)
 }
 
 /// What somebody wants to hear about.
@@ -177,8 +206,10 @@ pub(crate) struct Watch {
     about: About,
     /// The last look at each collection that is seen; `None` where what was before is not known.
     looks: BTreeMap<String, Option<Look>>,
-    rules: i64,
-    epoch: Box<str>,
+    /// By whose eyes.
+    eyes: (i64, Arc<Principal>),
+    seen: u64,
+    epoch: Arc<Epoch>,
     must_reset: bool,
 }
 
@@ -188,21 +219,32 @@ impl Watch {
     /// # Errors
     /// When the database has to be asked for what was then and can't be read.
     pub(crate) async fn new(
-        app: &App,
         sight: &Sight,
         about: About,
         since: Option<Since>,
     ) -> Result<Self, Problem> {
+        let seen = sight.fingerprint(|id| about.wants(id));
+        // What is no change of a feature, other rules or a collection that is gone, stands in no log: who saw something else
+        // has to read anew.
+        let must_reset = match &since {
+            None => false,
+            Some(Err(_)) => true,
+            Some(Ok(position)) => position.seen.is_some_and(|before| before != seen),
+        };
         let mut watch = Self {
             about,
             looks: BTreeMap::new(),
-            rules: sight.version(),
-            epoch: app.store.epoch().0.clone(),
-            must_reset: matches!(since, Some(Err(_))),
+            eyes: sight.eyes(),
+            seen,
+            epoch: sight.epoch(),
+            must_reset,
         };
-        let Some(Ok(seq)) = since else {
-            watch.begin(sight);
-            return Ok(watch);
+        let seq = match since {
+            Some(Ok(position)) if !must_reset => position.seq,
+            _ => {
+                watch.begin(sight);
+                return Ok(watch);
+            }
         };
         let wanted = sight.ids().filter(|id| watch.about.wants(id));
         for id in wanted.map(str::to_owned).collect::<Vec<_>>() {
@@ -220,7 +262,14 @@ impl Watch {
         self.looks = wanted
             .filter_map(|id| Some((id.to_owned(), Some(sight.look(id)?))))
             .collect();
-        self.rules = sight.version();
+        self.eyes = sight.eyes();
+        self.seen = sight.fingerprint(|id| self.about.wants(id));
+        self.epoch = sight.epoch();
+    }
+
+    /// The fingerprint of what was seen last.
+    pub(crate) fn seen(&self) -> u64 {
+        self.seen
     }
 
     /// What has happened since the last time.
@@ -228,13 +277,13 @@ impl Watch {
     /// # Errors
     /// When the database has to be asked and can't be read; then nothing is forgotten.
     pub(crate) async fn step(&mut self, app: &App, sight: &Sight) -> Result<Vec<Event>, Problem> {
-        let epoch = app.store.epoch();
-        if self.must_reset || epoch.0 != self.epoch {
-            self.epoch = epoch.0.clone();
+        if self.must_reset || sight.epoch() != self.epoch {
             self.must_reset = false;
             self.begin(sight);
             return Ok(vec![Event::Reset]);
         }
+        let eyes = sight.eyes();
+        let is_same_eyes = eyes == self.eyes;
         let mut ids: BTreeSet<String> = self.looks.keys().cloned().collect();
         ids.extend(
             sight
@@ -247,7 +296,8 @@ impl Watch {
         for id in ids {
             let before = self.looks.get(&id);
             if let Some(Some(before)) = before
-                && sight.is_same(&id, before, self.rules)
+                && is_same_eyes
+                && sight.is_same(&id, before)
             {
                 continue;
             }
@@ -266,7 +316,11 @@ impl Watch {
             }
             looks.push((id, now));
         }
-        self.rules = sight.version();
+        let is_other = |event: &Event| matches!(event, Event::Collection(_));
+        if !is_same_eyes || events.iter().any(is_other) {
+            self.seen = sight.fingerprint(|id| self.about.wants(id));
+        }
+        self.eyes = eyes;
         for (id, now) in looks {
             match now {
                 Some(now) => self.looks.insert(id, Some(now)),
@@ -286,29 +340,39 @@ struct Stream {
     ending: watch::Receiver<bool>,
     /// When something was sent last; `None` before the first time.
     told: Option<Instant>,
+    /// When it was looked last.
+    looked: Instant,
+    /// When it was asked last who listens, and the rules of then.
+    asked: Option<(Instant, i64)>,
+    /// What is to be sent before it is looked again.
+    waiting: VecDeque<String>,
     _room: Room,
 }
 
 impl Stream {
-    /// What is sent next; `None` at the end: the server stops, or whoever listens may not any longer what they might at the
-    /// beginning, and has to come again.
+    /// What is sent next; `None` at the end: the server stops, or whoever listens is not any longer who they were, and has to
+    /// come again.
     async fn next(&mut self) -> Option<Bytes> {
-        let is_first = self.told.is_none();
         loop {
+            if let Some(text) = self.waiting.pop_front() {
+                self.told = Some(Instant::now());
+                return Some(text.into());
+            }
             let is_due = match self.told {
                 None => true,
                 Some(told) => self.wait(told).await?,
             };
-            let sight = self.looked().await?;
-            let seq = sight.reached();
+            let sight = self.sight().await?;
+            self.looked = Instant::now();
+            let (epoch, seq) = (sight.epoch(), sight.reached());
             let stepped = self.watch.step(&self.app, &sight).await;
             let events = stepped.map_err(log).ok()?;
             if events.is_empty() && !is_due {
                 continue;
             }
-            let id = id_of(&self.app, seq).await.map_err(log).ok()?;
-            self.told = Some(Instant::now());
-            return Some(written(&events, &id, is_first).into());
+            let id = id_of(&self.app, &epoch, seq, self.watch.seen()).await;
+            let id = id.map_err(log).ok()?;
+            self.waiting = written(&events, &id, self.told.is_none());
         }
     }
 
@@ -320,16 +384,24 @@ impl Stream {
             changed = self.news.changed() => changed.ok()?,
             () = tokio::time::sleep_until(due) => return Some(true),
         }
-        tokio::time::sleep_until(told + STREAM_PAUSE).await;
+        tokio::time::sleep_until(self.looked + STREAM_PAUSE).await;
         self.news.mark_unchanged();
         Some(Instant::now() >= due)
     }
 
     /// All collections as they are seen now by whoever listens, if they are still who they were.
-    async fn looked(&self) -> Option<Sight> {
-        let unchanged = self.app.require_unchanged(&self.context).await;
-        unchanged.map_err(log).ok()?;
-        self.app.sight(&self.context).map_err(log).ok()
+    async fn sight(&mut self) -> Option<Sight> {
+        /// A session or token that has ended is heard of after this long at most.
+        const ASK_AGAIN: Duration = Duration::from_secs(1);
+        let sight = self.app.sight(&self.context).map_err(log).ok()?;
+        let rules = sight.eyes().0;
+        let is_known = |(at, known): &(Instant, i64)| at.elapsed() < ASK_AGAIN && *known == rules;
+        if !self.asked.as_ref().is_some_and(is_known) {
+            let same = self.app.require_same(&self.context).await;
+            same.map_err(log).ok()?;
+            self.asked = Some((Instant::now(), rules));
+        }
+        Some(sight)
     }
 }
 
@@ -337,24 +409,33 @@ fn log(problem: Problem) {
     tracing::debug!(status = problem.status.as_u16(), "a stream of changes ends");
 }
 
-/// Events as they are sent. The last one has the id, so that a connection which breaks among them begins with all of them
-/// again.
-fn written(events: &[Event], id: &str, is_first: bool) -> String {
-    let mut out = String::new();
-    if is_first {
-        out += &format!("retry: {RETRY}\n");
-    }
-    for (i, event) in events.iter().enumerate() {
-        let (kind, data) = event.told();
-        out += &format!("event: {kind}\ndata: {data}\n");
-        if i + 1 == events.len() {
-            out += &format!("id: {id}\n");
-        }
-        out.push('\n');
-    }
+/// Events as they are sent, in pieces. The last one has the id, so that a connection which breaks among them begins with all of
+/// them again.
+fn written(events: &[Event], id: &str, is_first: bool) -> VecDeque<String> {
     if events.is_empty() {
-        // A browser takes the id without telling the page.
-        out += &format!(": \nid: {id}\n\n");
+        // Where a script that comes again itself goes on; later a browser takes the id without telling the script.
+        let text = match is_first {
+            true => format!("retry: {RETRY}\nevent: position\ndata: {{}}\nid: {id}\n\n"),
+            false => format!(": \nid: {id}\n\n"),
+        };
+        return VecDeque::from([text]);
     }
-    out
+    let mut pieces: VecDeque<String> = events
+        .chunks(PIECE)
+        .map(|piece| {
+            let events = piece.iter().map(|event| {
+                let (kind, data) = event.told();
+                format!("event: {kind}\ndata: {data}\n\n")
+            });
+            events.collect()
+        })
+        .collect();
+    if let Some(last) = pieces.back_mut() {
+        last.truncate(last.len() - 1);
+        *last += &format!("id: {id}\n\n");
+    }
+    if let Some(first) = pieces.front_mut().filter(|_| is_first) {
+        first.insert_str(0, &format!("retry: {RETRY}\n"));
+    }
+    pieces
 }

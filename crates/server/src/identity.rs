@@ -74,13 +74,32 @@ struct Entry {
 /// 401 for a token that is none, whatever is wrong with it: unknown, expired, revoked, of an account that is switched
 /// off. A session like that is no error: whoever has it is anybody again.
 pub(crate) async fn of(app: &App, headers: &HeaderMap) -> Result<Identity, Problem> {
+    found(app, headers, Visit::Noted).await
+}
+
+/// Who somebody still is that asked some time ago.
+///
+/// # Errors
+/// As [`of`].
+pub(crate) async fn still(app: &App, headers: &HeaderMap) -> Result<Identity, Problem> {
+    found(app, headers, Visit::Unnoted).await
+}
+
+/// Whether showing a key is a sign of life of its owner.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    Noted,
+    Unnoted,
+}
+
+async fn found(app: &App, headers: &HeaderMap, visit: Visit) -> Result<Identity, Problem> {
     if let Some(value) = headers.get(AUTHORIZATION) {
         let shown = value.to_str().ok().and_then(token);
         let Some((owner, token)) = shown else {
             return Err(refused());
         };
         let hash = KeyHash::of(&token);
-        let found = known(app, &hash, KeyKind::Token).await?;
+        let found = known(app, &hash, KeyKind::Token, visit).await?;
         let Some(entry) = found.filter(|e| owner.is_none_or(|owner| owner == e.key.person)) else {
             return Err(refused());
         };
@@ -93,7 +112,7 @@ pub(crate) async fn of(app: &App, headers: &HeaderMap) -> Result<Identity, Probl
         return Ok(Identity::anonymous());
     };
     let hash = KeyHash::of(&secret);
-    Ok(match known(app, &hash, KeyKind::Session).await? {
+    Ok(match known(app, &hash, KeyKind::Session, visit).await? {
         Some(entry) => Identity {
             principal: entry.principal,
             by: By::Session(hash),
@@ -107,7 +126,12 @@ fn refused() -> Problem {
 }
 
 /// The owner of a key, if it is good.
-async fn known(app: &App, hash: &KeyHash, kind: KeyKind) -> Result<Option<Entry>, Problem> {
+async fn known(
+    app: &App,
+    hash: &KeyHash,
+    kind: KeyKind,
+    visit: Visit,
+) -> Result<Option<Entry>, Problem> {
     let (now, day) = (now(), today());
     let version = app.store.directory_version();
     let kept = {
@@ -138,6 +162,16 @@ async fn known(app: &App, hash: &KeyHash, kind: KeyKind) -> Result<Option<Entry>
     }
     if app.options.require_second_factor && lacks_second(&directory, &key) {
         principal.grants.clear();
+    }
+    if visit == Visit::Unnoted {
+        // Not kept either: what is kept counts as seen just now.
+        return Ok(Some(Entry {
+            principal: Arc::new(principal),
+            key,
+            version,
+            day,
+            at: Instant::now(),
+        }));
     }
     // To the minute, so that reading does not write.
     if key.seen.get(..16) < now.get(..16) {

@@ -3,11 +3,12 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use std::hash::{DefaultHasher, Hasher};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hyper::StatusCode;
 use model::access::{Decision, Directory, Editing, Permission, Principal, Reach, View, decide};
-use model::{ChangeSeq, Message};
+use model::{ChangeSeq, Epoch, Message};
 use spatial::WorldArea;
 use store::{Action, AuditEntry, By, Lens, Live, LiveCollection, Look, Step};
 
@@ -192,14 +193,33 @@ impl Sight {
         Ok(Some(Look::new(then, seen)))
     }
 
-    /// Whether a look would show what this one does.
-    pub(crate) fn is_same(&self, id: &str, look: &Look, version: i64) -> bool {
-        version == self.version && self.live.get(id).is_some_and(|live| look.is_of(live))
+    /// Whether a look would show what this one does, if the rules and whoever looks are the same.
+    pub(crate) fn is_same(&self, id: &str, look: &Look) -> bool {
+        self.live.get(id).is_some_and(|live| look.is_of(live))
     }
 
-    /// The state of the rules.
-    pub(crate) fn version(&self) -> i64 {
-        self.version
+    /// The state of the rules, and who looks.
+    pub(crate) fn eyes(&self) -> (i64, Arc<Principal>) {
+        (self.version, Arc::clone(&self.principal))
+    }
+
+    /// The life of the store that is seen.
+    pub(crate) fn epoch(&self) -> Arc<Epoch> {
+        Arc::clone(&self.live.epoch)
+    }
+
+    /// A hash of which of some collections are seen, and how: the same on all servers of one release.
+    pub(crate) fn fingerprint(&self, wants: impl Fn(&str) -> bool) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        for (id, live) in self.live.collections.iter().filter(|(id, _)| wants(id)) {
+            let decision = self.decision(live);
+            let Some(view) = decision.view.as_ref() else {
+                continue;
+            };
+            let seen = format!("{id}/{}/{}/{view:?}", live.number(), live.definition);
+            hasher.write(seen.as_bytes());
+        }
+        hasher.finish()
     }
 
     /// The ids of all collections, whether they are seen or not.
@@ -325,10 +345,12 @@ impl App {
 
     /// All collections, as somebody sees them who does not ask by a request.
     pub(crate) fn sight_of(&self, principal: Principal) -> Sight {
+        // First: the rules of what is new come before it.
+        let live = self.store.live();
         let (version, directory) = self.store.directory_at();
         Sight {
             app: self.clone(),
-            live: self.store.live(),
+            live,
             version,
             directory,
             principal: Arc::new(principal),
@@ -440,6 +462,19 @@ impl App {
     pub(crate) async fn require_unchanged(&self, context: &Context) -> Result<(), Problem> {
         let now = identity::of(self, &context.headers).await?;
         if now.by == context.by && now.principal.gives_all_of(&context.principal) {
+            return Ok(());
+        }
+        Err(refused(context, Message::new("server.rights-changed")))
+    }
+
+    /// That whoever listens is who they were, with the same rights: they come again when not. Listening is nothing that they
+    /// do, so it does not keep a session from being idle.
+    ///
+    /// # Errors
+    /// As [`App::require_unchanged`], and 403 also for other rights than those of then.
+    pub(crate) async fn require_same(&self, context: &Context) -> Result<(), Problem> {
+        let now = identity::still(self, &context.headers).await?;
+        if now.by == context.by && now.principal == context.principal {
             return Ok(());
         }
         Err(refused(context, Message::new("server.rights-changed")))

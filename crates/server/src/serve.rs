@@ -84,6 +84,12 @@ pub async fn serve(
     // New connections are refused while the old ones end.
     drop(listener);
     app.ending.send_replace(true);
+    if tokio::time::timeout(DRAIN_TIMEOUT, &mut telling)
+        .await
+        .is_err()
+    {
+        tracing::warn!("webhooks are not let go of in time");
+    }
     if tokio::time::timeout(DRAIN_TIMEOUT, port.graceful.shutdown())
         .await
         .is_err()

@@ -23,7 +23,7 @@ use store::{KeptWebhook, Told, Webhook};
 use tokio::task::JoinHandle;
 
 use crate::app::App;
-use crate::changes::{About, Event, Watch};
+use crate::changes::{About, Event, Position, Watch};
 use crate::identity::{after, now, seconds, today};
 use crate::limits::STREAM_PAUSE;
 use crate::link::JSON;
@@ -41,8 +41,11 @@ const EVERY: Duration = Duration::from_secs(2);
 /// Without news an address is looked after this often: its rights may have changed.
 const QUIET: Duration = Duration::from_secs(10);
 
-/// How long a server is the one that tells an address; several share a database.
-const HELD: Duration = Duration::from_secs(60);
+/// How long a server is the one that tells an address, where several share a database: longer than an answer takes.
+const HELD: Duration = Duration::from_secs(30);
+
+/// It says so again after this long.
+const HOLD_AGAIN: Duration = Duration::from_secs(5);
 
 /// Before the second attempt; before each later one twice as long.
 const FIRST_PAUSE: Duration = Duration::from_secs(2);
@@ -130,7 +133,10 @@ fn is_private(address: IpAddr) -> bool {
                 || v6.is_unspecified()
                 || v6.is_multicast()
                 || segments[0] & 0xfe00 == 0xfc00
-                || segments[0] & 0xffc0 == 0xfe80
+                // Of the link, and of the site as it once was (RFC 3879).
+                || segments[0] & 0xff80 == 0xfe80
+                // NAT64 of a network's own (RFC 8215).
+                || segments[..3] == [0x64, 0xff9b, 1]
                 || segments[0] == 0x2001 && segments[1] == 0xdb8
                 || embedded.is_some_and(is_private)
         }
@@ -170,9 +176,10 @@ fn client(is_internal: bool) -> reqwest::Result<Client> {
         .build()
 }
 
-/// Tells all addresses, until it is dropped.
+/// Tells all addresses, until the server ends.
 pub(crate) async fn run(app: App) {
     let holder = holder(&app);
+    let mut ending = app.ending.subscribe();
     let mut telling: BTreeMap<String, (KeptWebhook, Telling)> = BTreeMap::new();
     loop {
         match app.store.webhooks().await {
@@ -196,7 +203,15 @@ pub(crate) async fn run(app: App) {
             Ok(_) => {}
             Err(error) => tracing::warn!(%error, "webhooks can't be read"),
         }
-        tokio::time::sleep(EVERY).await;
+        tokio::select! {
+            _ = ending.wait_for(|ending| *ending) => break,
+            () = tokio::time::sleep(EVERY) => {}
+        }
+    }
+    drop(telling);
+    // Another server need not wait.
+    if let Err(error) = app.store.release_webhooks(&holder).await {
+        tracing::warn!(%error, "webhooks are not let go of; others tell them in half a minute");
     }
 }
 
@@ -249,10 +264,11 @@ async fn tell(app: App, kept: KeptWebhook, holder: String) {
     let mut told = kept.told.clone();
     let Err(end) = tell_on(&app, &kept, &holder, &mut told).await;
     let (error, is_gone) = match end {
-        End::Held => return,
+        // The task ends some time later, and then it is tried again.
+        End::Held => return tokio::time::sleep(HELD / 4).await,
         End::Store(error) => {
             tracing::warn!(webhook = id, %error, "changes can't be told now");
-            return;
+            return tokio::time::sleep(HELD).await;
         }
         End::Refused(error) => (error, false),
         End::Gone(error) => (error, true),
@@ -265,6 +281,7 @@ async fn tell(app: App, kept: KeptWebhook, holder: String) {
     told.error = Some(error.chars().take(MAX_ERROR).collect());
     if let Err(error) = app.store.note_told(&id, &holder, told).await {
         tracing::warn!(webhook = id, %error, "it could not be noted that changes were not taken");
+        tokio::time::sleep(HELD).await;
     }
 }
 
@@ -290,32 +307,38 @@ async fn tell_on(
     let mut held = tokio::time::Instant::now();
     let bbox = webhook.bbox.and_then(|numbers| Bbox::new(&numbers).ok());
     let about = About::new(webhook.collections.clone(), bbox);
-    let since = match told.epoch == *app.store.epoch() {
-        true => Ok(told.seq),
+    let sight = app.sight_of(principal(app, webhook)?);
+    let since = match told.epoch == *sight.epoch() {
+        true => Ok(Position {
+            seq: told.seq,
+            seen: told.seen,
+        }),
         false => Err(Unopened::Other),
     };
-    let sight = app.sight_of(principal(app, webhook)?);
-    let watch = Watch::new(app, &sight, about, Some(since)).await;
+    let watch = Watch::new(&sight, about, Some(since)).await;
     let mut watch = watch.map_err(|_| End::Store("what was told last can't be read".to_owned()))?;
     loop {
-        if held.elapsed() > HELD / 3 {
-            hold(app, &webhook.id, holder).await?;
-            held = tokio::time::Instant::now();
-        }
         let sight = app.sight_of(principal(app, webhook)?);
-        let (epoch, seq) = ((*app.store.epoch()).clone(), sight.reached());
+        let (epoch, seq) = ((*sight.epoch()).clone(), sight.reached());
         let events = watch.step(app, &sight).await;
         let events = events.map_err(|_| End::Store("what changed can't be read".to_owned()))?;
         for part in events.chunks(MAX_EVENTS) {
+            if held.elapsed() > HOLD_AGAIN {
+                hold(app, &webhook.id, holder).await?;
+                held = tokio::time::Instant::now();
+            }
             // What is tried again may tell of more, so it is another message.
             send(&client, kept, &format!("msg_{}", random()), part).await?;
         }
         // What is quiet is not written down each time: it would be told again from an earlier change on, as nothing.
         let is_far = seq.0 - told.seq.0 > 1_000;
-        if !events.is_empty() || epoch != told.epoch || is_far || told.failures > 0 {
+        let seen = Some(watch.seen());
+        let is_other = epoch != told.epoch || seen != told.seen || told.failures > 0;
+        if !events.is_empty() || is_other || is_far {
             *told = Told {
                 epoch,
                 seq,
+                seen,
                 last: match events.is_empty() {
                     true => told.last.take(),
                     false => Some(now()),
@@ -332,6 +355,10 @@ async fn tell_on(
             }
         }
         let _ = tokio::time::timeout(QUIET, news.changed()).await;
+        if held.elapsed() > HOLD_AGAIN {
+            hold(app, &webhook.id, holder).await?;
+            held = tokio::time::Instant::now();
+        }
         tokio::time::sleep(STREAM_PAUSE).await;
     }
 }
@@ -459,6 +486,8 @@ mod tests {
             "2002:a00:1::1",
             "ff02::1",
             "2001:db8::1",
+            "fec0::1",
+            "64:ff9b:1::a00:1",
         ] {
             assert!(is_private(private.parse().unwrap()), "{private}");
             let host = if private.contains(':') {

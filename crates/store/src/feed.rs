@@ -8,7 +8,7 @@ use spatial::index::Hit;
 
 use crate::live::{Live, LiveCollection};
 use crate::session::statement;
-use crate::{Error, Lens, Store, items};
+use crate::{Error, Store, items, lens};
 
 /// Features that are told one by one; who has missed more does better to ask anew.
 const MAX_TOLD: usize = 10_000;
@@ -62,10 +62,34 @@ impl Look {
 
     /// Whether both are one collection of one form, seen in one way.
     fn fits(&self, other: &Self) -> bool {
-        let lens = |look: &Self| look.seen.lens.as_ref().map(|lens| lens.id());
+        let view = |look: &Self| look.seen.lens.as_ref().map(|lens| lens.view().clone());
         self.source.n == other.source.n
-            && lens(self) == lens(other)
             && self.seen.definition == other.seen.definition
+            && view(self) == view(other)
+    }
+
+    /// Where a property that is seen stands in the index as it is, and how much of it is seen, by its position in what is seen.
+    fn column(&self, position: usize) -> Option<(usize, Option<u8>)> {
+        let (source, keep) = match &self.seen.lens {
+            Some(lens) => lens.kept(position)?,
+            None => (position, None),
+        };
+        Some((self.source.column_of(source)?, keep))
+    }
+
+    /// The id in the URL of a feature, by the feature as it is.
+    fn id_of(&self, hit: &Hit<'_>) -> String {
+        let seen = &self.seen.collection;
+        let position = items::id_column(seen).and_then(|name| seen.schema.position(name));
+        match position.and_then(|position| self.column(position)) {
+            Some((column, _)) => match hit.value(column) {
+                ValueRef::Text(text) => text.to_owned(),
+                ValueRef::Real(x) => x.to_string(),
+                ValueRef::Boolean(b) => i64::from(b).to_string(),
+                ValueRef::Integer(_) | ValueRef::Null => hit.fid().to_string(),
+            },
+            None => hit.fid().to_string(),
+        }
     }
 
     fn get(&self, fid: i64) -> Option<(Hit<'_>, Hit<'_>)> {
@@ -111,14 +135,22 @@ impl Store {
             Some(fids) => fids,
             None => self.logged(&now.source, before.source.seq).await?,
         };
-        if fids.len() > MAX_TOLD {
+        if fids.len() <= MAX_TOLD {
+            return Ok(compared(before, now, fids));
+        }
+        if now.seen.lens.is_none() {
             return Ok(Changed::Whole);
         }
-        let mut changes = Vec::new();
-        for fid in fids {
-            compare(before, now, fid, &mut changes);
-        }
-        Ok(Changed::Features(changes))
+        // Most of it may be hidden from whoever looks.
+        let keys = |look: &Look| {
+            look.seen
+                .index
+                .iter()
+                .map(|hit| hit.fid())
+                .collect::<BTreeSet<_>>()
+        };
+        let all = keys(before).into_iter().chain(keys(now));
+        Ok(compared(before, now, all.collect()))
     }
 
     /// A collection as it was after a change; `None` when so much has changed since that it is not told one by one, or
@@ -159,24 +191,36 @@ impl Store {
     }
 }
 
+/// What is another about some features, or `Whole` when that is much.
+fn compared(before: &Look, now: &Look, fids: BTreeSet<i64>) -> Changed {
+    let mut changes = Vec::new();
+    for fid in fids {
+        compare(before, now, fid, &mut changes);
+        if changes.len() > MAX_TOLD {
+            return Changed::Whole;
+        }
+    }
+    Changed::Features(changes)
+}
+
 /// What is another about a feature.
 fn compare(before: &Look, now: &Look, fid: i64, changes: &mut Vec<Change>) {
-    let told = |look: &Look, hit: &Hit<'_>, operation| Change {
-        id: id_of(&look.seen, hit),
+    let told = |look: &Look, (source, seen): (Hit<'_>, Hit<'_>), operation| Change {
+        id: look.id_of(&source),
         operation,
-        envelope: hit.envelope(),
-        is_unplaced: hit.is_unplaced(),
+        envelope: seen.envelope(),
+        is_unplaced: seen.is_unplaced(),
     };
     match (before.get(fid), now.get(fid)) {
         (None, None) => {}
-        (Some((_, was)), None) => changes.push(told(before, &was, Operation::Delete)),
-        (None, Some((_, is))) => changes.push(told(now, &is, Operation::Create)),
+        (Some(was), None) => changes.push(told(before, was, Operation::Delete)),
+        (None, Some(is)) => changes.push(told(now, is, Operation::Create)),
         (Some(was), Some(is)) => {
-            if is_same(now.seen.lens.as_ref(), &now.source, was, is) {
+            if is_same((before, was), (now, is)) {
                 return;
             }
-            let old = told(before, &was.1, Operation::Delete);
-            let mut new = told(now, &is.1, Operation::Replace);
+            let old = told(before, was, Operation::Delete);
+            let mut new = told(now, is, Operation::Replace);
             if old.id == new.id {
                 let both = old.envelope.into_iter().chain(new.envelope);
                 new.envelope = both.reduce(Envelope::union);
@@ -191,41 +235,33 @@ fn compare(before: &Look, now: &Look, fid: i64, changes: &mut Vec<Change>) {
     }
 }
 
-/// Whether nobody who looks through the lens can tell two states from one another: then they are not told that somebody wrote
-/// what they do not see. Places are compared as the index has them, to a centimetre.
+/// Whether nobody who looks so can tell two states from one another: then they are not told that somebody wrote what they do
+/// not see. Places are compared as the index has them, to a centimetre. The first of each two hits is of the collection as it
+/// is, the second as it is seen.
 fn is_same(
-    lens: Option<&Arc<Lens>>,
-    source: &LiveCollection,
-    (was, was_seen): (Hit<'_>, Hit<'_>),
-    (is, is_seen): (Hit<'_>, Hit<'_>),
+    (before, (was, was_seen)): (&Look, (Hit<'_>, Hit<'_>)),
+    (now, (is, is_seen)): (&Look, (Hit<'_>, Hit<'_>)),
 ) -> bool {
     if was.stamp() == is.stamp() {
         return true;
     }
-    let Some(lens) = lens else {
+    if now.seen.lens.is_none() {
         return false;
-    };
-    let same_place = was_seen.envelope() == is_seen.envelope()
-        && was_seen.is_unplaced() == is_seen.is_unplaced()
-        && was_seen.geometries().eq(is_seen.geometries());
-    same_place
-        && lens.shows_same(|position| {
-            let column = source.column_of(position)?;
-            Some([was.value(column), is.value(column)])
-        })
-}
-
-/// The id in the URL of a feature of the index.
-fn id_of(seen: &LiveCollection, hit: &Hit<'_>) -> String {
-    let name = items::id_column(&seen.collection);
-    let position = name.and_then(|name| seen.collection.schema.position(name));
-    match position.and_then(|position| seen.column_of(position)) {
-        Some(column) => match hit.value(column) {
-            ValueRef::Text(text) => text.to_owned(),
-            ValueRef::Real(x) => x.to_string(),
-            ValueRef::Boolean(b) => i64::from(b).to_string(),
-            ValueRef::Integer(_) | ValueRef::Null => hit.fid().to_string(),
-        },
-        None => hit.fid().to_string(),
     }
+    let value = |position: usize| {
+        let (a, keep) = before.column(position)?;
+        let (b, _) = now.column(position)?;
+        Some((was.value(a), is.value(b), keep))
+    };
+    let same_value = |position| match value(position) {
+        Some((ValueRef::Text(a), ValueRef::Text(b), Some(keep))) => {
+            lens::masked(a, keep) == lens::masked(b, keep)
+        }
+        Some((a, b, _)) => a == b,
+        None => true,
+    };
+    was_seen.envelope() == is_seen.envelope()
+        && was_seen.is_unplaced() == is_seen.is_unplaced()
+        && was_seen.geometries().eq(is_seen.geometries())
+        && (0..now.seen.collection.schema.properties.len()).all(same_value)
 }

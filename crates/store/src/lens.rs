@@ -41,6 +41,7 @@ pub struct Lens {
     grid: Option<u32>,
     index: index::View,
     personal: BTreeSet<String>,
+    view: View,
 }
 
 /// Which features are seen.
@@ -124,6 +125,7 @@ impl Lens {
             grid: view.grid,
             index,
             personal: view.personal.clone(),
+            view: view.clone(),
         }))
     }
 
@@ -210,20 +212,14 @@ impl Lens {
         Some(shown)
     }
 
-    /// Whether two states have the same values in what is seen. `values` gives both by position in the source.
-    pub(crate) fn shows_same<'v>(
-        &self,
-        values: impl Fn(usize) -> Option<[ValueRef<'v>; 2]>,
-    ) -> bool {
-        self.kept
-            .iter()
-            .all(|(position, keep)| match (values(*position), keep) {
-                (Some([ValueRef::Text(was), ValueRef::Text(is)]), Some(keep)) => {
-                    masked(was, *keep) == masked(is, *keep)
-                }
-                (Some([was, is]), _) => was == is,
-                (None, _) => true,
-            })
+    /// Of a property that is seen, by its position: that in the source, and how many characters of it are seen.
+    pub(crate) fn kept(&self, position: usize) -> Option<(usize, Option<u8>)> {
+        self.kept.get(position).copied()
+    }
+
+    /// What it shows.
+    pub(crate) fn view(&self) -> &View {
+        &self.view
     }
 
     fn chosen(&self, mut properties: Vec<Value>) -> Vec<Value> {
@@ -258,7 +254,7 @@ pub(crate) fn geometries(collection: &Collection, feature: &Feature) -> Vec<Worl
         .map_or_else(Vec::new, |geometry| world::from_geometry(&geometry))
 }
 
-fn masked(text: &str, keep: u8) -> String {
+pub(crate) fn masked(text: &str, keep: u8) -> String {
     let mut shown: String = text.chars().take(usize::from(keep)).collect();
     shown.push_str(MASK);
     shown

@@ -303,7 +303,8 @@ impl Store {
 
     /// Shows all collections as they are now.
     fn put_live(&self, live: Live) {
-        self.inner.live.store(Arc::new(live));
+        let epoch = self.epoch();
+        self.inner.live.store(Arc::new(Live { epoch, ..live }));
         self.inner.news.send_replace(());
     }
 

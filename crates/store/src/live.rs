@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures_util::TryStreamExt;
 use model::world::{self, WorldBuf, WorldKind};
-use model::{ChangeSeq, Collection, Envelope, Feature, Value};
+use model::{ChangeSeq, Collection, Envelope, Epoch, Feature, Value};
 use spatial::index::{Builder, Edit, Snapshot};
 use tokio::sync::Semaphore;
 
@@ -24,6 +24,8 @@ use crate::{Error, Store, registry, row, systems};
 pub struct Live {
     /// False until [`crate::Store::load`] has run.
     pub loaded: bool,
+    /// The life of the store that the indexes are of.
+    pub epoch: Arc<Epoch>,
     /// False while a collection is left out because its table can't be read.
     pub(crate) is_whole: bool,
     /// Numbers of collections whose changes wait, because somebody holds the table.
@@ -67,6 +69,11 @@ impl LiveCollection {
         self.lens
             .as_ref()
             .is_none_or(|lens| lens.is_whole(position))
+    }
+
+    /// The number of the collection: another one of the same id has another.
+    pub fn number(&self) -> i64 {
+        self.n
     }
 
     /// The moment that the index shows; nothing is counted.

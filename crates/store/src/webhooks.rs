@@ -34,6 +34,8 @@ pub struct Told {
     /// All changes up to this one are told.
     pub epoch: Epoch,
     pub seq: ChangeSeq,
+    /// A fingerprint of what was seen then; `None` before the first look.
+    pub seen: Option<u64>,
     /// When something was told last; times are RFC 3339 in UTC.
     pub last: Option<String>,
     /// Attempts since then that have failed, the first of them, and when the next one is.
@@ -100,8 +102,10 @@ impl Store {
                     .bind(secret)
                     .bind(state(&told).to_string());
                 session.execute(insert).await?;
+                // What follows may have a secret in it.
+                let address = webhook.url.split(['?', '#']).next().unwrap_or_default();
                 let entry = AuditEntry::new("webhook.add", webhook.id.as_str())
-                    .with("url", webhook.url.as_str())
+                    .with("url", address)
                     .with("person", webhook.person.as_str())
                     .with("collections", json!(webhook.collections))
                     .with("bbox", json!(webhook.bbox));
@@ -190,6 +194,22 @@ impl Store {
         .await
     }
 
+    /// Leaves all that a process has taken upon itself to others.
+    ///
+    /// # Errors
+    /// When the database can't be written.
+    pub async fn release_webhooks(&self, holder: &str) -> Result<(), Error> {
+        let holder = holder.to_owned();
+        self.recording("webhooks", move |session| {
+            Box::pin(async move {
+                let sql = "UPDATE hromada_webhooks SET holder = NULL WHERE holder = ?";
+                session.execute(statement(sql).bind(holder)).await?;
+                Ok(())
+            })
+        })
+        .await
+    }
+
     /// Keeps how far an address has been told; false when another process tells it by now, or nobody.
     ///
     /// # Errors
@@ -218,6 +238,7 @@ async fn now(session: &mut Session<'_>) -> Result<Told, Error> {
     Ok(Told {
         epoch: Epoch(row.text(0)?.into()),
         seq: ChangeSeq(row.integer(1)?),
+        seen: None,
         last: None,
         failures: 0,
         since: None,
@@ -255,7 +276,7 @@ fn body(webhook: &Webhook) -> Json {
 
 fn state(told: &Told) -> Json {
     json!({
-        "epoch": &*told.epoch.0, "seq": told.seq.0, "last": told.last, "failures": told.failures,
+        "epoch": &*told.epoch.0, "seq": told.seq.0, "seen": told.seen, "last": told.last, "failures": told.failures,
         "since": told.since, "due": told.due, "error": told.error, "off": told.is_off,
     })
 }
@@ -293,6 +314,7 @@ fn kept(row: &Row) -> Result<Option<KeptWebhook>, Error> {
         told: Told {
             epoch: Epoch(epoch.into()),
             seq: ChangeSeq(seq),
+            seen: state["seen"].as_u64(),
             last: text(&state["last"]),
             failures: u32::try_from(failures).unwrap_or(u32::MAX),
             since: text(&state["since"]),

@@ -49,11 +49,8 @@ impl Listener {
     /// One that hears what comes from now on.
     async fn begun(town: &Town, query: &str) -> Self {
         let mut listener = Self::new(town, query, &[]).await;
-        assert_eq!(
-            listener.block().await,
-            Some(None),
-            "the first has an id alone"
-        );
+        let first = listener.block().await.unwrap().unwrap();
+        assert_eq!(first, ("position".to_owned(), json!({})));
         assert!(!listener.id.is_empty());
         listener
     }
@@ -81,10 +78,11 @@ impl Listener {
         Some(kind.map(|kind| (kind, data.unwrap())))
     }
 
-    /// The next event.
+    /// The next event but for the first of all.
     async fn event(&mut self) -> (String, Json) {
         loop {
-            if let Some(event) = self.block().await.expect("the stream has ended") {
+            let block = self.block().await.expect("the stream has ended");
+            if let Some(event) = block.filter(|(kind, _)| kind != "position") {
                 return event;
             }
         }
@@ -401,6 +399,66 @@ async fn what_can_not_be_told_is_said_and_what_is_no_question_is_refused() {
         assert_eq!(refused.status, status, "{query}");
         assert!(key.is_empty() || refused.key() == key, "{}", refused.text());
     }
+}
+
+/// Other rules stand in no log: whoever was away when they changed is told to read anew.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_sees_something_else_when_they_come_again_reads_anew() {
+    let town = Town::with_edits().await;
+    let all = Listener::begun(&town, "").await.id;
+    let wells = Listener::begun(&town, "?collections=wells").await.id;
+    rule(&town, "roads", Access::of(Class::Staff)).await;
+    let mut again = Listener::new(&town, &format!("?since={all}"), &[]).await;
+    assert_eq!(again.event().await, ("reset".to_owned(), json!({})));
+    // Of what they did not want to hear of nothing is said.
+    let narrow = format!("?collections=wells&since={wells}");
+    let mut narrow = Listener::new(&town, &narrow, &[]).await;
+    let id = post(&town, 24.5).await;
+    assert_eq!(narrow.change().await.1, id);
+    assert_eq!(again.change().await.1, id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_hidden_is_not_told_of_however_much_of_it_changes() {
+    let town = Town::with_edits().await;
+    let pole = |n: usize, load: usize| {
+        json!({ "type": "Feature", "properties": { "code": format!("p-{n}"), "load": load }, "geometry": { "type": "Point", "coordinates": [20.0, 48.0] } })
+            .to_string()
+    };
+    let all = |more: usize| {
+        let features: Vec<String> = (0..10_100).map(|n| pole(n, n + more)).collect();
+        collection_of(&features)
+    };
+    let (store, folder) = (&town.store, town.folder.path());
+    let settings = CollectionSettings::default;
+    let code = Some("code");
+    import_as(
+        ImportMode::Create,
+        store,
+        folder,
+        "poles",
+        &all(0),
+        code,
+        settings(),
+    )
+    .await;
+    let hidden = PropertyRule {
+        from: Class::Staff,
+        is_personal: false,
+        otherwise: Shown::Not,
+    };
+    let rules = Access {
+        properties: BTreeMap::from([("load".to_owned(), hidden)]),
+        ..Access::of(Class::Public)
+    };
+    rule(&town, "poles", rules).await;
+    town.store.catch_up().await.unwrap();
+    let mut anybody = Listener::begun(&town, "").await;
+    let upsert = ImportMode::Upsert("code".to_owned());
+    import_as(upsert, store, folder, "poles", &all(1), None, settings()).await;
+    town.store.catch_up().await.unwrap();
+    let id = post(&town, 24.5).await;
+    assert_eq!(anybody.change().await.1, id);
 }
 
 /// Whoever counts the ids can't tell how much was written that they do not see.

@@ -9,6 +9,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, Method, StatusCode};
 use axum::routing::post;
 use base64ct::{Base64, Encoding};
+use model::CollectionId;
+use model::access::{Access, Class};
 use ring::hmac;
 use serde_json::{Value as Json, json};
 use store::{AuditEntry, KeptWebhook, Store, Webhook};
@@ -277,6 +279,26 @@ async fn who_says_that_it_is_gone_is_told_no_more_until_somebody_says_so() {
     assert!(town.store.webhooks().await.unwrap().is_empty());
     let gone = town.store.retry_webhook("test", "hook").await.unwrap_err();
     assert_eq!(gone.message().unwrap().key(), "store.no-webhook");
+    running.end().await;
+}
+
+/// Other rules stand in no log: they are told again until it is known that they were.
+#[tokio::test(flavor = "multi_thread")]
+async fn that_a_collection_is_seen_no_more_is_told_until_it_is_taken() {
+    let town = Town::with_edits().await;
+    token(&town.store, "reader", &["inspector"]).await;
+    let receiver = Receiver::new(&[500, 200]).await;
+    let secret = server::webhook_secret();
+    let hook = webhook(&receiver.url, "reader");
+    town.store.add_webhook("test", hook, secret).await.unwrap();
+    let running = serve(&town).await;
+    until(&town.store, |k| k.told.seen.is_some()).await;
+    let id = CollectionId::new("roads").unwrap();
+    let rules = Access::of(Class::Restricted);
+    town.store.set_access("test", &id, rules).await.unwrap();
+    receiver.wait(2).await;
+    let events = receiver.taken();
+    assert_eq!(events[0]["type"], "reset", "{events:?}");
     running.end().await;
 }
 

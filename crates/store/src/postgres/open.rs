@@ -455,7 +455,8 @@ async fn origin(place: &PostgresPlace, connection: &mut PgConnection) -> Result<
 
 /// Begins a new epoch when the database is not the one that the store was last opened in: numbers of changes that were lost
 /// with the old one are given a second time. Sessions and links end: some that are in the database may have ended since it
-/// was copied. Tokens stay, since programs can't sign in anew.
+/// was copied. Tokens stay, since programs can't sign in anew. Webhooks wait until somebody turns them on: what they are told of
+/// is told by the store that this is a copy of.
 pub(super) async fn settle(
     place: &PostgresPlace,
     connection: &mut PgConnection,
@@ -463,7 +464,8 @@ pub(super) async fn settle(
     let origin = origin(place, connection).await?;
     let sql = format!(
         "WITH moved AS (UPDATE {0}.hromada_meta SET value = $1 WHERE key = 'origin' AND value <> $1 RETURNING 1),
-         ended AS (DELETE FROM {0}.hromada_keys WHERE kind <> 'token' AND EXISTS (SELECT FROM moved))
+         ended AS (DELETE FROM {0}.hromada_keys WHERE kind <> 'token' AND EXISTS (SELECT FROM moved)),
+         off AS (UPDATE {0}.hromada_webhooks SET state = jsonb_set(state::jsonb, ARRAY['off'], 'true')::text WHERE EXISTS (SELECT FROM moved))
          UPDATE {0}.hromada_meta SET value = {NEW_EPOCH} WHERE key = 'epoch' AND EXISTS (SELECT FROM moved)",
         quoted(&place.schema)
     );

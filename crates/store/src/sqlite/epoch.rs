@@ -24,6 +24,10 @@ pub(super) async fn settle(connection: &mut SqliteConnection, folder: &Path) -> 
     sqlx::query("DELETE FROM hromada_keys WHERE kind <> 'token'")
         .execute(&mut *connection)
         .await?;
+    // What they are told of is told by the store that this is a copy of.
+    sqlx::query("UPDATE hromada_webhooks SET state = json_set(state, '$.off', json('true'))")
+        .execute(&mut *connection)
+        .await?;
     // The database first: when the file is not written after it, the next start begins another epoch.
     let epoch: String = sqlx::query_scalar(
         "INSERT INTO hromada_meta (key, value) VALUES ('epoch', lower(hex(randomblob(8))))
