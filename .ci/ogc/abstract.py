@@ -62,6 +62,12 @@ class Api(Suite):
             try:
                 self.connection.request(method, target, body=body, headers=sent)
                 response = self.connection.getresponse()
+                if response.headers.get("Content-Type", "").startswith("text/event-stream"):
+                    # It never ends: what comes first is enough.
+                    answer = Answer(url, response, response.readline())
+                    self.connection.close()
+                    self.connection = None
+                    return answer
                 return Answer(url, response, response.read())
             except (OSError, http.client.HTTPException) as error:
                 # A kept connection may have been closed meanwhile.
