@@ -9,6 +9,7 @@ from urllib.parse import quote, urlsplit
 
 sys.path.insert(0, os.path.dirname(os.path.realpath(__file__)))
 import checked_history
+from checked_history import self_test
 from same_answers import decoded
 
 DONE = (200, 201, 204)
@@ -36,19 +37,6 @@ def report(checks, found):
         if len(failures) > MOST_SHOWN:
             print(f"         and {len(failures) - MOST_SHOWN} more")
     return not any(found.values())
-
-
-def self_test(right, check, faults):
-    """`right` makes what a right server gives, `check` takes it; a fault changes it: (fault, number of the check, text that it says)."""
-    bad = [f"what is right: {text}" for failures in check(**right()).values() for text in failures]
-    for fault, number, text in faults:
-        case = right()
-        fault(case)
-        failures = check(**case)[number]
-        if not any(text in failure for failure in failures):
-            bad.append(f"{fault.__name__}: check {number} does not say “{text}”: {failures[:3]}")
-    print("\n".join(bad) or f"ok: what is right passes, and {len(faults)} faults are found")
-    return not bad
 
 
 class Store(checked_history.Store):

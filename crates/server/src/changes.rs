@@ -34,7 +34,7 @@ pub(crate) const EVENT_STREAM: &str = "text/event-stream";
 /// How long a browser waits before it comes again, in milliseconds.
 const RETRY: u32 = 2_000;
 
-/// Events that are sent at a time: a reader who takes nothing holds no more.
+/// Events that are written at a time: the text of all of them would be some megabytes for each reader.
 const PIECE: usize = 500;
 
 const LAST_EVENT_ID: &str = "last-event-id";
@@ -45,6 +45,7 @@ const X_ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering
 /// `GET /changes?collections=a,b&bbox=w,s,e,n&since=ID`
 pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Response, Problem> {
     context.params.only(&["collections", "bbox", "since"])?;
+    context.wanted.pick(&[((), "sse", EVENT_STREAM)])?;
     // Before the first look, so that nothing falls between.
     let news = app.store.news();
     let sight = app.sight(&context)?;
@@ -72,6 +73,7 @@ pub(crate) async fn get(State(app): State<App>, context: Context) -> Result<Resp
         looked: Instant::now(),
         asked: None,
         waiting: VecDeque::new(),
+        id: String::new(),
         _room: room,
     };
     let told = futures_util::stream::unfold(stream, |mut stream| async move {
@@ -344,8 +346,9 @@ struct Stream {
     looked: Instant,
     /// When it was asked last who listens, and the rules of then.
     asked: Option<(Instant, i64)>,
-    /// What is to be sent before it is looked again.
-    waiting: VecDeque<String>,
+    /// What is to be sent before it is looked again, and the id of its end.
+    waiting: VecDeque<Event>,
+    id: String,
     _room: Room,
 }
 
@@ -353,11 +356,25 @@ impl Stream {
     /// What is sent next; `None` at the end: the server stops, or whoever listens is not any longer who they were, and has to
     /// come again.
     async fn next(&mut self) -> Option<Bytes> {
+        if self.waiting.is_empty() {
+            self.look().await?;
+        } else if self.app.store.directory_version() != self.watch.eyes.0 {
+            // What is left was seen under other rules.
+            return None;
+        }
+        let is_first = self.told.is_none();
+        self.told = Some(Instant::now());
+        let piece: Vec<Event> = self
+            .waiting
+            .drain(..self.waiting.len().min(PIECE))
+            .collect();
+        let id = self.waiting.is_empty().then_some(self.id.as_str());
+        Some(written(&piece, id, is_first).into())
+    }
+
+    /// Looks until there is something to tell, or it is time for a sign of life.
+    async fn look(&mut self) -> Option<()> {
         loop {
-            if let Some(text) = self.waiting.pop_front() {
-                self.told = Some(Instant::now());
-                return Some(text.into());
-            }
             let is_due = match self.told {
                 None => true,
                 Some(told) => self.wait(told).await?,
@@ -371,8 +388,9 @@ impl Stream {
                 continue;
             }
             let id = id_of(&self.app, &epoch, seq, self.watch.seen()).await;
-            let id = id.map_err(log).ok()?;
-            self.waiting = written(&events, &id, self.told.is_none());
+            self.id = id.map_err(log).ok()?;
+            self.waiting = events.into();
+            return Some(());
         }
     }
 
@@ -409,33 +427,27 @@ fn log(problem: Problem) {
     tracing::debug!(status = problem.status.as_u16(), "a stream of changes ends");
 }
 
-/// Events as they are sent, in pieces. The last one has the id, so that a connection which breaks among them begins with all of
-/// them again.
-fn written(events: &[Event], id: &str, is_first: bool) -> VecDeque<String> {
+/// Events as they are sent. The last one of all has the id, so that a connection which breaks among them begins with all of them
+/// again.
+fn written(events: &[Event], id: Option<&str>, is_first: bool) -> String {
+    let mut out = String::new();
+    if is_first {
+        out += &format!("retry: {RETRY}\n");
+    }
+    for event in events {
+        let (kind, data) = event.told();
+        out += &format!("event: {kind}\ndata: {data}\n\n");
+    }
     if events.is_empty() {
         // Where a script that comes again itself goes on; later a browser takes the id without telling the script.
-        let text = match is_first {
-            true => format!("retry: {RETRY}\nevent: position\ndata: {{}}\nid: {id}\n\n"),
-            false => format!(": \nid: {id}\n\n"),
+        out += match is_first {
+            true => "event: position\ndata: {}\n\n",
+            false => ": \n\n",
         };
-        return VecDeque::from([text]);
     }
-    let mut pieces: VecDeque<String> = events
-        .chunks(PIECE)
-        .map(|piece| {
-            let events = piece.iter().map(|event| {
-                let (kind, data) = event.told();
-                format!("event: {kind}\ndata: {data}\n\n")
-            });
-            events.collect()
-        })
-        .collect();
-    if let Some(last) = pieces.back_mut() {
-        last.truncate(last.len() - 1);
-        *last += &format!("id: {id}\n\n");
+    if let Some(id) = id {
+        out.truncate(out.len() - 1);
+        out += &format!("id: {id}\n\n");
     }
-    if let Some(first) = pieces.front_mut().filter(|_| is_first) {
-        first.insert_str(0, &format!("retry: {RETRY}\n"));
-    }
-    pieces
+    out
 }

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hyper::StatusCode;
@@ -211,13 +211,10 @@ impl Sight {
     /// A hash of which of some collections are seen, and how: the same on all servers of one release.
     pub(crate) fn fingerprint(&self, wants: impl Fn(&str) -> bool) -> u64 {
         let mut hasher = DefaultHasher::new();
-        for (id, live) in self.live.collections.iter().filter(|(id, _)| wants(id)) {
-            let decision = self.decision(live);
-            let Some(view) = decision.view.as_ref() else {
-                continue;
-            };
-            let seen = format!("{id}/{}/{}/{view:?}", live.number(), live.definition);
-            hasher.write(seen.as_bytes());
+        for id in self.ids().filter(|id| wants(id)) {
+            if let Some(seen) = self.get(id) {
+                (id, seen.appearance()).hash(&mut hasher);
+            }
         }
         hasher.finish()
     }

@@ -23,7 +23,7 @@ pub struct Look {
 /// What has changed between two looks.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Changed {
-    /// Features one by one, in the order of their keys.
+    /// Features one by one.
     Features(Vec<Change>),
     /// So much, or the collection itself, or who sees what of it.
     Whole,
@@ -48,24 +48,11 @@ impl Look {
         Self { source, seen }
     }
 
-    /// The collection as it is seen.
-    pub fn seen(&self) -> &LiveCollection {
-        &self.seen
-    }
-
     /// Whether it is of a collection as it is now.
     pub fn is_of(&self, live: &LiveCollection) -> bool {
         self.source.n == live.n
             && self.source.seq == live.seq
             && Arc::ptr_eq(&self.source.collection, &live.collection)
-    }
-
-    /// Whether both are one collection of one form, seen in one way.
-    fn fits(&self, other: &Self) -> bool {
-        let view = |look: &Self| look.seen.lens.as_ref().map(|lens| lens.view().clone());
-        self.source.n == other.source.n
-            && self.seen.definition == other.seen.definition
-            && view(self) == view(other)
     }
 
     /// Where a property that is seen stands in the index as it is, and how much of it is seen, by its position in what is seen.
@@ -124,7 +111,8 @@ impl Store {
     /// # Errors
     /// When the database has to be asked and can't be read.
     pub async fn changed(&self, before: &Look, now: &Look) -> Result<Changed, Error> {
-        if !before.fits(now) || before.source.seq > now.source.seq {
+        let is_other = before.seen.appearance() != now.seen.appearance();
+        if is_other || before.source.seq > now.source.seq {
             return Ok(Changed::Whole);
         }
         if before.source.seq == now.source.seq {
@@ -142,15 +130,14 @@ impl Store {
             return Ok(Changed::Whole);
         }
         // Most of it may be hidden from whoever looks.
-        let keys = |look: &Look| {
-            look.seen
-                .index
-                .iter()
-                .map(|hit| hit.fid())
-                .collect::<BTreeSet<_>>()
-        };
-        let all = keys(before).into_iter().chain(keys(now));
-        Ok(compared(before, now, all.collect()))
+        let (before, now) = (before.clone(), now.clone());
+        items::on_a_worker(move || {
+            let gone = before.seen.index.iter().map(|hit| hit.fid());
+            let gone = gone.filter(|fid| now.seen.index.get(*fid).is_none());
+            let here = now.seen.index.iter().map(|hit| hit.fid());
+            Ok(compared(&before, &now, gone.chain(here)))
+        })
+        .await
     }
 
     /// A collection as it was after a change; `None` when so much has changed since that it is not told one by one, or
@@ -192,7 +179,7 @@ impl Store {
 }
 
 /// What is another about some features, or `Whole` when that is much.
-fn compared(before: &Look, now: &Look, fids: BTreeSet<i64>) -> Changed {
+fn compared(before: &Look, now: &Look, fids: impl IntoIterator<Item = i64>) -> Changed {
     let mut changes = Vec::new();
     for fid in fids {
         compare(before, now, fid, &mut changes);

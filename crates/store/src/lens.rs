@@ -41,7 +41,7 @@ pub struct Lens {
     grid: Option<u32>,
     index: index::View,
     personal: BTreeSet<String>,
-    view: View,
+    appearance: u64,
 }
 
 /// Which features are seen.
@@ -111,12 +111,17 @@ impl Lens {
             .collect();
         let is_seen: Vec<bool> = columns.iter().map(Option::is_some).collect();
         let index = index_view(live, &is_seen, &sieve, view.grid);
+        let definition = crate::live::definition(&collection);
+        // Not the names of what is hidden: whoever looks must not hear that there is one more.
+        let keeps: Vec<Option<u8>> = kept.iter().map(|(_, keep)| *keep).collect();
+        let rules = (&view.filters, &view.reach, view.grid);
+        let appearance = crate::live::hashed(&format!("{definition}/{keeps:?}/{rules:?}"));
         Ok(Arc::new(Self {
             id: NEXT.fetch_add(1, Ordering::Relaxed),
             source: Arc::clone(source),
             source_table: Arc::clone(&live.table),
             source_columns: Arc::clone(&live.columns),
-            definition: crate::live::definition(&collection),
+            definition,
             table: Arc::new(seen_table(&live.table, &kept)),
             collection,
             columns,
@@ -125,7 +130,7 @@ impl Lens {
             grid: view.grid,
             index,
             personal: view.personal.clone(),
-            view: view.clone(),
+            appearance,
         }))
     }
 
@@ -217,9 +222,9 @@ impl Lens {
         self.kept.get(position).copied()
     }
 
-    /// What it shows.
-    pub(crate) fn view(&self) -> &View {
-        &self.view
+    /// A hash of what can be seen through it, and how: the same after a restart, and in each server of one release.
+    pub fn appearance(&self) -> u64 {
+        self.appearance
     }
 
     fn chosen(&self, mut properties: Vec<Value>) -> Vec<Value> {

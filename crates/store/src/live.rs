@@ -71,9 +71,14 @@ impl LiveCollection {
             .is_none_or(|lens| lens.is_whole(position))
     }
 
-    /// The number of the collection: another one of the same id has another.
-    pub fn number(&self) -> i64 {
-        self.n
+    /// Which collection it is, and how it is seen: another one of the same id is told apart. The same after a restart, and in
+    /// each server of one release.
+    pub fn appearance(&self) -> (i64, u64) {
+        let lens = self.lens.as_ref();
+        (
+            self.n,
+            lens.map_or(self.definition, |lens| lens.appearance()),
+        )
     }
 
     /// The moment that the index shows; nothing is counted.
@@ -216,8 +221,13 @@ pub(crate) fn left_out(
 
 /// `Debug` names every field, so nothing of a definition is left out.
 pub(crate) fn definition(collection: &Collection) -> u64 {
+    hashed(&format!("{collection:?}"))
+}
+
+/// A hash that is the same after a restart.
+pub(crate) fn hashed(text: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
-    hasher.write(format!("{collection:?}").as_bytes());
+    hasher.write(text.as_bytes());
     hasher.finish()
 }
 

@@ -511,10 +511,24 @@ fn with_keys(data: &Path, args: &[&str]) {
     for said in [
         &["user", "add", "clerk", "--name", "Clerk"][..],
         &["token", "new", "clerk"][..],
+        &[
+            "webhook",
+            "add",
+            "office",
+            "https://example.org/hook",
+            "--as",
+            "clerk",
+        ][..],
     ] {
         let done = hromada(data, &[args, said].concat());
         assert!(done.status.success(), "{}", text(&done));
     }
+}
+
+/// Whether the webhook of a store waits until somebody turns it on.
+fn is_off(data: &Path, more: &[&str]) -> bool {
+    let listed = json(data, &[&["webhook", "list"], more].concat());
+    listed["webhooks"][0]["off"].as_bool().unwrap()
 }
 
 fn mode(file: &Path) -> u32 {
@@ -537,6 +551,9 @@ fn a_backup_of_a_folder_is_of_one_moment_and_restored_as_a_new_epoch() {
         assert_eq!(links, ["1", "0"]);
         let tokens = [data.path(), restored.path()].map(|store| sqlite(store, TOKENS));
         assert!(tokens[0] == tokens[1] && tokens[0] != "0", "{tokens:?}");
+        // It tells nobody beside the store that it is a copy of.
+        let off = [data.path(), restored.path()].map(|store| is_off(store, &[]));
+        assert_eq!(off, [false, true]);
         assert_eq!(report["clean"], true, "{report:#}");
         assert_ne!(sqlite(restored.path(), EPOCH), epoch);
         let last = sqlite(restored.path(), LOG);
@@ -609,6 +626,10 @@ fn a_backup_of_a_database_is_of_one_moment_and_restored_as_a_new_epoch() {
         assert_eq!([psql(&aside, LINKS), psql(&name, LINKS)], ["1", "0"]);
         let tokens = [psql(&aside, TOKENS), psql(&name, TOKENS)];
         assert!(tokens[0] == tokens[1] && tokens[0] != "0", "{tokens:?}");
+        assert!(
+            is_off(data.path(), &args),
+            "a webhook is told beside the store that was copied"
+        );
         let last = psql(&name, LOG);
         let rows = format!(
             "SELECT string_agg(concat(seq, at, actor, fid, operation), ',' ORDER BY seq) FROM hromada_changes WHERE seq <= {last}"

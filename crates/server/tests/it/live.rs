@@ -21,7 +21,7 @@ const PARCELS: &str = "/collections/parcels/items";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A connection to `/changes`.
-struct Listener {
+pub(crate) struct Listener {
     body: Body,
     text: String,
     /// Of the last event that had one.
@@ -47,7 +47,7 @@ impl Listener {
     }
 
     /// One that hears what comes from now on.
-    async fn begun(town: &Town, query: &str) -> Self {
+    pub(crate) async fn begun(town: &Town, query: &str) -> Self {
         let mut listener = Self::new(town, query, &[]).await;
         let first = listener.block().await.unwrap().unwrap();
         assert_eq!(first, ("position".to_owned(), json!({})));
@@ -89,7 +89,7 @@ impl Listener {
     }
 
     /// The next change, as action, feature and box.
-    async fn change(&mut self) -> (String, String, Json) {
+    pub(crate) async fn change(&mut self) -> (String, String, Json) {
         let (kind, data) = self.event().await;
         assert_eq!(kind, "change", "{data}");
         let text = |name: &str| data[name].as_str().unwrap().to_owned();
@@ -394,6 +394,7 @@ async fn what_can_not_be_told_is_said_and_what_is_no_question_is_refused() {
         ("bbox=1,2,3", 400, ""),
         ("bbox=a,b,c,d", 400, "server.bbox-not-number"),
         ("filter=a", 400, "server.parameter-unknown"),
+        ("f=json", 400, "server.format-unknown"),
     ] {
         let refused = town.get(&format!("/changes?{query}")).await;
         assert_eq!(refused.status, status, "{query}");
@@ -459,6 +460,50 @@ async fn what_is_hidden_is_not_told_of_however_much_of_it_changes() {
     town.store.catch_up().await.unwrap();
     let id = post(&town, 24.5).await;
     assert_eq!(anybody.change().await.1, id);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_wants_another_format_is_told_that_there_is_none() {
+    let town = Town::with_edits().await;
+    let refused = town
+        .get_with("/changes", &[("accept", "application/json")])
+        .await;
+    assert_eq!(refused.status, 406);
+    let accept = [("accept", "text/event-stream")];
+    Listener::new(&town, "?f=sse", &accept).await;
+}
+
+/// That there is one more property that they do not see is not told either.
+#[tokio::test(flavor = "multi_thread")]
+async fn rules_that_change_nothing_for_whoever_listens_are_not_told() {
+    let town = Town::with_edits().await;
+    let rules = |hidden: &[(&str, Class)]| Access {
+        properties: hidden
+            .iter()
+            .map(|(name, from)| {
+                let rule = PropertyRule {
+                    from: *from,
+                    is_personal: false,
+                    otherwise: Shown::Not,
+                };
+                ((*name).to_owned(), rule)
+            })
+            .collect(),
+        ..Access::of(Class::Public)
+    };
+    rule(&town, "parcels", rules(&[("owner", Class::Staff)])).await;
+    let mut listener = Listener::begun(&town, "").await;
+    let since = listener.id.clone();
+    // Hidden from them before and after.
+    rule(&town, "parcels", rules(&[("owner", Class::Unit)])).await;
+    let mut again = Listener::new(&town, &format!("?since={since}"), &[]).await;
+    let id = post(&town, 24.5).await;
+    assert_eq!(listener.change().await.1, id);
+    assert_eq!(again.change().await.1, id);
+    // One that they saw is another matter.
+    let two = [("owner", Class::Unit), ("floors", Class::Staff)];
+    rule(&town, "parcels", rules(&two)).await;
+    assert_eq!(listener.event().await.0, "collection");
 }
 
 /// Whoever counts the ids can't tell how much was written that they do not see.

@@ -26,8 +26,8 @@ const WELLS: &str = "/collections/wells/items";
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A program that is told.
-struct Receiver {
-    url: String,
+pub(crate) struct Receiver {
+    pub(crate) url: String,
     inner: Arc<Inbox>,
 }
 
@@ -39,7 +39,7 @@ struct Inbox {
 }
 
 impl Receiver {
-    async fn new(answers: &[u16]) -> Self {
+    pub(crate) async fn new(answers: &[u16]) -> Self {
         let answers = answers
             .iter()
             .map(|code| StatusCode::from_u16(*code).unwrap());
@@ -58,7 +58,7 @@ impl Receiver {
     }
 
     /// Waits for so many requests.
-    async fn wait(&self, count: usize) {
+    pub(crate) async fn wait(&self, count: usize) {
         let mut counted = self.inner.count.subscribe();
         let waited = counted.wait_for(|n| *n >= count);
         let waited = tokio::time::timeout(PATIENCE, waited).await;
@@ -70,7 +70,7 @@ impl Receiver {
     }
 
     /// Events that it has taken, in their order.
-    fn taken(&self) -> Vec<Json> {
+    pub(crate) fn taken(&self) -> Vec<Json> {
         let requests = self.inner.requests.lock().unwrap();
         let taken = requests.iter().filter(|(_, _, status)| status.is_success());
         taken
@@ -97,7 +97,7 @@ async fn receive(State(inbox): State<Arc<Inbox>>, headers: HeaderMap, body: Byte
     status
 }
 
-fn webhook(url: &str, person: &str) -> Webhook {
+pub(crate) fn webhook(url: &str, person: &str) -> Webhook {
     Webhook {
         id: "hook".to_owned(),
         url: url.to_owned(),

@@ -6,8 +6,11 @@ use axum::http::Method;
 use server::Options;
 use store::{Access, Place, Store};
 
+use crate::connection::start_with;
+use crate::live::Listener;
 use crate::proxy::{Network, Proxy};
 use crate::town::{self, Answer, Town};
+use crate::webhooks::{Receiver, webhook};
 
 const WELLS: &str = "/collections/wells/items";
 
@@ -142,6 +145,53 @@ async fn a_write_through_one_server_is_read_through_another_by_whoever_asks_for_
 
 fn bearer(town: &Town) -> String {
     format!("Bearer {}", town.editor)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_server_writes_is_told_by_the_others_and_to_a_webhook_by_one_of_them() {
+    let town = Town::with(&options()).await;
+    town.store.follow();
+    let other = beside(&town).await;
+    let mut listener = Listener::begun(&other, "?collections=wells").await;
+    let receiver = Receiver::new(&[200]).await;
+    let secret = server::webhook_secret();
+    let hook = webhook(&receiver.url, "editor");
+    town.store.add_webhook("test", hook, secret).await.unwrap();
+    let mut servers = Vec::new();
+    for node in [&town, &other] {
+        let options = Options::default();
+        servers.push(start_with(node.store.clone(), options).await);
+    }
+    let mut written = Vec::new();
+    for i in 0..6 {
+        let node = [&town, &other][i % 2];
+        let made = post(node, 24.0 + i as f64 * 0.001).await;
+        assert_eq!(made.status, 201, "{}", made.text());
+        let id = made
+            .header("location")
+            .rsplit_once('/')
+            .unwrap()
+            .1
+            .to_owned();
+        assert_eq!(listener.change().await.1, id);
+        written.push(id);
+        if i == 3 {
+            // Whichever it was that told, the other goes on.
+            receiver.wait(1).await;
+            servers.remove(0).end().await;
+        }
+    }
+    let told = || -> Vec<String> {
+        let taken = receiver.taken();
+        let ids = taken.iter().map(|event| event["feature"].as_str().unwrap());
+        ids.map(str::to_owned).collect()
+    };
+    let begun = Instant::now();
+    while told().len() < written.len() {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{:?}", told());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(told(), written);
 }
 
 #[tokio::test(flavor = "multi_thread")]

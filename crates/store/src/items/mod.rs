@@ -477,7 +477,7 @@ async fn off_the_reactor<T: Send + 'static>(
 }
 
 /// Runs work on a blocking thread, as many at once as there are cores: others wait for their turn.
-async fn on_a_worker<T: Send + 'static>(
+pub(crate) async fn on_a_worker<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Error> + Send + 'static,
 ) -> Result<T, Error> {
     static TURNS: LazyLock<Semaphore> = LazyLock::new(|| {
