@@ -87,6 +87,11 @@ impl IdPattern {
         &self.text
     }
 
+    /// Whether it makes plain numbers, which an integer can be.
+    pub fn is_number(&self) -> bool {
+        matches!(self.parts()[..], [IdPart::Number(1)])
+    }
+
     pub fn parts(&self) -> Vec<IdPart<'_>> {
         read(&self.text).unwrap_or_default()
     }
@@ -135,6 +140,11 @@ mod tests {
         assert_eq!(parts("2610100000:01:001:{n:4}"), Some(2));
         assert_eq!(parts("З-{year}/{n}"), Some(4));
         assert_eq!(parts("{uuid}"), Some(1));
+        let number = |text| IdPattern::parse(text).map(|p| p.is_number());
+        assert_eq!(number("{n}"), Some(true));
+        for text in ["{n:4}", "{year}{n}", "1{n}", "{uuid}"] {
+            assert_eq!(number(text), Some(false), "{text}");
+        }
         for bad in [
             "",
             "abc",

@@ -323,7 +323,7 @@ pub(crate) struct AccessPage {
     history: Vec<Choice>,
     is_strict: bool,
     invalid: Vec<Choice>,
-    has_text_id: bool,
+    takes_ids: bool,
     ids: String,
     ids_help: String,
 }
@@ -397,9 +397,13 @@ impl AccessPage {
             history: classes(context, access.history.name()),
             is_strict: access.editing.is_strict,
             invalid: invalid_rules(context, access.editing.invalid),
-            has_text_id: collection.id_property.as_deref().is_some_and(|name| {
+            takes_ids: collection.id_property.as_deref().is_some_and(|name| {
                 let property = collection.schema.get(name);
-                property.is_some_and(|p| p.kind == model::PropertyType::Text)
+                let kind = property.map(|p| p.kind);
+                matches!(
+                    kind,
+                    Some(model::PropertyType::Text | model::PropertyType::Integer)
+                )
             }),
             ids: access
                 .editing

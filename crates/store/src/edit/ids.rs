@@ -6,7 +6,8 @@ use model::{Message, PropertyType, Value};
 use crate::Error;
 use crate::live::LiveCollection;
 use crate::people::audit;
-use crate::session::{Parameter, Session, statement};
+use crate::registry::{self, Registered};
+use crate::session::{Dialect, Parameter, Session, statement};
 
 /// In `hromada_meta`: the last number of a pattern, so that one whose feature is deleted is never given again.
 pub(crate) const COUNTERS: &str = "id.";
@@ -28,13 +29,42 @@ pub(super) async fn fill(
         Value::Text(text) => text.is_empty(),
         _ => false,
     };
-    let is_text = collection.schema.properties[position].kind == PropertyType::Text;
-    let Some(pattern) = rules.ids.as_ref().filter(|_| is_text && is_missing) else {
+    let Some(pattern) = rules.ids.as_ref().filter(|_| is_missing) else {
         return Ok(());
     };
-    let id = made(session, live, pattern, position).await?;
-    properties[position] = Value::Text(id.into());
+    match collection.schema.properties[position].kind {
+        PropertyType::Text => {
+            let id = made(session, live, pattern, position).await?;
+            properties[position] = Value::Text(id.into());
+        }
+        // It is the key of the row.
+        PropertyType::Integer if pattern.is_number() && live.table.is_own => {
+            properties[position] = Value::Integer(next_key(session, live).await?);
+        }
+        _ => {}
+    }
     Ok(())
+}
+
+/// The next key of a table, greater than all that it ever had.
+async fn next_key(session: &mut Session<'_>, live: &LiveCollection) -> Result<i64, Error> {
+    match session.dialect() {
+        // Nobody else writes meanwhile.
+        Dialect::Sqlite => {
+            let registered = Registered {
+                n: live.n,
+                collection: (*live.collection).clone(),
+                table: (*live.table).clone(),
+            };
+            Ok(registry::counter(session, &registered).await? + 1)
+        }
+        Dialect::Postgres => {
+            let sql = "SELECT nextval(pg_get_serial_sequence(?, ?))";
+            let key = registry::unquoted(&live.table.key);
+            let next = statement(sql).bind(live.table.name.as_str()).bind(key);
+            session.fetch_one(next).await?.integer(0)
+        }
+    }
 }
 
 async fn made(
@@ -122,7 +152,7 @@ async fn next(session: &mut Session<'_>, key: &str, least: i64) -> Result<i64, E
     })
 }
 
-/// The greatest number among the ids that there are.
+/// The greatest number among the ids that there are, and that there were.
 async fn greatest(
     session: &mut Session<'_>,
     live: &LiveCollection,
@@ -130,12 +160,22 @@ async fn greatest(
     before: &str,
     after: &str,
 ) -> Result<i64, Error> {
+    let begins = |column: &str| format!("substr({column}, 1, CAST(? AS integer)) = ?");
     let sql = format!(
-        "SELECT {column} FROM {} WHERE substr({column}, 1, CAST(? AS integer)) = ?",
-        live.table.name
+        "SELECT {column} FROM {} WHERE {}
+         UNION ALL SELECT before_id FROM hromada_changes WHERE collection = ? AND before_id IS NOT NULL AND {}",
+        live.table.name,
+        begins(column),
+        begins("before_id"),
     );
     let length = i64::try_from(before.chars().count()).unwrap_or(0);
-    let all = session.fetch_all(statement(sql).bind(length).bind(before));
+    let all = statement(sql)
+        .bind(length)
+        .bind(before)
+        .bind(live.n)
+        .bind(length)
+        .bind(before);
+    let all = session.fetch_all(all);
     let mut greatest = 0;
     for row in all.await? {
         let id = row.text(0)?;
@@ -156,7 +196,14 @@ async fn is_taken(
     column: &str,
     id: &str,
 ) -> Result<bool, Error> {
-    let sql = format!("SELECT 1 FROM {} WHERE {column} = ?", live.table.name);
-    let found = statement(sql).bind(Parameter::from(id));
+    let sql = format!(
+        "SELECT 1 FROM {} WHERE {column} = ?
+         UNION ALL SELECT 1 FROM hromada_changes WHERE collection = ? AND before_id = ? LIMIT 1",
+        live.table.name
+    );
+    let found = statement(sql)
+        .bind(Parameter::from(id))
+        .bind(live.n)
+        .bind(Parameter::from(id));
     Ok(session.fetch_optional(found).await?.is_some())
 }

@@ -479,3 +479,51 @@ async fn ids_by_a_pattern_are_never_given_twice() {
     assert!(year.starts_with("K-20") && year.ends_with("/1"), "{year}");
     assert_eq!(made("{uuid}").await.len(), 36);
 }
+
+#[tokio::test]
+async fn an_integer_id_is_the_next_number_where_the_rules_say_so() {
+    let fixture = Fixture::new().await;
+    let features: Vec<String> = [7, 9]
+        .iter()
+        .map(|n| {
+            let square = crate::support::square(24.7, 48.9, 0.001);
+            crate::support::feature(&square, &format!(r#""nr":{n},"name":"a""#))
+        })
+        .collect();
+    fixture
+        .import(&crate::support::collection(&features), |job| {
+            job.id_property = Some("nr".to_owned());
+        })
+        .await
+        .unwrap();
+    fixture.store.load().await.unwrap();
+    let made = async |pattern: &str, nr: Value| {
+        let mut draft = draft(24.8, "");
+        draft.properties = vec![nr, Value::Text("new".into())];
+        let mut action = action(Step::Create(draft));
+        action.rules.ids = IdPattern::parse(pattern);
+        let done = fixture.store.transact(vec![action], Cause::default()).await;
+        let done = done.map_err(Failure::into_error)?;
+        let feature = &done.written[0].item.as_ref().unwrap().feature;
+        assert_eq!(feature.properties[0], Value::Integer(feature.fid));
+        Ok::<_, Error>(feature.fid)
+    };
+    for pattern in ["", "{n:4}", "{uuid}"] {
+        let refused = made(pattern, Value::Null).await.unwrap_err();
+        assert_eq!(key(&refused), "store.id-missing", "{pattern}");
+    }
+    let ten = made("{n}", Value::Null).await.unwrap();
+    assert!(ten > 9, "{ten}");
+    let next = made("{n}", Value::Null).await.unwrap();
+    assert_eq!(next, ten + 1);
+    fixture
+        .store
+        .delete("parcels", &next.to_string(), None, "t")
+        .await
+        .unwrap();
+    assert_eq!(made("{n}", Value::Null).await.unwrap(), next + 1);
+    // What somebody gives is what there is, and numbers go on after it.
+    assert_eq!(made("{n}", Value::Integer(50)).await.unwrap(), 50);
+    assert_eq!(made("{n}", Value::Null).await.unwrap(), 51);
+    assert!(fixture.store.check(true).await.unwrap().is_clean());
+}
