@@ -98,7 +98,7 @@ class Database:
         self.rows(sql)
 
     def remove(self):
-        self.rows(f"DROP SCHEMA {self.schema} CASCADE")
+        self.rows(f"DROP SCHEMA IF EXISTS {self.schema} CASCADE")
         shutil.rmtree(self.folder)
 
 
@@ -178,6 +178,17 @@ def main():
     words.add_argument("--keep", action="store_true")
     given = words.parse_args()
     place = Database(given.place) if (given.place or "").startswith("postgres") else Folder(given.place)
+    servers = []
+    try:
+        measure_all(given, place, servers)
+    finally:
+        for server in servers:
+            server.stop()
+        if not given.keep:
+            place.remove()
+
+
+def measure_all(given, place, servers):
     run(given.binary, place, "import", given.file, "--layer", given.layer, "--collection", "parcels", "--access", "public")
     run(given.binary, place, "user", "add", "clerk", "--machine", "--name", "Clerk", "--role", "gis-editor")
     token = json.loads(run(given.binary, place, "token", "new", "clerk", "--scope", "write", "--json"))["token"]
@@ -188,6 +199,7 @@ def main():
     print(f"{place.name}: {count} parcels, {own:.0f} bytes each in their table with its indexes; {whole / 1e6:.1f} MB in all")
     print(f"the import itself: {place.size(LOG) / count:.0f} bytes a parcel in the log")
     server = Server(given.binary, place)
+    servers.append(server)
     client = Client(server.address, token)
     features, path = [], "/collections/parcels/items?limit=5000"
     while path and len(features) < 4 * given.edits:
@@ -214,7 +226,7 @@ def main():
         print(f"{name:14}{at_once:8}{version:11.0f}{grown['states'] / len(chosen):11.0f}{version / own:10.2f}"
               f"{grown['beside'] / requests:19.0f}{len(chosen) / took:9.0f}")
         before = after
-    server.stop()
+    servers.pop().stop()
     place.settle()
     log, (whole, free) = place.size(LOG), place.whole()
     print(f"before trimming: log {log / 1e6:.2f} MB, all {whole / 1e6:.2f} MB, free in it {free / 1e6:.2f} MB")
@@ -232,8 +244,6 @@ def main():
     print(f"after trimming: log {log / 1e6:.2f} MB, all {whole / 1e6:.2f} MB, free in it {free / 1e6:.2f} MB")
     changes = place.rows("SELECT count(*) FROM hromada_changes")[0][0]
     print(f"a change without its state: {log / changes:.0f} bytes")
-    if not given.keep:
-        place.remove()
 
 
 if __name__ == "__main__":
