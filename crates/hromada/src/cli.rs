@@ -94,6 +94,7 @@ pub fn command(lang: Lang) -> Command {
         .subcommand(Command::new("collections").about(t("cli.collections")))
         .subcommand(crs(lang))
         .subcommand(check(lang))
+        .subcommand(history(lang))
         .subcommand(copy(lang))
         .subcommand(backup(lang))
         .subcommand(restore(lang))
@@ -166,6 +167,35 @@ fn check(lang: Lang) -> Command {
                 .value_name("DIR|URL")
                 .help(t("cli.check-compare")),
         )
+}
+
+fn history(lang: Lang) -> Command {
+    let t = |key: &'static str| Message::new(key).text(lang);
+    let trim = Command::new("trim")
+        .about(t("cli.history-trim"))
+        .arg(
+            Arg::new("collections")
+                .value_name("COLLECTION")
+                .num_args(0..)
+                .help(t("cli.history-collections")),
+        )
+        .arg(
+            Arg::new("before")
+                .long("before")
+                .value_name("DATE")
+                .help(t("cli.history-before")),
+        )
+        .arg(
+            Arg::new("dry-run")
+                .long("dry-run")
+                .action(ArgAction::SetTrue)
+                .help(t("cli.history-dry-run")),
+        );
+    Command::new("history")
+        .about(t("cli.history"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(trim)
 }
 
 fn copy(lang: Lang) -> Command {

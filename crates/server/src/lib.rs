@@ -43,6 +43,7 @@ mod policy;
 mod problem;
 mod rate;
 mod request_id;
+mod retention;
 mod routes;
 mod schema;
 mod seal;

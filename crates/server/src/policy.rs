@@ -249,7 +249,7 @@ impl Sight {
             .ok_or_else(|| Problem::no_collection(id))?;
         self.require_history(context, id)?;
         let decision = self.decision(source);
-        let then = self.app.store.at(source, moment.seq).await?;
+        let then = self.app.store.then(source, &moment.at, moment.seq).await?;
         let view = decision.view.as_ref();
         view.and_then(|view| self.app.lenses.through(&then, view))
             .ok_or_else(|| Problem::no_collection(id))

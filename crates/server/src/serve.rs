@@ -28,7 +28,7 @@ use crate::limits::{
 };
 use crate::places::{Place, Places};
 use crate::stream::Patient;
-use crate::{Options, Tls, link, routes, webhooks};
+use crate::{Options, Tls, link, retention, routes, webhooks};
 
 /// Takes a port.
 ///
@@ -72,12 +72,14 @@ pub async fn serve(
     let mut keeping = std::pin::pin!(keep_current(port.options.tls.as_ref()));
     let mut telling = std::pin::pin!(webhooks::run(app.clone()));
     let mut looking = std::pin::pin!(look_again(&store));
+    let mut trimming = std::pin::pin!(retention::daily(&store));
     loop {
         tokio::select! {
             _ = &mut shutdown => break,
             () = &mut keeping => {}
             () = &mut looking => {}
             () = &mut telling => {}
+            () = &mut trimming => {}
             (stream, address, place) = accept(&listener, &port.places) => port.connect(stream, address, place),
         }
     }

@@ -1,11 +1,12 @@
-//! What stands beside the change log: what changes of one transaction have in common, and which parcels came of which. Copied
-//! and compared as they are.
+//! What stands beside the change log: what changes of one transaction have in common, which parcels came of which, and from when
+//! on states are kept. Copied and compared as they are.
 
 use futures_util::TryStreamExt;
 use sha2::{Digest, Sha256};
 
 use crate::Error;
 use crate::postgres::WITHOUT_LIMIT;
+use crate::retention;
 use crate::session::{Dialect, Parameter, Row, Session, statement};
 
 /// A table whose first columns are integers and whose others are texts, in the order of the first.
@@ -100,6 +101,14 @@ pub(crate) async fn copy(read: &mut Session<'_>, write: &mut Session<'_>) -> Res
         facts.insert(&mut session, waiting).await?;
         transaction.commit().await?;
     }
+    let marks = retention::marks(read).await?;
+    let mut transaction = write.begin().await?;
+    let mut session = transaction.session();
+    if session.dialect() == Dialect::Postgres {
+        session.run(WITHOUT_LIMIT).await?;
+    }
+    retention::copy_marks(&marks, &mut session).await?;
+    transaction.commit().await?;
     Ok(())
 }
 
@@ -119,6 +128,9 @@ pub(crate) async fn sum(session: &mut Session<'_>) -> Result<Vec<u8>, Error> {
             sum.update(serde_json::Value::from(record).to_string());
         }
         sum.update(facts.name);
+    }
+    for (n, kept) in retention::marks(session).await? {
+        sum.update(serde_json::json!([n, kept.seq, kept.at]).to_string());
     }
     Ok(sum.finalize().to_vec())
 }

@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use futures_util::TryStreamExt;
-use model::{ChangeSeq, Crs, Feature, Message, Operation, PropertyType, Value};
+use model::{ChangeSeq, Collection, Crs, Feature, Message, Operation, PropertyType, Value};
 use spatial::index::Edit;
 
 use crate::items::past;
 use crate::live::{self, LiveCollection};
 use crate::postgres::WITHOUT_LIMIT;
-use crate::session::{Dialect, Session, statement};
+use crate::retention::Mark;
+use crate::session::{Dialect, Row, Session, statement};
 use crate::touched::Touched;
-use crate::{Error, Store, items};
+use crate::{Error, Store, items, retention};
 
 /// Versions of one feature at most: somebody who counts in a feature makes as many.
 pub const MAX_VERSIONS: usize = 10_000;
@@ -43,6 +44,20 @@ pub struct Version {
     pub cause: Recorded,
     /// As whoever asks sees it, in longitude/latitude; `None` for the end of a feature.
     pub feature: Option<Feature>,
+    /// Whether there was a state that is not known any more.
+    pub is_forgotten: bool,
+}
+
+/// The versions of a feature that somebody sees.
+#[derive(Debug, Clone, Default)]
+pub struct Versions {
+    /// The oldest first.
+    pub all: Vec<Version>,
+    /// Whether their places are numbers that stay: where states were let go, nobody can count any more how many of them were
+    /// seen by those who do not see all features.
+    pub are_numbered: bool,
+    /// Since when all states of the collection are kept, in RFC 3339; `None` when none was let go.
+    pub kept_since: Option<String>,
 }
 
 /// What the history keeps of a transaction beside its changes.
@@ -107,34 +122,9 @@ impl Store {
     /// # Errors
     /// When the database can't be read.
     pub async fn seq_at(&self, at: &str) -> Result<ChangeSeq, Error> {
-        let wanted = model::microseconds_of_date_time(at);
-        self.reading_newest(move |session| {
-            Box::pin(async move {
-                let (mut below, mut above) = (0, 1 + last(session).await?);
-                // Times rise with the numbers.
-                while below + 1 < above {
-                    let middle = below + (above - below) / 2;
-                    let sql =
-                        "SELECT seq, at FROM hromada_changes WHERE seq >= ? ORDER BY seq LIMIT 1";
-                    let row = session.fetch_optional(statement(sql).bind(middle)).await?;
-                    let Some(row) = row else {
-                        above = middle;
-                        continue;
-                    };
-                    let Value::Text(time) = row.value(1, PropertyType::DateTime)? else {
-                        above = middle;
-                        continue;
-                    };
-                    if model::microseconds_of_date_time(&time) <= wanted {
-                        below = row.integer(0)?;
-                    } else {
-                        above = middle;
-                    }
-                }
-                Ok(ChangeSeq(below))
-            })
-        })
-        .await
+        let at = at.to_owned();
+        self.reading_newest(move |session| Box::pin(async move { seq_at(session, &at).await }))
+            .await
     }
 
     /// A collection as it was right after a change, as it is stored: through a lens it is seen afterwards.
@@ -142,6 +132,38 @@ impl Store {
     /// # Errors
     /// [`Error::Gone`] when the states of then are not known, or more than can be held.
     pub async fn at(&self, live: &LiveCollection, seq: ChangeSeq) -> Result<LiveCollection, Error> {
+        self.as_of(live, seq, None).await
+    }
+
+    /// A collection as it was at a time, whose last change is `seq`. When states are kept from is a matter of time: numbers of
+    /// changes would tell whoever tries moment after moment of changes that they do not see.
+    ///
+    /// # Errors
+    /// As [`Store::at`].
+    pub async fn then(
+        &self,
+        live: &LiveCollection,
+        at: &str,
+        seq: ChangeSeq,
+    ) -> Result<LiveCollection, Error> {
+        self.as_of(live, seq, Some(at.to_owned())).await
+    }
+
+    async fn as_of(
+        &self,
+        live: &LiveCollection,
+        seq: ChangeSeq,
+        at: Option<String>,
+    ) -> Result<LiveCollection, Error> {
+        if seq >= live.seq && at.is_none() {
+            return Ok(live.clone());
+        }
+        let n = live.n;
+        // Asked each time: an index that was made before may be of a moment that can't be told any more.
+        self.reading_newest(move |session| {
+            Box::pin(async move { retention::require_kept(session, n, seq.0, at.as_deref()).await })
+        })
+        .await?;
         if seq >= live.seq {
             return Ok(live.clone());
         }
@@ -165,8 +187,8 @@ impl Store {
         Ok(then)
     }
 
-    /// The versions of a feature by the id of its URL, the oldest first, as whoever asks sees them; those that they do not see
-    /// are left out. `None` when there never was such a feature for them.
+    /// The versions of a feature by the id of its URL, as whoever asks sees them; those that they do not see are left out.
+    /// `None` when there never was such a feature for them.
     ///
     /// # Errors
     /// When the database can't be read.
@@ -174,35 +196,49 @@ impl Store {
         &self,
         live: &LiveCollection,
         id: &str,
-    ) -> Result<Option<Vec<Version>>, Error> {
+    ) -> Result<Option<Versions>, Error> {
         let (found, id) = (live.clone(), id.to_owned());
         let stored = self.reading_newest(move |session| {
             Box::pin(async move {
+                let kept = retention::kept(session, found.n).await?;
                 let mut all = Vec::new();
                 for fid in fids_of(session, &found, &id).await? {
-                    all.extend(versions(session, &found, fid).await?);
+                    all.extend(versions(session, &found, fid, kept.as_ref()).await?);
                 }
                 // An import in the place of all gives the same feature another key.
                 all.sort_by_key(|version| version.seq);
-                Ok(all)
+                Ok((all, kept))
             })
         });
+        let (stored, kept) = stored.await?;
+        let sees_all = live.lens.as_ref().is_none_or(|lens| lens.shows_all());
         let mut seen = Vec::new();
         let mut is_there = false;
-        for mut version in stored.await? {
+        for mut version in stored {
             version.feature = version
                 .feature
                 .and_then(|feature| items::seen_in(live, feature, Crs::CRS84));
+            if version.is_forgotten && !sees_all {
+                // Whether they saw it can't be told any more, nor what they saw before.
+                seen.clear();
+                is_there = false;
+                continue;
+            }
             // An end is told to those who saw what ended, and once.
-            let was_there = std::mem::replace(&mut is_there, version.feature.is_some());
-            if version.feature.is_some() {
+            let is_state = version.feature.is_some() || version.is_forgotten;
+            let was_there = std::mem::replace(&mut is_there, is_state);
+            if is_state {
                 seen.push(version);
             } else if was_there {
                 version.operation = Operation::Delete;
                 seen.push(version);
             }
         }
-        Ok((!seen.is_empty()).then_some(seen))
+        Ok((!seen.is_empty()).then_some(Versions {
+            all: seen,
+            are_numbered: sees_all || kept.is_none(),
+            kept_since: kept.map(|kept| kept.at),
+        }))
     }
 }
 
@@ -308,6 +344,32 @@ async fn last(session: &mut Session<'_>) -> Result<i64, Error> {
     session.fetch_one(statement(sql)).await?.integer(0)
 }
 
+/// The last change up to a time; 0 before the first.
+pub(crate) async fn seq_at(session: &mut Session<'_>, at: &str) -> Result<ChangeSeq, Error> {
+    let wanted = model::microseconds_of_date_time(at);
+    let (mut below, mut above) = (0, 1 + last(session).await?);
+    // Times rise with the numbers.
+    while below + 1 < above {
+        let middle = below + (above - below) / 2;
+        let sql = "SELECT seq, at FROM hromada_changes WHERE seq >= ? ORDER BY seq LIMIT 1";
+        let row = session.fetch_optional(statement(sql).bind(middle)).await?;
+        let Some(row) = row else {
+            above = middle;
+            continue;
+        };
+        let Value::Text(time) = row.value(1, PropertyType::DateTime)? else {
+            above = middle;
+            continue;
+        };
+        if model::microseconds_of_date_time(&time) <= wanted {
+            below = row.integer(0)?;
+        } else {
+            above = middle;
+        }
+    }
+    Ok(ChangeSeq(below))
+}
+
 async fn made(
     session: &mut Session<'_>,
     live: LiveCollection,
@@ -316,7 +378,7 @@ async fn made(
     if session.dialect() == Dialect::Postgres {
         session.run(WITHOUT_LIMIT).await?;
     }
-    past::require_known(session, live.n, seq).await?;
+    retention::require_kept(session, live.n, seq.0, None).await?;
     // Of each feature that has changed since, its first change tells the state of then.
     let sql = format!(
         "{} AND seq > ? AND seq = (SELECT min(hromada_first.seq) FROM hromada_changes AS hromada_first
@@ -397,6 +459,7 @@ async fn versions(
     session: &mut Session<'_>,
     live: &LiveCollection,
     fid: i64,
+    kept: Option<&Mark>,
 ) -> Result<Vec<Version>, Error> {
     let collection = past::source(live);
     let sql = format!(
@@ -411,17 +474,17 @@ async fn versions(
     }
     let mut versions: Vec<Version> = Vec::with_capacity(rows.len());
     for row in &rows {
-        // What was before a change is what the change before it made; one that is not known any more ends what can be told.
-        let before = match past::state(row, fid, collection) {
-            Ok(before) => before,
-            Err(Error::Gone(_)) => {
-                versions.clear();
-                None
+        // What was before a change is what the change before it made.
+        match (
+            state_before(row, fid, collection, kept),
+            versions.last_mut(),
+        ) {
+            (Ok(before), Some(last)) => last.feature = before,
+            (Err(Error::Gone(_)), Some(last)) => {
+                last.is_forgotten = last.operation != Operation::Delete;
             }
-            Err(error) => return Err(error),
-        };
-        if let Some(last) = versions.last_mut() {
-            last.feature = before;
+            (Ok(_) | Err(Error::Gone(_)), None) => {}
+            (Err(error), _) => return Err(error),
         }
         let name = row.text(2)?;
         let operation = Operation::ALL.into_iter().find(|o| o.name() == name);
@@ -444,6 +507,7 @@ async fn versions(
                 reason: row.maybe_text(10)?,
             },
             feature: None,
+            is_forgotten: false,
         });
     }
     if let Some(last) = versions.last_mut()
@@ -456,6 +520,23 @@ async fn versions(
     Ok(versions)
 }
 
+/// The state before a change, in a row of [`past::select_with_cause`].
+///
+/// # Errors
+/// [`Error::Gone`] when it is not known any more, or counts as gone.
+fn state_before(
+    row: &Row,
+    fid: i64,
+    collection: &Collection,
+    kept: Option<&Mark>,
+) -> Result<Option<Feature>, Error> {
+    let state = past::state(row, fid, collection)?;
+    match kept {
+        Some(kept) if state.is_some() && row.integer(5)? <= kept.seq => Err(kept.gone()),
+        _ => Ok(state),
+    }
+}
+
 /// The state of a feature right after a change, as it was stored; `None` when there was none.
 ///
 /// # Errors
@@ -466,14 +547,14 @@ pub(crate) async fn state_after(
     fid: i64,
     seq: ChangeSeq,
 ) -> Result<Option<Feature>, Error> {
-    past::require_known(session, live.n, seq).await?;
+    let kept = retention::kept(session, live.n).await?;
     let sql = format!(
         "{} AND fid = ? AND seq > ? ORDER BY seq LIMIT 1",
-        past::select(session.dialect())
+        past::select_with_cause(session.dialect())
     );
     let next = statement(sql).bind(live.n).bind(fid).bind(seq.0);
     if let Some(row) = session.fetch_optional(next).await? {
-        return past::state(&row, fid, &live.collection);
+        return state_before(&row, fid, &live.collection, kept.as_ref());
     }
     let mut now = items::by_keys(session, &live.collection, &live.table, &[fid]).await?;
     Ok(now.pop())

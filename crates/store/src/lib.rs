@@ -29,6 +29,7 @@ mod moving;
 mod people;
 mod postgres;
 mod registry;
+mod retention;
 mod row;
 mod secret;
 mod session;
@@ -60,7 +61,7 @@ pub use error::Error;
 pub use export::{ExportReport, export};
 pub use feed::{Change, Changed, Look};
 pub use files::{FileFinding, FileHash, FileStream, Files, FilesLocation, ScrubReport, StoredFile};
-pub use history::{Descent, MAX_VERSIONS, Recorded, Version};
+pub use history::{Descent, MAX_VERSIONS, Recorded, Version, Versions};
 pub use import::{
     CollectionSettings, ImportJob, ImportMode, ImportReport, InvalidGeometry, Progress,
     SourceLayer, source_layers,
@@ -79,6 +80,7 @@ pub use people::{
 };
 pub use postgres::{Followed, Lag, PostgresPlace, PublishJob, Published};
 pub use registry::{definition_json, safe_property_names};
+pub use retention::{Trim, Trimmed};
 pub use sqlite::{FILE_NAME, MINIMUM_SQLITE, SCHEMA_VERSION};
 pub use touched::Touched;
 pub use webhooks::{KeptWebhook, Told, Webhook};
@@ -157,6 +159,8 @@ struct Inner {
     stopped: ArcSwap<Option<Message>>,
     /// Collections as they were.
     moments: history::Moments,
+    /// Held while states of the history are let go.
+    trimming: tokio::sync::Mutex<()>,
     /// People, units and the rules of collections.
     directory: ArcSwap<people::Read>,
 }
@@ -187,6 +191,7 @@ impl Store {
                 news: watch::Sender::new(()),
                 stopped: ArcSwap::from_pointee(None),
                 moments: history::Moments::default(),
+                trimming: tokio::sync::Mutex::default(),
                 directory: ArcSwap::from_pointee(people::Read::default()),
             }),
         };

@@ -1,8 +1,11 @@
 //! The change log as it is read whole: its rows as those of a table that both stores have.
 
+use std::collections::BTreeMap;
+
 use model::{Message, PropertyType, Value};
 
 use crate::Error;
+use crate::retention::Mark;
 use crate::session::{Dialect, Row, Session, Statement, statement};
 use crate::table::Table;
 
@@ -106,6 +109,15 @@ impl Entry {
             crs: crs.unwrap_or(0),
             values,
         })
+    }
+
+    /// Leaves out a state that counts as gone, whether the row is empty already or not.
+    pub(crate) fn forget(&mut self, marks: &BTreeMap<i64, Mark>) {
+        let kept = marks.get(&self.collection());
+        if kept.is_some_and(|kept| self.seq <= kept.seq) {
+            (self.geometry, self.crs) = (None, 0);
+            self.values[5] = Value::Null;
+        }
     }
 
     /// The number of the collection that was changed.

@@ -9,6 +9,7 @@ mod collections;
 mod copy;
 mod crs;
 mod export;
+mod history;
 mod import;
 mod publish;
 mod restore;
@@ -35,6 +36,7 @@ pub(crate) async fn run(matches: &ArgMatches, output: &Output) -> anyhow::Result
         Some(("crs", args)) => crs::run(args, output).await,
         Some(("publish", args)) => publish::run(args, output).await,
         Some(("check", args)) => check::run(args, output).await,
+        Some(("history", args)) => history::run(args, output).await,
         Some(("copy", args)) => copy::run(args, output).await,
         Some(("backup", args)) => backup::run(args, output).await,
         Some(("restore", args)) => restore::run(args, output).await,

@@ -3,7 +3,8 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use crate::support::{Random, Server, check, command, import, json, points, writer};
+use crate::moving::{psql, schema, sqlite};
+use crate::support::{Random, Server, check, command, hromada, import, json, points, text, writer};
 
 #[test]
 fn a_killed_import_leaves_the_store_as_before_or_whole() {
@@ -144,5 +145,132 @@ fn all_numbers(server: &Server) -> std::collections::HashSet<u64> {
             .nth(3)
             .map(|p| format!("/{p}"))
             .unwrap();
+    }
+}
+
+/// A store with three states of many points, all but the last of them years old, and a rule that lets the old ones go.
+fn aged(data: &std::path::Path, place: &[&str], sql: impl Fn(&str) -> String) {
+    let source = data.join("points.geojsonl");
+    for round in 0..4 {
+        points(&source, round * 10_000 + 1, 3_000);
+        let more: &[&str] = if round == 0 { &[] } else { &["--replace"] };
+        let imported = import(data, &source, "points", &[more, place].concat());
+        assert!(imported.status.success(), "{}", text(&imported));
+        if round == 2 {
+            sql("UPDATE hromada_changes SET at = '2010-05-01T10:00:00.000Z'");
+        }
+    }
+    let rules = data.join("rules.json");
+    let json = r#"{"class": "public", "history": "public", "retention": {"days": 365}}"#;
+    std::fs::write(&rules, json).unwrap();
+    let path = rules.to_string_lossy();
+    let set = ["access", "set", "points", "--file", &path];
+    let set = hromada(data, &[&set, place].concat());
+    assert!(set.status.success(), "{}", text(&set));
+}
+
+/// What the points were before the last import.
+fn then(data: &std::path::Path, place: &[&str]) -> serde_json::Value {
+    let server = Server::start(data, place);
+    let path = "/collections/points/items?f=json&limit=10000&as-of=";
+    assert_eq!(server.get(&format!("{path}2010-01-01")).status, 410);
+    let yesterday = json(data, &[&["history", "trim", "--dry-run"], place].concat());
+    let since = yesterday["collections"][0]["since"].as_str().unwrap();
+    server.json(&format!("{path}{since}"))["features"].clone()
+}
+
+/// Kills a trim after some time, looks at what it has left, and ends it.
+fn kill_and_end(data: &std::path::Path, place: &[&str], after: u64) -> (u64, serde_json::Value) {
+    let trim = ["history", "trim"];
+    let mut child = command(data, &[&trim, place].concat())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(Duration::from_millis(after));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let clean = || {
+        let report = json(data, &[&["check", "--fast"], place].concat());
+        assert_eq!(report["clean"], true, "{report:#}");
+    };
+    clean();
+    let mut ended = None;
+    // A database takes a moment to see that the process is gone, which held the lock.
+    for _ in 0..100 {
+        let done = hromada(data, &[&trim, place, &["--json"]].concat());
+        if done.status.success() {
+            ended = Some(done);
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let ended: serde_json::Value = serde_json::from_slice(&ended.unwrap().stdout).unwrap();
+    let states = ended["collections"][0]["states"].as_u64().unwrap();
+    clean();
+    (states, then(data, place))
+}
+
+#[test]
+fn a_killed_trim_leaves_each_kept_moment_as_it_was_and_is_ended_by_the_next() {
+    let base = tempfile::tempdir().unwrap();
+    aged(base.path(), &[], |sql| sqlite(base.path(), sql));
+    let copied = || {
+        let data = tempfile::tempdir().unwrap();
+        for file in ["hromada.gpkg", "hromada.epoch"] {
+            std::fs::copy(base.path().join(file), data.path().join(file)).unwrap();
+        }
+        data
+    };
+    let whole = copied();
+    let begun = std::time::Instant::now();
+    let trimmed = json(whole.path(), &["history", "trim"]);
+    let whole_ms = u64::try_from(begun.elapsed().as_millis()).unwrap();
+    assert_eq!(trimmed["collections"][0]["states"], 6_000);
+    let first = copied();
+    let server = Server::start(first.path(), &[]);
+    let path = "/collections/points/items?f=json&limit=10000&as-of=2015-01-01";
+    let expected = server.json(path)["features"].clone();
+    assert_eq!(expected.as_array().unwrap().len(), 3_000);
+    drop(server);
+    let mut random = Random(13);
+    let mut halfway = 0;
+    for round in 0..8 {
+        let data = copied();
+        let (left, found) = kill_and_end(data.path(), &[], random.below(whole_ms));
+        assert!(found == expected, "round {round}");
+        let states = sqlite(
+            data.path(),
+            "SELECT count(*) FROM hromada_changes WHERE before_properties IS NOT NULL",
+        );
+        assert_eq!(
+            states, "3000",
+            "round {round}: those that the last import has replaced"
+        );
+        halfway += u64::from(left > 0 && left < 6_000);
+    }
+    assert!(halfway > 0, "no kill has met a trim in the middle");
+}
+
+#[test]
+fn a_killed_trim_of_a_database_is_ended_by_the_next() {
+    let mut random = Random(14);
+    for round in 0..3 {
+        let data = tempfile::tempdir().unwrap();
+        let (address, name) = schema();
+        let place = ["--database", address.as_str()];
+        aged(data.path(), &place, |sql| psql(&name, sql));
+        let (_, found) = kill_and_end(data.path(), &place, 100 + random.below(400));
+        let features = found.as_array().unwrap();
+        assert_eq!(features.len(), 3_000, "round {round}");
+        let numbers = features
+            .iter()
+            .map(|f| f["properties"]["n"].as_u64().unwrap());
+        assert!(numbers.eq(20_001..=23_000), "round {round}");
+        let states = psql(
+            &name,
+            "SELECT count(*) FROM hromada_changes WHERE before_properties IS NOT NULL",
+        );
+        assert_eq!(states, "3000", "round {round}");
     }
 }

@@ -11,6 +11,7 @@ mod permission;
 mod person;
 mod policy;
 mod principal;
+mod retention;
 mod role;
 mod rule;
 mod style;
@@ -25,6 +26,7 @@ pub use person::{
 };
 pub use policy::{Decision, Reach, View, decide};
 pub use principal::{Grant, Principal, Scope, Who};
+pub use retention::Retention;
 pub use role::{BUILT_IN, Role, RoleId};
 pub use rule::{Access, Class, PropertyRule, RowRule, Shown, Twin};
 pub use style::{MAX_STYLE_ID, TownStyle, check_style_id};

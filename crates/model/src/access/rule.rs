@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Editing;
+use super::{Editing, Retention};
 
 /// How open something is. Each class takes in all that are before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -59,6 +59,8 @@ pub struct Access {
     pub editing: Editing,
     /// Who sees what its features were, and what is gone: a value that was taken back is there still.
     pub history: Class,
+    /// How long what its features were is kept; for ever when nothing is said.
+    pub retention: Option<Retention>,
 }
 
 /// A property that not all readers of a collection see.
@@ -113,6 +115,7 @@ impl Access {
             twin: None,
             editing: Editing::default(),
             history: Class::Staff,
+            retention: None,
         }
     }
 }

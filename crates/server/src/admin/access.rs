@@ -161,6 +161,8 @@ fn rules(form: &Form, live: &LiveCollection, before: &Access) -> Option<Access> 
     };
     Some(Access {
         history: Class::from_name(form.text("history"))?,
+        // What is let go does not come back: whoever runs the server says so, not a form.
+        retention: before.retention,
         editing,
         class: Class::from_name(form.text("class"))?,
         unit: Some(form.text("unit").to_owned()).filter(|unit| !unit.is_empty()),

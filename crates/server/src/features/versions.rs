@@ -1,7 +1,8 @@
 //! The history of a feature: its versions, what differs between two, one of them made the feature's state again
 //! (proposal "Versioned features" for OGC API Features; RFC 7089, RFC 5829).
 //!
-//! Versions are counted as whoever asks sees them: numbers of changes would tell of what they do not see.
+//! Versions are counted as whoever asks sees them: numbers of changes would tell of what they do not see. One whose state was
+//! let go keeps its number, so that no address comes to name another one.
 
 use axum::extract::State;
 use axum::response::Response;
@@ -34,10 +35,19 @@ pub(super) struct Shown<'a> {
     end: Option<&'a Version>,
 }
 
+impl Shown<'_> {
+    fn is_kept(&self) -> bool {
+        self.version.feature.is_some()
+    }
+}
+
 /// The versions of a feature that whoever asks sees.
 pub(super) struct Versions {
     id: String,
     all: Vec<Version>,
+    are_numbered: bool,
+    /// Since when all states are kept, where some were let go.
+    kept_since: Option<String>,
 }
 
 impl Versions {
@@ -52,11 +62,17 @@ impl Versions {
     ) -> Result<Self, Problem> {
         sight.require_history(context, live.collection.id.as_str())?;
         let all = app.store.versions(live, id).await?;
-        let all = all.ok_or_else(|| item::missing(live, id))?;
+        let store::Versions {
+            all,
+            are_numbered,
+            kept_since,
+        } = all.ok_or_else(|| item::missing(live, id))?;
         app.note_personal(context, live, Some(id)).await?;
         Ok(Self {
             id: id.to_owned(),
             all,
+            are_numbered,
+            kept_since,
         })
     }
 
@@ -66,21 +82,41 @@ impl Versions {
         self.all
             .iter()
             .zip(next)
-            .filter(|(version, _)| version.feature.is_some())
+            .filter(|(version, _)| version.feature.is_some() || version.is_forgotten)
             .map(|(version, end)| Shown { version, end })
             .collect()
     }
 
     /// The state of a number from 1.
+    ///
+    /// # Errors
+    /// 404 for a number that there is not, 410 for a state that was let go, and where nobody can count any more.
     fn numbered(&self, text: &str) -> Result<(usize, Shown<'_>), Problem> {
+        if !self.are_numbered {
+            return Err(self.not_kept());
+        }
         let number: Option<usize> = text.parse().ok();
         let state = number.and_then(|n| self.states().into_iter().nth(n.checked_sub(1)?));
         let found = number.zip(state);
-        found.ok_or_else(|| {
+        let (number, state) = found.ok_or_else(|| {
             let detail = Message::new("server.no-version");
             let detail = detail.with("id", shown(&self.id)).with("n", shown(text));
             Problem::not_found(detail)
-        })
+        })?;
+        match state.is_kept() {
+            true => Ok((number, state)),
+            false => Err(self.not_kept()),
+        }
+    }
+
+    fn not_kept(&self) -> Problem {
+        let detail = match &self.kept_since {
+            Some(since) => Message::new("store.history-not-kept")
+                .with("day", since.get(..10).unwrap_or_default()),
+            // A change that somebody made past the log.
+            None => Message::new("server.version-not-kept").with("id", shown(&self.id)),
+        };
+        Problem::new(StatusCode::GONE, detail)
     }
 
     fn address(&self, context: &Context, live: &LiveCollection) -> String {
@@ -100,7 +136,10 @@ impl Versions {
     ) -> Vec<(String, &'static str)> {
         let here = self.address(context, live);
         let states = self.states();
-        let memento = |i: usize| Some(format!("{here}?datetime={}", states.get(i)?.version.at));
+        let memento = |i: usize| {
+            let state = states.get(i).filter(|state| state.is_kept())?;
+            Some(format!("{here}?datetime={}", state.version.at))
+        };
         let mut links = vec![
             (here.clone(), "original"),
             (format!("{here}/versions"), "timemap"),
@@ -134,13 +173,33 @@ pub(crate) async fn list(
         link(here.clone(), "original", GEOJSON, ""),
     ];
     let mut all = Vec::with_capacity(count);
+    let first = states.iter().position(Shown::is_kept);
     for (i, state) in states.iter().enumerate() {
         let version = state.version;
+        let mut one = json!({
+            "from": version.at,
+            "until": state.end.map(|end| end.at.clone()),
+            "change": change(version, names_people),
+        });
+        if let Some(end) = state
+            .end
+            .filter(|end| end.feature.is_none() && !end.is_forgotten)
+        {
+            one["end"] = change(end, names_people);
+        }
+        if versions.are_numbered {
+            one["version"] = (i + 1).into();
+        }
+        if !state.is_kept() {
+            one["kept"] = false.into();
+            all.push(one);
+            continue;
+        }
         let memento = format!("{here}?datetime={}", version.at);
         let mut as_memento = link(memento.clone(), "memento", GEOJSON, "");
         as_memento["datetime"] = http_date(&version.at).into();
         for (rel, is_it) in [
-            ("first", i == 0),
+            ("first", Some(i) == first),
             ("last", i + 1 == count),
             ("latest-version", i + 1 == count),
         ] {
@@ -149,19 +208,16 @@ pub(crate) async fn list(
             }
         }
         links.push(as_memento);
-        let mut one = json!({
-            "version": i + 1,
-            "from": version.at,
-            "until": state.end.map(|end| end.at.clone()),
-            "change": change(version, names_people),
-            "href": format!("{here}/versions/{}", i + 1),
-        });
-        if let Some(end) = state.end.filter(|end| end.feature.is_none()) {
-            one["end"] = change(end, names_people);
-        }
+        one["href"] = match versions.are_numbered {
+            true => format!("{here}/versions/{}", i + 1).into(),
+            false => memento.into(),
+        };
         all.push(one);
     }
-    let body = json!({ "links": links, "versions": all });
+    let mut body = json!({ "links": links, "versions": all });
+    if let Some(since) = &versions.kept_since {
+        body["keptSince"] = since.as_str().into();
+    }
     Ok(answer::json(&context, JSON, &body))
 }
 
@@ -269,15 +325,25 @@ pub(super) async fn memento(
     let last = versions.all.iter().rfind(is_begun);
     let states = versions.states();
     let found = last.and_then(|last| states.iter().position(|s| s.version.seq == last.seq));
-    let Some(found) = found else {
-        let detail = Message::new("server.not-then").with("id", shown(id));
-        let mut problem = Problem::new(StatusCode::GONE, detail);
+    let kept = found.filter(|found| states[*found].is_kept());
+    let Some(found) = kept else {
+        // Of those who do not see all features nobody knows any more whether it was there for them.
+        let since = versions.kept_since.as_deref();
+        let since = since.and_then(model::microseconds_of_date_time);
+        let is_untold = !versions.are_numbered && wanted < since;
+        let mut problem = match found.is_some() || is_untold {
+            true => versions.not_kept(),
+            false => {
+                let detail = Message::new("server.not-then").with("id", shown(id));
+                Problem::new(StatusCode::GONE, detail)
+            }
+        };
         let here = versions.address(context, live);
         let mut links = vec![
             (format!("{here}/versions"), "timemap"),
             (format!("{here}/versions"), "version-history"),
         ];
-        if let Some(latest) = states.last() {
+        if let Some(latest) = states.last().filter(|latest| latest.is_kept()) {
             let href = format!("{here}?datetime={}", latest.version.at);
             links.push((href, "latest-version"));
         }

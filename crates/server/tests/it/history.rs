@@ -5,8 +5,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use axum::body::Body;
 use axum::http::Method;
 use model::CollectionId;
-use model::access::{Access, Class};
+use model::access::{Access, Class, Retention, RowRule};
 use serde_json::{Value as Json, json};
+use store::Trim;
 
 use crate::town::{Answer, Town, number};
 
@@ -302,4 +303,165 @@ async fn the_history_is_for_those_whom_the_rules_name() {
     let json = town.json(&asked[0]).await;
     let change = &json["versions"][1]["change"];
     assert_eq!(change, &json!({ "operation": "replace" }));
+}
+
+/// Makes all that has happened so far ten years old and more, and lets it go.
+async fn let_go(town: &Town, collection: &str, class: Access) {
+    let aged = "UPDATE hromada_changes SET at = '2010-05-01T10:00:00.000Z'";
+    crate::town::sql(&town.store, aged);
+    let access = Access {
+        retention: Retention::of_days(365),
+        ..class
+    };
+    let id = CollectionId::new(collection).unwrap();
+    town.store.set_access("test", &id, access).await.unwrap();
+    let trim = Trim::by_rules();
+    let done = town.store.trim("test", &trim, &mut |_, _| {}).await;
+    assert!(done.unwrap()[0].states > 0);
+}
+
+#[tokio::test]
+async fn a_version_that_was_let_go_keeps_its_number_and_nothing_takes_its_place() {
+    let town = Town::with_edits().await;
+    let path = format!("{PARCELS}/{}", number(1, 1));
+    for floors in [7, 8, 9] {
+        let reason = [("hromada-reason", "survey")];
+        let body = json!({ "properties": { "floors": floors } });
+        patch(&town, &path, &reason, &body).await;
+    }
+    let then = town.json(&path).await;
+    let before = versions(&town, &path).await;
+    let_go(&town, "parcels", Access::of(Class::Public)).await;
+    patch(
+        &town,
+        &path,
+        &[],
+        &json!({ "properties": { "floors": 10 } }),
+    )
+    .await;
+    let json = read(&town, &format!("{path}/versions")).await.ok().json();
+    let since = json["keptSince"].as_str().unwrap();
+    assert!(since.ends_with("T00:00:00.000Z"), "{since}");
+    let all = json["versions"].as_array().unwrap();
+    assert_eq!(all.len(), 5);
+    for (i, version) in all.iter().enumerate() {
+        assert_eq!(version["version"], i + 1);
+        assert_eq!(version["kept"] == false, i < 3, "{version}");
+        assert_eq!(version["href"].is_null(), i < 3, "{version}");
+    }
+    // What was done, and why, is known.
+    assert_eq!(all[2]["change"], before[2]["change"]);
+    assert_eq!(all[2]["change"]["reason"], "survey");
+    let links = json["links"].as_array().unwrap();
+    let mementos = links.iter().filter(|l| l["rel"] == "memento").count();
+    assert_eq!(mementos, 2);
+    let fourth = read(&town, &format!("{path}/versions/4")).await.ok();
+    assert_eq!(fourth.json()["properties"], then["properties"]);
+    assert!(!format!("{:?}", fourth.headers).contains("predecessor-version"));
+    let gone = [
+        format!("{path}/versions/3"),
+        format!("{path}/versions/5?against=3"),
+        format!("{path}?datetime=2010-04-30"),
+        format!("{PARCELS}?as-of=2010-05-02"),
+        "/tiles/parcels/14/9316/5632?as-of=2010-05-02".to_owned(),
+    ];
+    for path in &gone[..2] {
+        let answer = read(&town, path).await;
+        let found = (answer.status.as_u16(), answer.key());
+        assert_eq!(found, (410, "store.history-not-kept".to_owned()), "{path}");
+    }
+    // It was not there before it was imported, which is known.
+    let answer = read(&town, &gone[2]).await;
+    assert_eq!(
+        (answer.status.as_u16(), answer.key().as_str()),
+        (410, "server.not-then")
+    );
+    for path in &gone[3..] {
+        let answer = read(&town, path).await;
+        let found = (answer.status.as_u16(), answer.key());
+        assert_eq!(found, (410, "store.history-not-kept".to_owned()), "{path}");
+    }
+    // The state that it had when the kept history begins.
+    let at = read(&town, &format!("{path}?datetime={since}"))
+        .await
+        .ok()
+        .json();
+    assert_eq!(at["properties"], then["properties"]);
+    let whole = read(&town, &format!("{PARCELS}?as-of={since}&limit=1000"))
+        .await
+        .ok()
+        .json();
+    let features = whole["features"].as_array().unwrap();
+    assert!(
+        features
+            .iter()
+            .any(|f| f["id"] == then["id"] && f["properties"] == then["properties"])
+    );
+    let restore = |n| format!("{path}/versions/{n}/restore");
+    let refused = town
+        .request(Method::POST, &restore(3), &[], Body::empty())
+        .await;
+    assert_eq!(refused.status, 410, "{}", refused.text());
+    town.request(Method::POST, &restore(4), &[], Body::empty())
+        .await
+        .ok();
+    assert_eq!(town.json(&path).await["properties"], then["properties"]);
+    assert_eq!(versions(&town, &path).await.len(), 6);
+}
+
+#[tokio::test]
+async fn whoever_does_not_see_all_is_told_no_numbers_that_nobody_can_count() {
+    let town = Town::with_edits().await;
+    let path = format!("{PARCELS}/{}", number(1, 1));
+    for floors in [0, 8, 9] {
+        patch(
+            &town,
+            &path,
+            &[],
+            &json!({ "properties": { "floors": floors } }),
+        )
+        .await;
+    }
+    let rules = || Access {
+        history: Class::Public,
+        rows: vec![RowRule {
+            below: Class::Staff,
+            filter: "floors > 5".to_owned(),
+        }],
+        ..Access::of(Class::Public)
+    };
+    let id = CollectionId::new("parcels").unwrap();
+    town.store.set_access("test", &id, rules()).await.unwrap();
+    let all = town.json(&format!("{path}/versions")).await;
+    assert_eq!(all["versions"][0]["version"], 1);
+    let_go(&town, "parcels", rules()).await;
+    patch(
+        &town,
+        &path,
+        &[],
+        &json!({ "properties": { "floors": 10 } }),
+    )
+    .await;
+    let all = town.json(&format!("{path}/versions")).await;
+    let all = all["versions"].as_array().unwrap();
+    assert_eq!(all.len(), 2, "those of before may have been seen or not");
+    for (version, floors) in all.iter().zip([9, 10]) {
+        assert!(version["version"].is_null() && version["kept"].is_null());
+        let href = version["href"].as_str().unwrap();
+        let then = town.json(&href.replace("http://town.test", "")).await;
+        assert_eq!(then["properties"]["floors"], floors);
+    }
+    for asked in [
+        "versions/1",
+        "versions/2",
+        "versions/77",
+        "?datetime=2010-04-30",
+    ] {
+        let joint = if asked.starts_with('?') { "" } else { "/" };
+        let answer = town.get(&format!("{path}{joint}{asked}")).await;
+        let found = (answer.status.as_u16(), answer.key());
+        assert_eq!(found, (410, "store.history-not-kept".to_owned()), "{asked}");
+    }
+    // Whoever sees all features counts all of them.
+    assert_eq!(versions(&town, &path).await.len(), 5);
 }

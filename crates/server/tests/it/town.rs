@@ -120,6 +120,25 @@ pub(crate) fn psql(sql: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// What a statement on a store by another program gives.
+pub(crate) fn sql(store: &Store, sql: &str) -> String {
+    let mut command = match store.place() {
+        Place::Folder(_) => {
+            let mut command = Command::new("sqlite3");
+            command.arg(store.file().unwrap());
+            command
+        }
+        Place::Postgres(_) => {
+            let mut command = holder(store).0;
+            command.arg("-c");
+            command
+        }
+    };
+    let output = command.arg(sql).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
 /// A database program on a store, and the statement that keeps others from writing to its wells.
 pub(crate) fn holder(store: &Store) -> (Command, &'static str) {
     match store.place() {

@@ -16,6 +16,7 @@ use crate::backend::Backend;
 use crate::log::{self, Entry};
 use crate::postgres::WITHOUT_LIMIT;
 use crate::registry::{self, Registered, definition_json};
+use crate::retention::{self, Mark};
 use crate::session::{Dialect, Row, Session, Transaction, statement};
 use crate::{Error, Finding, Store};
 use canonical::Record;
@@ -454,7 +455,10 @@ impl Known {
     }
 }
 
-struct Log<'a>(&'a Known);
+struct Log<'a> {
+    known: &'a Known,
+    marks: BTreeMap<i64, Mark>,
+}
 
 /// The fields of a change, as they are called in the log.
 const FIELDS: [&str; 8] = [
@@ -470,7 +474,8 @@ const FIELDS: [&str; 8] = [
 
 impl Encode for Log<'_> {
     fn record(&self, row: &Row, record: &mut Record) -> Result<(), Error> {
-        let entry = Entry::of(row)?;
+        let mut entry = Entry::of(row)?;
+        entry.forget(&self.marks);
         record.begin(entry.seq);
         let [at, actor, collection, fid, operation, properties, id] = entry.values.as_slice()
         else {
@@ -483,7 +488,7 @@ impl Encode for Log<'_> {
         record.value(PropertyType::Integer, fid);
         record.value(PropertyType::Text, operation);
         record.geometry_in(entry.geometry.as_deref(), entry.crs);
-        record.properties(self.0.kinds.get(&entry.collection()), properties);
+        record.properties(self.known.kinds.get(&entry.collection()), properties);
         record.value(PropertyType::Text, id);
         Ok(())
     }
@@ -497,6 +502,16 @@ async fn changes(
     progress: &mut (dyn FnMut(Option<&str>, u64) + Send),
 ) -> Result<Compared, Error> {
     let rows = |dialect: Dialect| log::after(dialect, i64::MIN);
+    let encode = (
+        &Log {
+            known,
+            marks: retention::marks(here).await?,
+        },
+        &Log {
+            known,
+            marks: retention::marks(there).await?,
+        },
+    );
     let sides = (
         Side::new(here.stream(rows(here.dialect()))?, Sha256::new()),
         Side::new(there.stream(rows(there.dialect()))?, Sha256::new()),
@@ -515,6 +530,5 @@ async fn changes(
         let fid = record.integer(3);
         report.differ(id.map(String::as_str), fid, text.with("seq", record.key));
     };
-    let encode = (&Log(known), &Log(known));
     merge(sides.0, sides.1, encode, found, |done| progress(None, done)).await
 }

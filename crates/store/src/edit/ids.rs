@@ -199,7 +199,7 @@ async fn is_taken(
     let sql = format!(
         "SELECT 1 FROM {} WHERE {column} = ?
          UNION ALL SELECT 1 FROM hromada_changes WHERE collection = ? AND before_id = ? LIMIT 1",
-        live.table.name
+        live.table.name,
     );
     let found = statement(sql)
         .bind(Parameter::from(id))

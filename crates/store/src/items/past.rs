@@ -116,29 +116,6 @@ pub(crate) fn select_with_cause(dialect: Dialect) -> String {
     )
 }
 
-/// # Errors
-/// [`Error::Gone`] when the states of a collection after a change are not kept any more.
-pub(crate) async fn require_known(
-    session: &mut Session<'_>,
-    n: i64,
-    seq: ChangeSeq,
-) -> Result<(), Error> {
-    let sql = "SELECT value FROM hromada_meta WHERE key = ?";
-    let key = format!("{SINCE}{n}");
-    let row = session.fetch_optional(statement(sql).bind(key)).await?;
-    let since: Option<i64> = match row {
-        Some(row) => row.text(0)?.parse().ok(),
-        None => None,
-    };
-    match since.is_some_and(|since| seq.0 < since) {
-        true => Err(too_old()),
-        false => Ok(()),
-    }
-}
-
-/// In `hromada_meta`: the change from which on all states of a collection are known.
-pub(crate) const SINCE: &str = "history.";
-
 pub(crate) fn too_old() -> Error {
     Error::Gone(Message::new("store.walk-too-old"))
 }

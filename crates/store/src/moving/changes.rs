@@ -8,6 +8,7 @@ use crate::Error;
 use crate::fill::Fill;
 use crate::log::{self, Entry};
 use crate::postgres::WITHOUT_LIMIT;
+use crate::retention;
 use crate::session::{Dialect, Session};
 
 /// Numbers that the log of the source had left out: PostgreSQL leaves some at a rollback. For `check`.
@@ -25,6 +26,7 @@ pub(super) async fn changes(
     let (last, there) = log::extent(write).await?;
     let total = log::extent(read).await?.1.unsigned_abs();
     let there = there.unsigned_abs();
+    let marks = retention::marks(read).await?;
     let mut entries = read.stream(log::after(read.dialect(), last))?;
     let mut copied = 0;
     loop {
@@ -39,7 +41,8 @@ pub(super) async fn changes(
         while n < CHANGES_AT_ONCE
             && let Some(row) = entries.try_next().await?
         {
-            let entry = Entry::of(&row)?;
+            let mut entry = Entry::of(&row)?;
+            entry.forget(&marks);
             add_change(&mut session, &mut fill, entry).await?;
             n += 1;
             if n % TELL_EVERY == 0 {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use model::Message;
 use model::access::{
     Access, Area, AreaRule, Assignment, Class, Deputy, Directory, Editing, IdPattern, InvalidRule,
-    Person, PersonKind, PropertyRule, Role, RowRule, Shown, TownStyle, Twin, Unit,
+    Person, PersonKind, PropertyRule, Retention, Role, RowRule, Shown, TownStyle, Twin, Unit,
 };
 use serde_json::{Map, Value as Json, json};
 
@@ -195,6 +195,10 @@ pub fn access_json(access: &Access) -> Json {
     if access.history != Class::Staff {
         out.insert("history".to_owned(), access.history.name().into());
     }
+    if let Some(retention) = access.retention {
+        let rule = json!({ "days": retention.days() });
+        out.insert("retention".to_owned(), rule);
+    }
     if access.editing != Editing::default() {
         out.insert("editing".to_owned(), editing_json(&access.editing));
     }
@@ -251,6 +255,7 @@ fn read_access(json: &Json) -> Result<Access, String> {
             "rows",
             "twin",
             "history",
+            "retention",
             "editing",
         ],
     )?;
@@ -283,11 +288,18 @@ fn read_access(json: &Json) -> Result<Access, String> {
             Some(json) => class(json, "history")?,
             None => Class::Staff,
         },
+        retention: members.get("retention").map(read_retention).transpose()?,
         editing: match members.get("editing") {
             Some(json) => read_editing(json)?,
             None => Editing::default(),
         },
     })
+}
+
+fn read_retention(json: &Json) -> Result<Retention, String> {
+    known(json, "retention", &["days"])?;
+    let days = json["days"].as_u64().and_then(Retention::of_days);
+    days.ok_or_else(|| "retention.days".to_owned())
 }
 
 fn read_editing(json: &Json) -> Result<Editing, String> {
@@ -463,6 +475,7 @@ mod tests {
                 filter: Some("b = 2".into()),
             }),
             history: Class::Public,
+            retention: Retention::of_days(3650),
             editing: Editing {
                 is_strict: true,
                 invalid: InvalidRule::Refuse,
@@ -491,6 +504,10 @@ mod tests {
             r#"{"class":"staff","editing":{"if-match":true}}"#,
             r#"{"class":"staff","editing":{"invalid-geometry":"ignore"}}"#,
             r#"{"class":"staff","editing":{"ids":"none"}}"#,
+            r#"{"class":"staff","retention":{}}"#,
+            r#"{"class":"staff","retention":{"days":7}}"#,
+            r#"{"class":"staff","retention":{"days":"3650"}}"#,
+            r#"{"class":"staff","retention":{"days":3650,"rows":1}}"#,
             r#"{"class":"public","rows":[{"below":"staff","filter":"a = 1","from":"unit"}]}"#,
             r#"{"class":"staff","twin":{"class":"public","properties":[],"grid":9,"rows":[]}}"#,
             r#"[]"#,

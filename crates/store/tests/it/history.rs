@@ -51,7 +51,7 @@ async fn versions(fixture: &Fixture, id: &str) -> Vec<Version> {
     let live = fixture.store.live();
     let live = live.get("parcels").unwrap();
     let found = fixture.store.versions(live, id).await.unwrap();
-    found.unwrap_or_default()
+    found.unwrap_or_default().all
 }
 
 fn name(version: &Version) -> Option<String> {

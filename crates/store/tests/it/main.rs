@@ -18,6 +18,7 @@ mod imports;
 mod manage;
 mod parcels;
 mod reads;
+mod retention;
 mod support;
 mod systems;
 mod times;

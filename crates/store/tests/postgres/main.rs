@@ -31,6 +31,8 @@ mod published;
 mod reads;
 mod refusals;
 mod replica;
+#[path = "../it/retention.rs"]
+mod retention;
 mod shared;
 mod strangers;
 #[path = "../it/support.rs"]
