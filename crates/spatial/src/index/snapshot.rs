@@ -52,6 +52,10 @@ pub(super) struct Inner {
     pub(super) searchable: Box<[bool]>,
 }
 
+/// One feature beside so many of the greatest part at most: features of several parts lie further from each other in memory, and
+/// each part is asked. A tile took an eighth longer without this.
+const BESIDE: usize = 8;
+
 impl Snapshot {
     pub(super) fn new(parts: Vec<Part>, searchable: Box<[bool]>) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -223,7 +227,7 @@ impl Snapshot {
     }
 
     /// The next snapshot. Of several edits of one feature the last one counts.
-    /// On average O(log n) features are copied for an edit.
+    /// On average O(log n) features are copied for an edit, [`BESIDE`] of them so that the others stay few.
     ///
     /// # Errors
     /// When a feature to put breaks a rule of [`super::Builder::push`]; this snapshot stays as it is in any case.
@@ -282,6 +286,10 @@ impl Snapshot {
                 keep -= 1;
                 size += parts[keep].live();
             }
+            let beside: usize = parts[..keep].iter().skip(1).map(Part::live).sum();
+            if keep > 0 && (beside + size) * BESIDE > parts[0].live() {
+                keep = 0;
+            }
             let small = merge(&parts[keep..], &puts, searchable)?;
             parts.truncate(keep);
             parts.extend(small);
@@ -298,4 +306,34 @@ impl Snapshot {
 /// Whether the corners are in order; false for NaN.
 fn is_box(envelope: &Envelope) -> bool {
     (0..2).all(|i| envelope.min[i] <= envelope.max[i])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Builder;
+    use super::*;
+
+    #[test]
+    fn few_features_are_beside_the_greatest_part_however_many_are_edited() {
+        let mut builder = Builder::new(0, &[]);
+        for fid in 1..=4_000 {
+            builder.push(fid, None, &[], &[]).unwrap();
+        }
+        let mut snapshot = builder.finish();
+        for edit in 0..10_000 {
+            // A stride that meets all of them, far from each other.
+            let fid = 1 + edit * 1_447 % 4_000;
+            let put = Edit::Put {
+                fid,
+                envelope: None,
+                geometries: Vec::new(),
+                values: Vec::new(),
+            };
+            snapshot = snapshot.with(&[put]).unwrap();
+            let parts = &snapshot.inner.parts;
+            let beside: usize = parts[1..].iter().map(Part::live).sum();
+            assert!(beside * BESIDE <= parts[0].live(), "{edit}: {beside}");
+        }
+        assert_eq!(snapshot.len(), 4_000);
+    }
 }
