@@ -12,7 +12,7 @@ then by one client again. All answers come after the commit: beside them stands 
 The new values are as long as the old ones, so that today's data weigh the same.
 
 The others are never edited. All are asked for the same things in turn, request by request: a feature, a page of a box, a tile; no tile
-and no encoded feature is kept (`--tile-cache 0 --feature-cache 0`). A round has `--reads` of each; the median of a round is held against
+and no encoded feature is kept (`--tile-cache 0 --feature-cache 0`); before, sixteen clients at once ask each. A round has `--reads` of each; the median of a round is held against
 those of the two unedited stores in the same round: how those two differ is the noise. The first `--warm` rounds do not count, but are
 printed. This is done while the edited server still runs that took the edits, `--settle` seconds after the last of them, and when all have
 been started again. Exit code 1 when an edit is not in the log and the table, or the median of the rounds is above `--limit`; then the
@@ -431,7 +431,20 @@ def measured(options, store, plain, work, servers, dice):
     single(f"after {edits} edits")
     ratios, alike = {}, []
 
+    def read_at_once(port, token):
+        link, own = Raw(port, token), random.Random(port)
+        for _ in range(200):
+            for path in questions(own, options.features).values():
+                link.send(link.request("GET", path))
+
     def reads(when):
+        # What clients at once leave in a server, connections to its database first of all, is no matter of edits: all have it.
+        for one, token in zip(asked, tokens):
+            clients = [threading.Thread(target=read_at_once, args=(one.port, token)) for _ in range(options.clients)]
+            for client in clients:
+                client.start()
+            for client in clients:
+                client.join()
         for one in stores if store.database else []:
             # As the database does by itself sooner or later.
             names = [name for name, in one.rows(f"SELECT relname FROM pg_class WHERE relnamespace = '{one.schema}'::regnamespace AND relkind = 'r'")]

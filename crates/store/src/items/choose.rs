@@ -3,7 +3,7 @@
 use model::{Feature, Message};
 use spatial::index::Hit;
 
-use super::past::{self, Past};
+use super::past::{self, Of, Past};
 use super::query::{Begin, Candidate, Conditions, ItemsQuery, MAX_LIMIT, SortKey, Walk};
 use super::{off_the_reactor, on_a_worker, seen};
 use crate::live::LiveCollection;
@@ -114,7 +114,7 @@ impl Store {
         let past = {
             let (live, seq) = (live.clone(), walk.seq);
             self.reading_newest(move |session| {
-                Box::pin(async move { past::since(session, &live, seq, None).await })
+                Box::pin(async move { past::since(session, &live, seq, Of::All).await })
             })
             .await?
         };
@@ -153,7 +153,7 @@ impl Store {
             Box::pin(async move {
                 let mut keys = with_values(session, &live, &query).await?;
                 // What has changed since the index was as it is may have had the values before.
-                let changed = past::since(session, &live, live.seq, None).await?;
+                let changed = past::since(session, &live, live.seq, Of::All).await?;
                 keys.extend(changed.into_keys());
                 keys.sort_unstable();
                 keys.dedup();

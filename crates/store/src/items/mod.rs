@@ -17,6 +17,7 @@ use crate::live::LiveCollection;
 use crate::session::{Dialect, Parameter, Row, Session, statement};
 use crate::table::Table;
 use crate::{Error, Store, row};
+use past::Of;
 
 pub use choose::{Chosen, Key, portions};
 pub use query::{Begin, ItemsQuery, MAX_LIMIT, Sort, Walk};
@@ -97,7 +98,8 @@ impl Store {
         let mut fids: Vec<i64> = keys.iter().map(|key| key.fid).collect();
         fids.sort_unstable();
         let read = {
-            let work = || reading_rows(live.clone(), walk.seq, fids.clone(), crs);
+            let last = self.live().reached();
+            let work = || reading_rows(live.clone(), (walk.seq, last), fids.clone(), crs);
             match self.reading(work()).await {
                 Ok(None) => self.reading_newest(work()).await,
                 read => read,
@@ -269,31 +271,32 @@ fn is_coarse(live: &LiveCollection) -> bool {
 
 fn reading_rows(
     live: LiveCollection,
-    seq: ChangeSeq,
+    moment: (ChangeSeq, ChangeSeq),
     keys: Vec<i64>,
     crs: Crs,
 ) -> impl Reading<Option<Vec<Feature>>> {
-    move |session| Box::pin(async move { rows(session, &live, seq, &keys, crs).await })
+    move |session| Box::pin(async move { rows(session, &live, moment, &keys, crs).await })
 }
 
-/// What [`Store::read`] makes features of; `None` where the database is a replica that has not come so far yet.
+/// What [`Store::read`] makes features of; `None` where the database is a replica that has not come so far yet. A moment is
+/// its last change, and about the last one that there is.
 async fn rows(
     session: &mut Session<'_>,
     live: &LiveCollection,
-    seq: ChangeSeq,
+    moment: (ChangeSeq, ChangeSeq),
     keys: &[i64],
     crs: Crs,
 ) -> Result<Option<Vec<Feature>>, Error> {
     if session.dialect() == Dialect::Postgres {
         let last = statement("SELECT max(seq) FROM hromada_changes");
         let last = session.fetch_one(last).await?.maybe_integer(0)?;
-        if last.unwrap_or(0) < seq.0 {
+        if last.unwrap_or(0) < moment.0.0 {
             return Ok(None);
         }
     }
     let rows = match is_coarse(live) {
-        true => coarse(session, live, seq, keys, crs).await,
-        false => as_then(session, live, seq, keys).await,
+        true => coarse(session, live, moment, keys, crs).await,
+        false => as_then(session, live, moment, keys).await,
     };
     rows.map(Some)
 }
@@ -302,12 +305,12 @@ async fn rows(
 async fn as_then(
     session: &mut Session<'_>,
     live: &LiveCollection,
-    seq: ChangeSeq,
+    (seq, last): (ChangeSeq, ChangeSeq),
     keys: &[i64],
 ) -> Result<Vec<Feature>, Error> {
     let (collection, table) = as_stored(live);
     let now = by_keys(session, collection, table, keys).await?;
-    let past = past::since(session, live, seq, Some(keys)).await?;
+    let past = past::since(session, live, seq, Of::Features { keys, last }).await?;
     if past.is_empty() {
         return Ok(now);
     }
@@ -323,7 +326,7 @@ async fn as_then(
 async fn coarse(
     session: &mut Session<'_>,
     live: &LiveCollection,
-    seq: ChangeSeq,
+    moment: (ChangeSeq, ChangeSeq),
     keys: &[i64],
     crs: Crs,
 ) -> Result<Vec<Feature>, Error> {
@@ -331,7 +334,7 @@ async fn coarse(
     let sizes = sizes(session, &live.table, keys).await?;
     for part in portions(&sizes) {
         let keys: Vec<i64> = part.iter().map(|key| key.fid).collect();
-        let stored = as_then(session, live, seq, &keys).await?;
+        let stored = as_then(session, live, moment, &keys).await?;
         let live = live.clone();
         let shown = move || {
             let shown = |feature| seen_in(&live, feature, crs);

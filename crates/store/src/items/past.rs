@@ -23,6 +23,19 @@ const MAX_CHANGED_BYTES: usize = 64 * 1024 * 1024;
 /// not there.
 pub(crate) type Past = BTreeMap<i64, Option<Feature>>;
 
+/// So many changes of all collections are looked through faster than the changes of each feature of a page are searched.
+const FEW: i64 = 1_000;
+
+/// Of what changes are read.
+pub(crate) enum Of<'a> {
+    All,
+    Features {
+        keys: &'a [i64],
+        /// A change that is about the last one of the log.
+        last: ChangeSeq,
+    },
+}
+
 /// What has changed after a moment; of some features only, or of all.
 ///
 /// # Errors
@@ -31,18 +44,25 @@ pub(crate) async fn since(
     session: &mut Session<'_>,
     live: &LiveCollection,
     seq: ChangeSeq,
-    keys: Option<&[i64]>,
+    of: Of<'_>,
 ) -> Result<Past, Error> {
     let collection = source(live);
-    let mut sql = select(session.dialect());
+    let is_along = match (session.dialect(), &of) {
+        (Dialect::Sqlite, Of::Features { last, .. }) => last.0 - seq.0 <= FEW,
+        // PostgreSQL knows how its numbers are spread.
+        _ => false,
+    };
+    // By the key alone, which is the number of the change.
+    let how = if is_along { " NOT INDEXED" } else { "" };
+    let mut sql = select_so(session.dialect(), how);
     sql += " AND seq > ?";
-    if keys.is_some() {
+    if let Of::Features { .. } = of {
         sql += " AND ";
         sql += &session.dialect().is_one_of("fid");
     }
     sql += " ORDER BY seq LIMIT ?";
     let mut statement = statement(sql).bind(live.n).bind(seq.0);
-    if let Some(keys) = keys {
+    if let Of::Features { keys, .. } = of {
         statement = statement.bind(Parameter::Keys(keys.to_vec()));
     }
     let statement = statement.bind(MAX_CHANGED as i64 + 1);
@@ -87,9 +107,13 @@ pub(crate) fn source_table(live: &LiveCollection) -> &Table {
 
 /// What [`state`] reads of a collection's changes; conditions are added with AND. Parameter: its number.
 pub(crate) fn select(dialect: Dialect) -> String {
+    select_so(dialect, "")
+}
+
+fn select_so(dialect: Dialect, how: &str) -> String {
     let table = crate::log::table(dialect);
     format!(
-        "SELECT fid, {}, operation, before_properties, {} FROM {} WHERE collection = ?",
+        "SELECT fid, {}, operation, before_properties, {} FROM {}{how} WHERE collection = ?",
         table.geometry_out(),
         crate::log::crs(dialect),
         table.name

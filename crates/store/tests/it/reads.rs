@@ -1,6 +1,6 @@
 //! Reading: exact boxes, pages by key, filters, times, search.
 
-use model::{Bbox, Crs, Envelope, Interval, Value};
+use model::{Bbox, CollectionId, Crs, Envelope, Interval, Value};
 use spatial::QueryBox;
 use store::{Begin, Draft, ItemsQuery, Page, Sort};
 
@@ -198,15 +198,26 @@ async fn a_page_shows_the_moment_of_its_index() {
         limit: 10,
         ..ItemsQuery::default()
     };
-    let page = fixture
-        .store
-        .items(old.get("parcels").unwrap(), &query)
-        .await
-        .unwrap();
-    assert_eq!(keys(&page), [1, 2, 3]);
-    let first = formats::wkb::read(page.features[0].geometry.as_ref().unwrap()).unwrap();
-    let envelope = spatial::envelope(&first).unwrap();
-    assert!(envelope.max[0] < 25.0, "{envelope:?}");
+    let shows_then = async || {
+        let live = old.get("parcels").unwrap();
+        let page = fixture.store.items(live, &query).await.unwrap();
+        assert_eq!(keys(&page), [1, 2, 3]);
+        let first = formats::wkb::read(page.features[0].geometry.as_ref().unwrap()).unwrap();
+        let envelope = spatial::envelope(&first).unwrap();
+        assert!(envelope.max[0] < 25.0, "{envelope:?}");
+    };
+    shows_then().await;
+    // Also when a lot has been written elsewhere since.
+    let point = r#"{"type":"Point","coordinates":[24,48]}"#;
+    let many: Vec<String> = (0..1_200)
+        .map(|n| feature(point, &format!(r#""n":{n}"#)))
+        .collect();
+    let many = collection(&many);
+    let elsewhere = fixture.import(&many, |job| {
+        job.collection = CollectionId::new("others").unwrap();
+    });
+    elsewhere.await.unwrap();
+    shows_then().await;
 }
 
 #[tokio::test]
