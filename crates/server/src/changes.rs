@@ -269,6 +269,17 @@ impl Watch {
         self.epoch = sight.epoch();
     }
 
+    /// Whether the same is seen by the same, whatever else the directory says now.
+    fn goes_on(&mut self, sight: &Sight) -> bool {
+        let eyes = sight.eyes();
+        let is_same =
+            eyes.1 == self.eyes.1 && sight.fingerprint(|id| self.about.wants(id)) == self.seen;
+        if is_same {
+            self.eyes = eyes;
+        }
+        is_same
+    }
+
     /// The fingerprint of what was seen last.
     pub(crate) fn seen(&self) -> u64 {
         self.seen
@@ -359,8 +370,11 @@ impl Stream {
         if self.waiting.is_empty() {
             self.look().await?;
         } else if self.app.store.directory_version() != self.watch.eyes.0 {
-            // What is left was seen under other rules.
-            return None;
+            let sight = self.sight().await?;
+            if !self.watch.goes_on(&sight) {
+                // What is left was seen under other rules.
+                return None;
+            }
         }
         let is_first = self.told.is_none();
         self.told = Some(Instant::now());

@@ -8,7 +8,7 @@ use store::{Error, Store, Trim};
 /// Whom the audit log names.
 const ACTOR: &str = "server";
 
-/// After the start a server has other things to do, and whoever has mistyped a rule may still change it.
+/// After the start a server has other things to do.
 const FIRST: Duration = Duration::from_secs(15 * 60);
 
 const EVERY: Duration = Duration::from_secs(24 * 60 * 60);

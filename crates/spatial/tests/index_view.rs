@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use model::world::{WorldBuf, WorldKind};
 use model::{Bbox, Envelope, Value};
@@ -303,13 +304,16 @@ proptest! {
         let views = [view(0, is_coarse), view(1, is_coarse)];
         let mut older = Vec::new();
         for (at, edits) in std::iter::once(vec![]).chain(batches(steps)).enumerate() {
+            let aside = index.aside(&edits).expect("good edits");
             index = index.with(&edits).expect("good edits");
             apply(&mut list, &edits);
             for (who, view) in (0..).zip(&views) {
                 // The other reader looks at each third snapshot only.
                 if who == 0 || at % 3 == 0 {
                     let expected = answers(&rebuilt(&list, who, is_coarse));
+                    prop_assert_eq!(answers(&view.of(&aside)), expected.clone());
                     prop_assert_eq!(answers(&view.of(&index)), expected.clone());
+                    older.push((aside.clone(), who, expected.clone()));
                     older.push((index.clone(), who, expected));
                 }
             }
@@ -466,4 +470,47 @@ fn a_value_in_two_segments_counts_once() {
     let rebuilt = rebuilt(&list, 0, false);
     assert_eq!(found(&view(0, false).of(&index)), found(&rebuilt));
     assert_eq!(found(&index), found(&rebuilt));
+}
+
+#[test]
+fn another_moment_is_looked_at_once_and_takes_nothing_from_now() {
+    const MANY: i64 = 1_000;
+    static LOOKED: AtomicUsize = AtomicUsize::new(0);
+    let at = |fid: i64| Edit::Put {
+        fid,
+        envelope: None,
+        geometries: Vec::new(),
+        values: vec![Value::Integer(fid)],
+    };
+    let mut builder = Builder::new(1, &[false]);
+    for fid in 0..MANY {
+        builder.push(fid, None, &[], &[Value::Integer(0)]).unwrap();
+    }
+    let now = builder.finish();
+    let view = View::new(
+        &[true],
+        |_| {
+            LOOKED.fetch_add(1, Ordering::Relaxed);
+            true
+        },
+        None,
+    );
+    let looked = |snapshot: &Snapshot| {
+        let before = LOOKED.load(Ordering::Relaxed);
+        assert_eq!(view.of(snapshot).len(), snapshot.len());
+        LOOKED.load(Ordering::Relaxed) - before
+    };
+    assert_eq!(looked(&now), 1_000);
+    // More than a next snapshot would have beside its greatest part.
+    let edits: Vec<Edit> = (0..MANY / 4).map(at).collect();
+    let then = now.aside(&edits).unwrap();
+    assert_eq!(then.beside(&now), 250);
+    assert_eq!(now.with(&edits).unwrap().beside(&now), 1_000);
+    assert_eq!((looked(&then), looked(&then)), (250, 0));
+    let all: Vec<Edit> = (0..MANY).map(at).collect();
+    let long_ago = now.aside(&all).unwrap();
+    assert_eq!(looked(&long_ago), 1_000);
+    assert_eq!(looked(&now), 0);
+    let next = now.with(&[at(7)]).unwrap();
+    assert_eq!((looked(&long_ago), looked(&next), looked(&now)), (0, 1, 0));
 }

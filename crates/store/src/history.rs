@@ -24,11 +24,14 @@ const AT_ONCE: usize = 8_192;
 /// States of then that an index of a moment may have beside those of now; beyond it the collection as it was is another one.
 const MAX_STATES: usize = 1_000_000;
 
+/// So many changes of all collections are looked through faster than all changes of one.
+const NEAR: i64 = 50_000;
+
 /// Indexes of moments that are kept: somebody who moves a slider asks for the same few again.
 const KEPT: usize = 8;
 
-/// States of then in all kept indexes together, about half a gigabyte.
-const MAX_KEPT_STATES: usize = 1_000_000;
+/// Features that are in memory for all kept indexes and not for those of now, about half a gigabyte.
+const MAX_KEPT_FEATURES: usize = 1_000_000;
 
 /// One version of a feature.
 #[derive(Debug, Clone)]
@@ -68,11 +71,11 @@ pub struct Recorded {
     pub reason: Option<String>,
 }
 
-/// A collection as it was, and how many states of then it holds.
+/// A collection as it was, and how many features are in memory for it that are not for the collection of now.
 #[derive(Clone)]
 struct Kept {
     live: LiveCollection,
-    states: usize,
+    features: usize,
 }
 
 /// Indexes of moments, the newest first.
@@ -106,12 +109,12 @@ impl Moments {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         kept.insert(0, new);
-        let mut states = 0;
+        let mut features = 0;
         let mut n = 0;
         kept.retain(|one| {
-            states += one.states;
+            features += one.features;
             n += 1;
-            n == 1 || n <= KEPT && states <= MAX_KEPT_STATES
+            n == 1 || n <= KEPT && features <= MAX_KEPT_FEATURES
         });
     }
 }
@@ -379,12 +382,15 @@ async fn made(
         session.run(WITHOUT_LIMIT).await?;
     }
     retention::require_kept(session, live.n, seq.0, None).await?;
+    let select = match last(session).await? - seq.0 <= NEAR {
+        true => past::select_along(session.dialect()),
+        false => past::select(session.dialect()),
+    };
     // Of each feature that has changed since, its first change tells the state of then.
     let sql = format!(
-        "{} AND seq > ? AND seq = (SELECT min(hromada_first.seq) FROM hromada_changes AS hromada_first
+        "{select} AND seq > ? AND seq = (SELECT min(hromada_first.seq) FROM hromada_changes AS hromada_first
            WHERE hromada_first.collection = hromada_changes.collection AND hromada_first.fid = hromada_changes.fid
-             AND hromada_first.seq > ?)",
-        past::select(session.dialect())
+             AND hromada_first.seq > ?)"
     );
     let statement = statement(sql).bind(live.n).bind(seq.0).bind(seq.0);
     let mut index = live.index.clone();
@@ -402,20 +408,20 @@ async fn made(
             return Err(past::too_old());
         }
         if edits.len() == AT_ONCE {
-            index = index.with(&edits).map_err(live::index_failed)?;
+            index = index.aside(&edits).map_err(live::index_failed)?;
             edits.clear();
         }
     }
     drop(rows);
-    let index = index.with(&edits).map_err(live::index_failed)?;
+    let index = index.aside(&edits).map_err(live::index_failed)?;
     Ok(Kept {
+        features: index.beside(&live.index),
         live: LiveCollection {
             index,
             seq,
             touched: Touched::since(seq),
             ..live
         },
-        states,
     })
 }
 
@@ -442,8 +448,7 @@ async fn fids_of(
         table.key_out, table.name
     );
     let now = session.fetch_all(statement(sql).bind(value)).await?;
-    let sql =
-        "SELECT DISTINCT fid FROM hromada_changes WHERE collection = ? AND before_id = ? LIMIT ?";
+    let sql = "SELECT fid FROM hromada_changes WHERE collection = ? AND before_id = ? LIMIT ?";
     let before = statement(sql)
         .bind(live.n)
         .bind(id)

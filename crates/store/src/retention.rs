@@ -15,7 +15,7 @@ use sqlx::postgres::PgConnection;
 use sqlx::{Connection, Executor, Row as _};
 
 use crate::backend::Backend;
-use crate::people::{AuditEntry, audit};
+use crate::people::{self, AuditEntry, audit};
 use crate::registry::{self, Registered};
 use crate::session::{Dialect, Session, statement};
 use crate::{Error, Store, history};
@@ -253,7 +253,9 @@ impl Store {
         let mut all = Vec::new();
         for cut in self.cuts(trim, true).await? {
             let measured = self.measured(&cut).await?;
-            self.mark(actor, &cut, measured).await?;
+            if !self.mark(actor, trim, &cut, measured).await? {
+                continue;
+            }
             self.empty_all(actor, &cut, progress).await?;
             let trimmed = cut.trimmed(measured);
             if trimmed.states > 0 {
@@ -311,12 +313,11 @@ impl Store {
                         .into_iter()
                         .chain(new)
                         .max_by_key(|k| (k.seq, k.at.clone()));
-                    let done = meta(session, &format!("{DONE}{n}")).await?;
                     cuts.push(Cut {
                         n,
                         collection: id,
                         kept,
-                        done: done.and_then(|done| done.parse().ok()).unwrap_or(0),
+                        done: done_to(session, n).await?,
                     });
                 }
                 Ok(cuts)
@@ -351,28 +352,47 @@ impl Store {
         Ok((states, bytes))
     }
 
-    /// Says that the states are gone; from here on nobody is told of them.
-    async fn mark(&self, actor: &str, cut: &Cut, (states, bytes): (u64, u64)) -> Result<(), Error> {
+    /// Says that the states are gone; from here on nobody is told of them. False where the rules have changed since the cut was
+    /// chosen: then nothing is let go.
+    async fn mark(
+        &self,
+        actor: &str,
+        trim: &Trim,
+        cut: &Cut,
+        (states, bytes): (u64, u64),
+    ) -> Result<bool, Error> {
         let Some(new) = cut.kept.clone() else {
-            return Ok(());
+            return Ok(false);
         };
-        let (by, n, id) = (actor.to_owned(), cut.n, cut.collection.to_string());
+        let (by, n, id) = (actor.to_owned(), cut.n, cut.collection.clone());
+        let trim = trim.clone();
         self.recording(actor, move |session| {
             Box::pin(async move {
                 audit::lock(session).await?;
-                if kept(session, n).await?.is_some_and(|known| known == new) {
-                    return Ok(());
+                // Another process may have come further.
+                let known = kept(session, n).await?;
+                if known.is_some_and(|known| (known.seq, &known.at) >= (new.seq, &new.at)) {
+                    return Ok(true);
+                }
+                let rule = people::directory(session)
+                    .await?
+                    .access(id.as_str())
+                    .retention;
+                let latest = day(&trim, &id, rule, true)?;
+                if latest.is_none_or(|latest| new.is_after(&latest)) {
+                    return Ok(false);
                 }
                 set_meta(session, &format!("{MARK}{n}"), &new.text()).await?;
                 if states == 0 {
-                    return Ok(());
+                    return Ok(true);
                 }
-                let entry = AuditEntry::new("history.trim", id)
+                let entry = AuditEntry::new("history.trim", id.to_string())
                     .with("since", new.at.as_str())
                     .with("change", new.seq)
                     .with("states", states)
                     .with("bytes", bytes);
-                audit::append(session, &by, &entry).await
+                audit::append(session, &by, &entry).await?;
+                Ok(true)
             })
         })
         .await
@@ -386,7 +406,7 @@ impl Store {
         progress: &mut (dyn FnMut(&str, u64) + Send),
     ) -> Result<(), Error> {
         let (n, mut from, to) = (cut.n, cut.done, cut.to());
-        let mut states = 0;
+        let (mut states, mut done) = (0, cut.done);
         while from < to {
             let until = to.min(from + LOOKED_AT);
             let next = self.reading_newest(move |session| {
@@ -400,6 +420,7 @@ impl Store {
             let begun = std::time::Instant::now();
             let emptied = self.recording(actor, move |session| {
                 Box::pin(async move {
+                    require_turn(session, n, to, done).await?;
                     let emptied = empty(session, n, from, last).await?;
                     set_meta(session, &format!("{DONE}{n}"), &last.to_string()).await?;
                     Ok(emptied)
@@ -407,20 +428,42 @@ impl Store {
             });
             states += emptied.await?;
             progress(cut.collection.as_str(), states);
-            from = last;
+            (from, done) = (last, last);
             // Whoever writes has half of the time at least.
             tokio::time::sleep(PAUSE.max(begun.elapsed())).await;
         }
-        if cut.done < to {
+        if done < to {
             self.recording(actor, move |session| {
-                Box::pin(
-                    async move { set_meta(session, &format!("{DONE}{n}"), &to.to_string()).await },
-                )
+                Box::pin(async move {
+                    require_turn(session, n, to, done).await?;
+                    set_meta(session, &format!("{DONE}{n}"), &to.to_string()).await
+                })
             })
             .await?;
         }
         Ok(())
     }
+}
+
+/// The change up to which all rows of a collection are emptied.
+async fn done_to(session: &mut Session<'_>, n: i64) -> Result<i64, Error> {
+    let done = meta(session, &format!("{DONE}{n}")).await?;
+    Ok(done.and_then(|done| done.parse().ok()).unwrap_or(0))
+}
+
+/// # Errors
+/// [`Error::Busy`] when the store is not as this process left it: another one is at it, or a database has taken over that does
+/// not know all that was written.
+async fn require_turn(session: &mut Session<'_>, n: i64, to: i64, done: i64) -> Result<(), Error> {
+    let is_marked = kept(session, n).await?.is_some_and(|kept| kept.seq >= to);
+    match is_marked && done_to(session, n).await? == done {
+        true => Ok(()),
+        false => Err(running()),
+    }
+}
+
+fn running() -> Error {
+    Error::Busy(Message::new("store.trim-running"))
 }
 
 /// The midnight before which states go; `None` where nothing does.
@@ -548,7 +591,6 @@ struct Turn<'a> {
 
 impl<'a> Turn<'a> {
     async fn of(store: &'a Store) -> Result<Self, Error> {
-        let running = || Error::Busy(Message::new("store.trim-running"));
         let here = store.inner.trimming.try_lock().map_err(|_| running())?;
         let mut among_nodes = None;
         if let Backend::Postgres(database) = &store.inner.backend {

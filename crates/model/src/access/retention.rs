@@ -9,7 +9,7 @@ pub struct Retention {
 }
 
 impl Retention {
-    /// Who mistypes a number has this long to find out: what was let go does not come back.
+    /// What is let go does not come back, and a shorter time is rather a typing error than a wish.
     pub const LEAST: u32 = 30;
     /// A hundred years.
     pub const MOST: u32 = 36_525;

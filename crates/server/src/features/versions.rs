@@ -93,7 +93,7 @@ impl Versions {
     /// 404 for a number that there is not, 410 for a state that was let go, and where nobody can count any more.
     fn numbered(&self, text: &str) -> Result<(usize, Shown<'_>), Problem> {
         if !self.are_numbered {
-            return Err(self.not_kept());
+            return Err(self.not_kept(None));
         }
         let number: Option<usize> = text.parse().ok();
         let state = number.and_then(|n| self.states().into_iter().nth(n.checked_sub(1)?));
@@ -105,15 +105,21 @@ impl Versions {
         })?;
         match state.is_kept() {
             true => Ok((number, state)),
-            false => Err(self.not_kept()),
+            false => Err(self.not_kept(Some(&state))),
         }
     }
 
-    fn not_kept(&self) -> Problem {
-        let detail = match &self.kept_since {
+    /// Why a state is not told; `None` for one that nobody can count any more.
+    fn not_kept(&self, state: Option<&Shown<'_>>) -> Problem {
+        let time = |text: &String| model::microseconds_of_date_time(text);
+        // What has ended before was let go, what has not was not.
+        let is_before = |since: &&String| {
+            let end = state.and_then(|state| state.end);
+            end.is_none_or(|end| time(&end.at) <= time(since))
+        };
+        let detail = match self.kept_since.as_ref().filter(is_before) {
             Some(since) => Message::new("store.history-not-kept")
                 .with("day", since.get(..10).unwrap_or_default()),
-            // A change that somebody made past the log.
             None => Message::new("server.version-not-kept").with("id", shown(&self.id)),
         };
         Problem::new(StatusCode::GONE, detail)
@@ -332,7 +338,7 @@ pub(super) async fn memento(
         let since = since.and_then(model::microseconds_of_date_time);
         let is_untold = !versions.are_numbered && wanted < since;
         let mut problem = match found.is_some() || is_untold {
-            true => versions.not_kept(),
+            true => versions.not_kept(found.map(|found| &states[found])),
             false => {
                 let detail = Message::new("server.not-then").with("id", shown(id));
                 Problem::new(StatusCode::GONE, detail)

@@ -506,6 +506,50 @@ async fn rules_that_change_nothing_for_whoever_listens_are_not_told() {
     assert_eq!(listener.event().await.0, "collection");
 }
 
+/// All wells anew, more of them than are written at a time.
+async fn many_wells(town: &Town, east: f64) {
+    let features: Vec<String> = (0..1_200)
+        .map(|n| well(east + f64::from(n) * 0.000_1))
+        .collect();
+    let all = collection_of(&features);
+    let (store, folder) = (&town.store, town.folder.path());
+    let settings = CollectionSettings::default();
+    import_as(
+        ImportMode::Replace,
+        store,
+        folder,
+        "wells",
+        &all,
+        None,
+        settings,
+    )
+    .await;
+    town.store.catch_up().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_answer_is_broken_off_by_rules_that_matter_and_by_no_others() {
+    let town = Town::with_edits().await;
+    let mut listener = Listener::begun(&town, "?collections=wells").await;
+    many_wells(&town, 20.0).await;
+    assert_eq!(listener.event().await.0, "change");
+    rule(&town, "roads", Access::of(Class::Staff)).await;
+    let mut heard = 1;
+    while heard < 1_200 {
+        assert_eq!(listener.event().await.0, "change");
+        heard += 1;
+    }
+    let mut listener = Listener::begun(&town, "?collections=wells").await;
+    many_wells(&town, 21.0).await;
+    assert_eq!(listener.event().await.0, "change");
+    rule(&town, "wells", Access::of(Class::Staff)).await;
+    let mut heard = 1;
+    while listener.block().await.is_some() {
+        heard += 1;
+    }
+    assert!(heard < 1_200, "{heard}");
+}
+
 /// Whoever counts the ids can't tell how much was written that they do not see.
 #[tokio::test(flavor = "multi_thread")]
 async fn ids_are_others_each_time() {

@@ -219,6 +219,59 @@ const tests = {
     assert.equal((await api(t, 'GET', item(id))).properties.note, 'faster')
   },
 
+  async 'states that were let go are named; neither shown nor compared nor restored'(t) {
+    const id = NUMBER(2)
+    for (const note of ['second', 'third', 'fourth']) await api(t, 'PATCH', item(id), { properties: { note } })
+    const { versions } = await api(t, 'GET', `${item(id)}/versions`)
+    const page = await visit(t, `${PLACE}&sel=parcels/${encodeURIComponent(id)}&history=1`)
+    const asked = []
+    page.on('request', (r) => /versions\/|datetime=/.test(r.url()) && asked.push(decodeURIComponent(r.url()).split('/items/')[1].slice(id.length)))
+    /** What the server would say; letting go takes thirty days. */
+    const told = async (change) => {
+      asked.length = 0
+      await page.unroute('**/versions')
+      await page.route('**/versions', (route) => route.fulfill({ json: { versions: versions.map(change), keptSince: '2026-01-08T00:00:00.000Z' } }))
+      await page.reload()
+      await page.locator('.version').first().waitFor()
+      await settled(page)
+      await page.getByText('States that ended before 8 January 2026 are no longer kept').waitFor()
+      assert.equal(await page.locator('.versions > li').count(), 4)
+      assert.equal(await page.locator('article [role=alert]').count(), 0)
+    }
+    const letGo = ({ href: _, ...v }) => ({ ...v, kept: false })
+
+    // Only the newest is kept: it is shown, with nothing to compare.
+    await told((v) => (v.version < 4 ? letGo(v) : v))
+    await page.locator('.details dd', { hasText: 'fourth' }).waitFor()
+    assert.equal(await page.locator('.forgotten', { hasText: 'The state is no longer kept' }).count(), 3)
+    assert.equal(await page.locator('.versions button.version').count(), 1)
+    assert.equal(await page.locator('.details select').count(), 0)
+    assert.deepEqual([...new Set(asked)], ['/versions/4'])
+    await axe(page, 'states let go')
+    await targets(page, 'states let go')
+    await page.screenshot({ path: `${t.results}/history-let-go.png` })
+    assert.ok(asked.length < 10, `asked again and again: ${asked.length}`)
+
+    // One is missing in between: the last that is kept is compared with.
+    await told((v) => (v.version === 3 ? letGo(v) : v))
+    await page.locator('table', { hasText: 'second' }).waitFor()
+    assert.deepEqual(await page.locator('.details option').evaluateAll((all) => all.map((o) => o.value)), ['2', '1'])
+
+    // Without numbers.
+    await told(({ version: _, ...v }) => ({ ...v, href: `http://elsewhere.test${item(id)}?datetime=${v.from}` }))
+    await page.locator('.version').nth(1).click()
+    await page.locator('.details dd', { hasText: 'third' }).waitFor()
+    assert.equal(await page.locator('.version .n, .details select').count(), 0)
+    assert.equal(await page.getByRole('button', { name: 'Restore' }).count(), 0)
+    assert.ok(asked.every((path) => path.startsWith('?datetime=')), `${asked}`)
+    await axe(page, 'states without numbers')
+
+    await told(letGo)
+    await page.getByText('No state of this feature is kept any more').waitFor()
+    assert.deepEqual(asked, [])
+    noProblems(page)
+  },
+
   async 'the lineage leads to parcels that are gone, and back'(t) {
     const id = NUMBER(3)
     await api(t, 'POST', '/collections/parcels/operations', {

@@ -61,7 +61,7 @@ impl Builder {
     /// Sorts everything into the tree: about a second for 2 million parcels.
     pub fn finish(self) -> Snapshot {
         let part = self.segment.finish();
-        Snapshot::new(part.into_iter().collect(), self.searchable)
+        Snapshot::new(part.into_iter().collect(), self.searchable, false)
     }
 }
 

@@ -50,6 +50,8 @@ pub(super) struct Inner {
     pub(super) parts: Vec<Part>,
     len: usize,
     pub(super) searchable: Box<[bool]>,
+    /// Whether it is beside those that follow each other: of another moment than now.
+    pub(super) is_aside: bool,
 }
 
 /// One feature beside so many of the greatest part at most: features of several parts lie further from each other in memory, and
@@ -57,7 +59,7 @@ pub(super) struct Inner {
 const BESIDE: usize = 8;
 
 impl Snapshot {
-    pub(super) fn new(parts: Vec<Part>, searchable: Box<[bool]>) -> Self {
+    pub(super) fn new(parts: Vec<Part>, searchable: Box<[bool]>, is_aside: bool) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
         let len = parts.iter().map(Part::live).sum();
         Self {
@@ -66,6 +68,7 @@ impl Snapshot {
                 parts,
                 len,
                 searchable,
+                is_aside,
             }),
         }
     }
@@ -232,11 +235,24 @@ impl Snapshot {
     /// # Errors
     /// When a feature to put breaks a rule of [`super::Builder::push`]; this snapshot stays as it is in any case.
     pub fn with(&self, edits: &[Edit]) -> Result<Snapshot, Error> {
-        let made = catch_unwind(AssertUnwindSafe(|| self.next(edits)));
+        self.made(edits, self.inner.is_aside)
+    }
+
+    /// As [`Self::with`], for a moment that is not the next one. As few features as can be are copied: the rest is shared
+    /// with this snapshot.
+    ///
+    /// # Errors
+    /// As [`Self::with`].
+    pub fn aside(&self, edits: &[Edit]) -> Result<Snapshot, Error> {
+        self.made(edits, true)
+    }
+
+    fn made(&self, edits: &[Edit], is_aside: bool) -> Result<Snapshot, Error> {
+        let made = catch_unwind(AssertUnwindSafe(|| self.next(edits, is_aside)));
         made.unwrap_or_else(|_panic| Err(Error::Failed(Message::new("spatial.index-failed"))))
     }
 
-    fn next(&self, edits: &[Edit]) -> Result<Snapshot, Error> {
+    fn next(&self, edits: &[Edit], is_aside: bool) -> Result<Snapshot, Error> {
         let mut last: BTreeMap<i64, Option<Put<'_>>> = BTreeMap::new();
         for edit in edits {
             match edit {
@@ -273,7 +289,7 @@ impl Snapshot {
         let searchable = &self.inner.searchable;
         parts.retain(|part| part.live() > 0);
         for part in &mut parts {
-            if part.live() * 2 < part.slots() {
+            if !is_aside && part.live() * 2 < part.slots() {
                 // Most of it is dead: its memory is given back.
                 let compact = merge(std::slice::from_ref(part), &[], searchable)?;
                 *part = compact.expect("the part has live features");
@@ -287,14 +303,24 @@ impl Snapshot {
                 size += parts[keep].live();
             }
             let beside: usize = parts[..keep].iter().skip(1).map(Part::live).sum();
-            if keep > 0 && (beside + size) * BESIDE > parts[0].live() {
+            if !is_aside && keep > 0 && (beside + size) * BESIDE > parts[0].live() {
                 keep = 0;
             }
             let small = merge(&parts[keep..], &puts, searchable)?;
             parts.truncate(keep);
             parts.extend(small);
         }
-        Ok(Snapshot::new(parts, searchable.clone()))
+        Ok(Snapshot::new(parts, searchable.clone(), is_aside))
+    }
+
+    /// How many features are in memory for this snapshot that are not for the other one.
+    pub fn beside(&self, other: &Snapshot) -> usize {
+        let theirs = |part: &&Part| {
+            let mut others = other.inner.parts.iter();
+            others.any(|other| Arc::ptr_eq(&other.segment, &part.segment))
+        };
+        let own = self.inner.parts.iter().filter(|part| !theirs(part));
+        own.map(Part::slots).sum()
     }
 
     /// Memory that the index takes, without what older snapshots still hold.

@@ -28,7 +28,8 @@ pub type Place = Box<dyn Fn(&Hit<'_>) -> (Option<Envelope>, Vec<WorldBuf>) + Sen
 /// the order of [`Snapshot::search`], which is none.
 ///
 /// What is seen of a segment is found once, so after an edit only small new segments are looked at. A view keeps what it
-/// found about the segments of the newest snapshot, and these themselves, until it meets a newer one or is dropped.
+/// found about the segments of the newest snapshot and of the last one of another moment ([`Snapshot::aside`]), and these
+/// themselves, until it meets others or is dropped.
 pub struct View {
     columns: Arc<[bool]>,
     sees: Sees,
@@ -39,11 +40,19 @@ pub struct View {
 /// What was found so far.
 #[derive(Default)]
 struct Kept {
-    /// The number of the newest snapshot.
+    /// About the newest snapshot.
+    newest: Found,
+    /// About the last one that is beside those that follow each other.
+    aside: Found,
+}
+
+/// What was found about a snapshot.
+#[derive(Default)]
+struct Found {
     number: u64,
-    /// The newest snapshot as it is seen.
+    /// As it is seen.
     seen: Option<Snapshot>,
-    /// By the segments of the newest snapshot.
+    /// By its segments.
     segments: HashMap<u64, Arc<SeenSegment>>,
 }
 
@@ -81,13 +90,19 @@ impl View {
     /// The functions are called while nothing is locked; two threads may both find what is new.
     pub fn of(&self, snapshot: &Snapshot) -> Snapshot {
         let number = snapshot.inner.number;
+        let is_aside = snapshot.inner.is_aside;
         let mut segments: HashMap<u64, Arc<SeenSegment>> = {
             let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if let Some(seen) = kept.seen.as_ref().filter(|_| kept.number == number) {
+            let (like, other) = match is_aside {
+                true => (&kept.aside, &kept.newest),
+                false => (&kept.newest, &kept.aside),
+            };
+            if let Some(seen) = like.seen.as_ref().filter(|_| like.number == number) {
                 return seen.clone();
             }
             let ids = snapshot.inner.parts.iter().map(|part| part.segment.id);
-            ids.filter_map(|id| Some((id, Arc::clone(kept.segments.get(&id)?))))
+            let known = |id| like.segments.get(&id).or_else(|| other.segments.get(&id));
+            ids.filter_map(|id| Some((id, Arc::clone(known(id)?))))
                 .collect()
         };
         let searchable = &snapshot.inner.searchable;
@@ -102,11 +117,15 @@ impl View {
             parts.extend(now.last.clone().filter(|part| part.live() > 0));
             segments.insert(id, Arc::new(now));
         }
-        let seen = Snapshot::new(parts, searchable.clone());
+        let seen = Snapshot::new(parts, searchable.clone(), is_aside);
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let like = match is_aside {
+            true => &mut kept.aside,
+            false => &mut kept.newest,
+        };
         // A reader of an older snapshot leaves what readers of the newest one need.
-        if number >= kept.number {
-            *kept = Kept {
+        if is_aside || number >= like.number {
+            *like = Found {
                 number,
                 seen: Some(seen.clone()),
                 segments,

@@ -12,6 +12,9 @@ use crate::session::{Dialect, Parameter, Session, statement};
 /// In `hromada_meta`: the last number of a pattern, so that one whose feature is deleted is never given again.
 pub(crate) const COUNTERS: &str = "id.";
 
+/// The greatest number that is counted on from: one typing error must not end all numbering.
+const GREATEST: i64 = 1_000_000_000_000;
+
 /// Gives a new feature an id, where the collection has a pattern for ids and the feature has none.
 pub(super) async fn fill(
     session: &mut Session<'_>,
@@ -29,16 +32,28 @@ pub(super) async fn fill(
         Value::Text(text) => text.is_empty(),
         _ => false,
     };
-    let Some(pattern) = rules.ids.as_ref().filter(|_| is_missing) else {
+    let Some(pattern) = &rules.ids else {
         return Ok(());
     };
+    let is_counted = pattern.is_number() && live.table.is_own;
+    // One that somebody gives is counted on from.
+    if let Value::Integer(given) = properties[position]
+        && is_counted
+        && given > GREATEST
+    {
+        let message = Message::new("store.id-too-large").with("id", given);
+        return Err(Error::Invalid(message.with("limit", GREATEST)));
+    }
+    if !is_missing {
+        return Ok(());
+    }
     match collection.schema.properties[position].kind {
         PropertyType::Text => {
             let id = made(session, live, pattern, position).await?;
             properties[position] = Value::Text(id.into());
         }
         // It is the key of the row.
-        PropertyType::Integer if pattern.is_number() && live.table.is_own => {
+        PropertyType::Integer if is_counted => {
             properties[position] = Value::Integer(next_key(session, live).await?);
         }
         _ => {}
@@ -185,7 +200,7 @@ async fn greatest(
             .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
             .and_then(|digits| digits.parse::<i64>().ok());
         // A number of eighteen digits is a name and no count.
-        greatest = greatest.max(number.filter(|n| *n < 1_000_000_000_000).unwrap_or(0));
+        greatest = greatest.max(number.filter(|n| *n <= GREATEST).unwrap_or(0));
     }
     Ok(greatest)
 }

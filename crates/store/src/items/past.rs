@@ -47,14 +47,14 @@ pub(crate) async fn since(
     of: Of<'_>,
 ) -> Result<Past, Error> {
     let collection = source(live);
-    let is_along = match (session.dialect(), &of) {
-        (Dialect::Sqlite, Of::Features { last, .. }) => last.0 - seq.0 <= FEW,
-        // PostgreSQL knows how its numbers are spread.
-        _ => false,
+    let is_along = match &of {
+        Of::All => true,
+        Of::Features { last, .. } => last.0 - seq.0 <= FEW,
     };
-    // By the key alone, which is the number of the change.
-    let how = if is_along { " NOT INDEXED" } else { "" };
-    let mut sql = select_so(session.dialect(), how);
+    let mut sql = match is_along {
+        true => select_along(session.dialect()),
+        false => select(session.dialect()),
+    };
     sql += " AND seq > ?";
     if let Of::Features { .. } = of {
         sql += " AND ";
@@ -107,13 +107,22 @@ pub(crate) fn source_table(live: &LiveCollection) -> &Table {
 
 /// What [`state`] reads of a collection's changes; conditions are added with AND. Parameter: its number.
 pub(crate) fn select(dialect: Dialect) -> String {
-    select_so(dialect, "")
+    format!("{} WHERE collection = ?", columns(dialect))
 }
 
-fn select_so(dialect: Dialect, how: &str) -> String {
+/// As [`select`], along the log from the number on that has to follow as a condition: where that is near its end, fewer rows
+/// are looked at than the collection has. PostgreSQL knows how its numbers are spread.
+pub(crate) fn select_along(dialect: Dialect) -> String {
+    match dialect {
+        Dialect::Sqlite => format!("{} NOT INDEXED WHERE collection = ?", columns(dialect)),
+        Dialect::Postgres => select(dialect),
+    }
+}
+
+fn columns(dialect: Dialect) -> String {
     let table = crate::log::table(dialect);
     format!(
-        "SELECT fid, {}, operation, before_properties, {} FROM {}{how} WHERE collection = ?",
+        "SELECT fid, {}, operation, before_properties, {} FROM {}",
         table.geometry_out(),
         crate::log::crs(dialect),
         table.name

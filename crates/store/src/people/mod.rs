@@ -320,6 +320,12 @@ async fn version(session: &mut Session<'_>) -> Result<i64, Error> {
     })
 }
 
+/// The directory within a transaction.
+pub(crate) async fn directory(session: &mut Session<'_>) -> Result<Arc<Directory>, Error> {
+    let version = version(session).await?;
+    Ok(read(session, version).await?.directory)
+}
+
 /// Tells other processes that something has changed.
 pub(crate) async fn grow(session: &mut Session<'_>) -> Result<i64, Error> {
     let next = version(session).await? + 1;

@@ -650,6 +650,84 @@ async fn one_process_at_a_time_trims_while_all_go_on_writing() {
     assert_clean(&fixture).await;
 }
 
+/// Changes of two collections, more than one part of a trim, that both rules let go.
+async fn two_collections() -> (Fixture, CollectionId) {
+    let fixture = Fixture::with_parcels().await;
+    let second = CollectionId::new("sensors").unwrap();
+    let source = parcels();
+    let imported = fixture.import(&source, |job| job.collection = second.clone());
+    imported.await.unwrap();
+    fixture.store.load().await.unwrap();
+    let of = |collection: &str, step| Action {
+        collection: collection.to_owned(),
+        ..action(step)
+    };
+    let mut all = Vec::new();
+    for i in 0..1_200 {
+        all.push(of("parcels", rename("1", &format!("n{i}"))));
+        all.push(of("sensors", rename("1", &format!("n{i}"))));
+    }
+    let done = fixture.store.transact(all, Cause::default()).await.unwrap();
+    age(&fixture, done.last);
+    rule(&fixture.store, Some(365)).await;
+    let access = Access {
+        retention: Retention::of_days(365),
+        ..Access::of(Class::Public)
+    };
+    let ruled = fixture.store.set_access("test", &second, access);
+    ruled.await.unwrap();
+    (fixture, second)
+}
+
+/// Runs something else in the middle of what is going on.
+fn meanwhile<T>(work: impl Future<Output = T>) -> T {
+    tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(work))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_that_is_taken_back_while_others_are_carried_out_lets_nothing_go() {
+    let (fixture, second) = two_collections().await;
+    let store = &fixture.store;
+    let mut is_first = true;
+    let mut progress = |id: &str, _: u64| {
+        if std::mem::take(&mut is_first) {
+            assert_eq!(id, "parcels");
+            let forever = Access::of(Class::Public);
+            meanwhile(store.set_access("test", &second, forever)).unwrap();
+        }
+    };
+    let all = store.trim("test", &Trim::by_rules(), &mut progress).await;
+    let names: Vec<String> = all.unwrap().into_iter().map(|t| t.collection).collect();
+    assert_eq!(names, ["parcels"]);
+    let there =
+        fixture.sql("SELECT count(*) FROM hromada_changes WHERE before_properties IS NOT NULL");
+    assert_eq!(there.trim(), "1200");
+    assert_clean(&fixture).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_overtaken_by_another_process_goes_no_further_and_takes_nothing_back() {
+    let (fixture, _) = two_collections().await;
+    let n = "(SELECT n FROM hromada_collections WHERE id = 'parcels')";
+    let mut mark = String::new();
+    let mut progress = |_: &str, _: u64| {
+        // Another process that has gone on from where this one is.
+        if mark.is_empty() {
+            fixture.sql(&format!(
+                "UPDATE hromada_meta SET value = '999999 2099-01-01T00:00:00.000000Z' WHERE key = 'history.' || {n};
+                 UPDATE hromada_meta SET value = '1' WHERE key = 'history_emptied.' || {n}"
+            ));
+            mark = "2099".to_owned();
+        }
+    };
+    let by_rules = Trim::by_rules();
+    let trimming = fixture.store.trim("test", &by_rules, &mut progress);
+    assert_eq!(key(&trimming.await.unwrap_err()), "store.trim-running");
+    trim(&fixture.store).await.unwrap();
+    let sql = format!("SELECT value FROM hromada_meta WHERE key = 'history.' || {n}");
+    assert!(fixture.sql(&sql).contains("2099"));
+}
+
 #[tokio::test]
 async fn other_collections_keep_their_states() {
     let fixture = Fixture::with_parcels().await;

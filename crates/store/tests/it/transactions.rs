@@ -525,5 +525,10 @@ async fn an_integer_id_is_the_next_number_where_the_rules_say_so() {
     // What somebody gives is what there is, and numbers go on after it.
     assert_eq!(made("{n}", Value::Integer(50)).await.unwrap(), 50);
     assert_eq!(made("{n}", Value::Null).await.unwrap(), 51);
+    // One that leaves nothing to count is refused, while there is something to count.
+    let greatest = 9_007_199_254_740_991;
+    let refused = made("{n}", Value::Integer(greatest)).await.unwrap_err();
+    assert_eq!(key(&refused), "store.id-too-large");
+    assert_eq!(made("{n}", Value::Null).await.unwrap(), 52);
     assert!(fixture.store.check(true).await.unwrap().is_clean());
 }

@@ -13,13 +13,27 @@ export interface Cause {
 }
 
 export interface Version {
-  version: number
+  /** Its own in the list: changes may share a moment. */
+  key: string
+  /** Absent for those who do not see all features, once states were let go: nobody can count any more what they saw. */
+  version?: number
   /** RFC 3339. */
   from: string
   until: string | null
   change: Cause
   /** How the feature went, where this state was followed by none. */
   end?: Cause
+  /** The state is not known any more. */
+  kept?: false
+  /** Of the state, where it is kept. */
+  href?: string
+}
+export type Kept = Version & { href: string }
+
+export interface Versions {
+  versions: Version[]
+  /** Since when all states are kept, RFC 3339, where some were let go. */
+  keptSince?: string | undefined
 }
 
 export interface Difference {
@@ -46,13 +60,14 @@ export interface Node {
   nodes: Node[]
 }
 
-export async function fetchVersions(ref: Ref, lang: Lang): Promise<Version[]> {
-  const body = (await get(`${featurePath(ref.collection, ref.id)}/versions`, lang, 'application/json')) as { versions?: Version[] }
-  return body.versions ?? []
+export async function fetchVersions(ref: Ref, lang: Lang): Promise<Versions> {
+  const { versions = [], keptSince } = (await get(`${featurePath(ref.collection, ref.id)}/versions`, lang, 'application/json')) as Partial<Versions>
+  return { versions: versions.map((v, i) => ({ ...v, key: `${v.from} ${v.version ?? i}` })), keptSince }
 }
 
-export async function fetchVersion(ref: Ref, version: number, lang: Lang): Promise<Feature> {
-  return (await get(`${featurePath(ref.collection, ref.id)}/versions/${version}`, lang, 'application/geo+json')) as Feature
+/** The server may call itself by another name than the reader does: only the path counts. */
+export async function fetchVersion({ href }: Kept, lang: Lang): Promise<Feature> {
+  return (await get(href.slice(href.indexOf('/collections/')), lang, 'application/geo+json')) as Feature
 }
 
 export async function fetchDifference(ref: Ref, from: number, to: number, lang: Lang): Promise<Difference> {
@@ -62,6 +77,21 @@ export async function fetchDifference(ref: Ref, from: number, to: number, lang: 
 export async function fetchLineage(ref: Ref, lang: Lang): Promise<Step[]> {
   const body = (await get(`${featurePath(ref.collection, ref.id)}/lineage`, lang, 'application/json')) as { steps?: Step[] }
   return body.steps ?? []
+}
+
+export function isKept(version: Version): version is Kept {
+  return version.kept !== false
+}
+
+/** What a version can be compared with: the server compares by number, and only what it has. */
+export function comparable(versions: readonly Version[], version: Version): (Kept & { version: number })[] {
+  const isNumbered = (v: Version): v is Kept & { version: number } => isKept(v) && v.version !== undefined
+  return isNumbered(version) ? versions.filter(isNumbered).filter((v) => v.version !== version.version) : []
+}
+
+/** The number of the last one before, which a version is compared with unless another is asked for. */
+export function previous(versions: readonly Version[], version: Version): number | undefined {
+  return comparable(versions, version).findLast((v) => v.version < version.version!)?.version
 }
 
 const KINDS: Record<string, Key> = {

@@ -42,6 +42,8 @@ export async function fetchHistories(catalogue: readonly Collection[], lang: Lan
 
 interface Versions {
   versions?: { from?: string }[]
+  /** No map can be shown of a day before. */
+  keptSince?: string
 }
 
 /** The first day of the scale. Where the catalogue does not tell it, the oldest feature that is still there does: it is no later than that. */
@@ -53,7 +55,7 @@ export async function firstDay(histories: ReadonlyMap<string, Known>, lang: Lang
       const oldest = items.features?.[0]?.id
       if (oldest === undefined) return undefined
       const all = (await get(`${collectionPath(id)}/items/${encodeURIComponent(oldest)}/versions`, lang, 'application/json').catch(() => ({}))) as Versions
-      return all.versions?.[0]?.from
+      return all.keptSince ?? all.versions?.[0]?.from
     }),
   )
   const first = moments.filter((m) => m !== undefined).sort()[0]
