@@ -3,7 +3,7 @@
 //! A [`Snapshot`] never changes. The writer makes the next one with [`Snapshot::with`]; readers keep what they
 //! took and never wait. A snapshot is a short list of immutable segments: an edit makes a small segment, segments
 //! of like size are merged (the logarithmic method of Bentley and Saxe), all are when those beside the greatest one have more than
-//! an eighth of its features, and what is replaced or removed gets a tombstone. A [`View`] makes of a snapshot what a reader sees who may see only a part. Trees are only ever bulk-loaded, so a failure inside `rstar` can't leave a half-changed tree.
+//! a sixteenth of its features, and what is replaced or removed gets a tombstone. A [`View`] makes of a snapshot what a reader sees who may see only a part. Trees are only ever bulk-loaded, so a failure inside `rstar` can't leave a half-changed tree.
 
 mod builder;
 mod column;
