@@ -593,6 +593,7 @@ class Answer:
             return None
         self = super().__new__(cls)
         self.status, self.head, self.body = status, head, bytes(data[end + 4 : end + 4 + length])
+        self.size = end + 4 + length
         tag = TAG.search(head)
         self.tag = number_of(tag[1]) if tag else 0
         self.stays = b"\r\nconnection: close" not in head.lower()
@@ -609,6 +610,8 @@ class Client:
         self.kind, self.id, self.fid, self.expected, self.slot, self.floor = "", 0, 0, 0, 0, 0
         self.sent, self.attempts, self.retry_at, self.give_up_at = 0.0, 0, 0.0, 0.0
         self.is_again = False  # a write that is repeated though it was answered
+        # Sends later. Its connection may stay open meanwhile, and break: then it still sends once.
+        self.is_waiting = False
 
 
 class Work:
@@ -652,6 +655,7 @@ class Work:
                 due = [client for client in self.waiting if client.retry_at <= now]
                 self.waiting = [client for client in self.waiting if client.retry_at > now]
                 for client in due:
+                    client.is_waiting = False
                     self.send(client)
             if now > looked + 1:
                 looked = now
@@ -764,6 +768,9 @@ class Work:
             if not data:
                 self.broken(client)
             return
+        if client.is_waiting or len(client.data) > answer.size:
+            # All that follows would be taken for the answer to something else.
+            raise SystemExit(f"more was answered than asked: {bytes(client.data[:600])!r}; the last request was {client.request!r}")
         client.data.clear()
         if not answer.stays:
             self.close(client)
@@ -779,10 +786,11 @@ class Work:
     def broken(self, client):
         self.stats[BROKEN] += 1
         self.close(client)
-        self.later(client, 0.02)
+        if not client.is_waiting:
+            self.later(client, 0.02)
 
     def later(self, client, pause):
-        client.retry_at = time.monotonic() + pause
+        client.is_waiting, client.retry_at = True, time.monotonic() + pause
         self.waiting.append(client)
 
     def answered(self, client, answer):
