@@ -25,6 +25,7 @@ mod items;
 mod lens;
 mod live;
 mod log;
+mod meta;
 mod moving;
 mod people;
 mod postgres;

@@ -18,7 +18,7 @@ use crate::backend::Backend;
 use crate::people::{self, AuditEntry, audit};
 use crate::registry::{self, Registered};
 use crate::session::{Dialect, Session, statement};
-use crate::{Error, Store, history};
+use crate::{Error, Store, history, meta};
 
 /// In `hromada_meta`, before the number of a collection: the last change of which the state after it is known but not the one
 /// before, and the moment from which on the collection can be told.
@@ -80,7 +80,7 @@ impl Mark {
 
 /// The mark of a collection; `None` where all of its history is kept.
 pub(crate) async fn kept(session: &mut Session<'_>, n: i64) -> Result<Option<Mark>, Error> {
-    match meta(session, &format!("{MARK}{n}")).await? {
+    match meta::get(session, &format!("{MARK}{n}")).await? {
         Some(text) => Ok(Some(read_mark(n, &text)?)),
         None => Ok(None),
     }
@@ -88,15 +88,10 @@ pub(crate) async fn kept(session: &mut Session<'_>, n: i64) -> Result<Option<Mar
 
 /// The marks of all collections, by their numbers.
 pub(crate) async fn marks(session: &mut Session<'_>) -> Result<BTreeMap<i64, Mark>, Error> {
-    let length = MARK.len();
-    let sql =
-        format!("SELECT key, value FROM hromada_meta WHERE substr(key, 1, {length}) = '{MARK}'");
     let mut marks = BTreeMap::new();
-    for row in session.fetch_all(statement(sql)).await? {
-        let key = row.text(0)?;
-        let n = key.strip_prefix(MARK).and_then(|n| n.parse().ok());
-        let n = n.ok_or_else(|| damaged(&key))?;
-        marks.insert(n, read_mark(n, &row.text(1)?)?);
+    for (n, text) in meta::all(session, MARK).await? {
+        let n = n.parse().map_err(|_| damaged(&format!("{MARK}{n}")))?;
+        marks.insert(n, read_mark(n, &text)?);
     }
     Ok(marks)
 }
@@ -124,21 +119,6 @@ pub(crate) async fn require_kept(
     }
 }
 
-async fn meta(session: &mut Session<'_>, key: &str) -> Result<Option<String>, Error> {
-    let sql = "SELECT value FROM hromada_meta WHERE key = ?";
-    let row = session.fetch_optional(statement(sql).bind(key)).await?;
-    row.map(|row| row.text(0)).transpose()
-}
-
-async fn set_meta(session: &mut Session<'_>, key: &str, value: &str) -> Result<(), Error> {
-    let sql = "INSERT INTO hromada_meta (key, value) VALUES (?, ?)
-       ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-    session
-        .execute(statement(sql).bind(key).bind(value))
-        .await?;
-    Ok(())
-}
-
 /// Makes the marks of a copy those of its source, and empties what they say is gone: a copy that goes on may have got it
 /// before.
 pub(crate) async fn copy_marks(
@@ -149,7 +129,7 @@ pub(crate) async fn copy_marks(
     let sql = format!("DELETE FROM hromada_meta WHERE substr(key, 1, {length}) = '{MARK}'");
     write.run(sql).await?;
     for (n, kept) in marks {
-        set_meta(write, &format!("{MARK}{n}"), &kept.text()).await?;
+        meta::set(write, &format!("{MARK}{n}"), &kept.text()).await?;
         empty(write, *n, i64::MIN, kept.seq).await?;
     }
     Ok(())
@@ -382,7 +362,7 @@ impl Store {
                 if latest.is_none_or(|latest| new.is_after(&latest)) {
                     return Ok(false);
                 }
-                set_meta(session, &format!("{MARK}{n}"), &new.text()).await?;
+                meta::set(session, &format!("{MARK}{n}"), &new.text()).await?;
                 if states == 0 {
                     return Ok(true);
                 }
@@ -422,7 +402,7 @@ impl Store {
                 Box::pin(async move {
                     require_turn(session, n, to, done).await?;
                     let emptied = empty(session, n, from, last).await?;
-                    set_meta(session, &format!("{DONE}{n}"), &last.to_string()).await?;
+                    meta::set(session, &format!("{DONE}{n}"), &last.to_string()).await?;
                     Ok(emptied)
                 })
             });
@@ -436,7 +416,7 @@ impl Store {
             self.recording(actor, move |session| {
                 Box::pin(async move {
                     require_turn(session, n, to, done).await?;
-                    set_meta(session, &format!("{DONE}{n}"), &to.to_string()).await
+                    meta::set(session, &format!("{DONE}{n}"), &to.to_string()).await
                 })
             })
             .await?;
@@ -447,7 +427,7 @@ impl Store {
 
 /// The change up to which all rows of a collection are emptied.
 async fn done_to(session: &mut Session<'_>, n: i64) -> Result<i64, Error> {
-    let done = meta(session, &format!("{DONE}{n}")).await?;
+    let done = meta::get(session, &format!("{DONE}{n}")).await?;
     Ok(done.and_then(|done| done.parse().ok()).unwrap_or(0))
 }
 

@@ -1,7 +1,7 @@
 //! Keys that the processes of one store share.
 
 use crate::session::statement;
-use crate::{Error, Store};
+use crate::{Error, Store, meta};
 
 /// The key of what is sealed for clients.
 const SEAL: &str = "seal_key";
@@ -12,13 +12,7 @@ impl Store {
     /// # Errors
     /// When the database can't be read, or can't be written while there is none.
     pub async fn seal_key(&self) -> Result<[u8; 32], Error> {
-        let sql = "SELECT value FROM hromada_meta WHERE key = ?";
-        let known = self.reading_primary(move |session| {
-            Box::pin(async move {
-                let row = session.fetch_optional(statement(sql).bind(SEAL)).await?;
-                row.map(|row| row.text(0)).transpose()
-            })
-        });
+        let known = self.reading_primary(|session| Box::pin(meta::get(session, SEAL)));
         if let Some(key) = known.await?.and_then(|text| bytes(&text)) {
             return Ok(key);
         }
@@ -33,11 +27,11 @@ impl Store {
                     let insert = statement(insert).bind(SEAL).bind(made);
                     session.execute(insert).await?;
                     // Another process may have been faster.
-                    session.fetch_one(statement(sql).bind(SEAL)).await?.text(0)
+                    meta::get(session, SEAL).await
                 })
             })
             .await?;
-        Ok(bytes(&stored).unwrap_or(key))
+        Ok(stored.and_then(|text| bytes(&text)).unwrap_or(key))
     }
 }
 

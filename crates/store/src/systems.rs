@@ -9,7 +9,7 @@ use spatial::crs::System;
 
 use crate::people::audit::{self, AuditEntry};
 use crate::session::{Dialect, Session, statement};
-use crate::{Error, Store, postgres, registry};
+use crate::{Error, Store, meta, postgres, registry};
 
 /// Before the id in the key of a document.
 pub(crate) const PREFIX: &str = "crs.";
@@ -19,27 +19,12 @@ const MAX_SYSTEMS: usize = 100;
 
 /// Ids and documents, by id.
 pub(crate) async fn documents(session: &mut Session<'_>) -> Result<Vec<(String, String)>, Error> {
-    let sql = "SELECT key, value FROM hromada_meta WHERE substr(key, 1, 4) = ?";
-    let rows = session.fetch_all(statement(sql).bind(PREFIX)).await?;
-    let mut all = Vec::with_capacity(rows.len());
-    for row in rows {
-        let key = row.text(0)?;
-        let id = key.strip_prefix(PREFIX).unwrap_or(&key).to_owned();
-        all.push((id, row.text(1)?));
-    }
-    all.sort();
-    Ok(all)
+    meta::all(session, PREFIX).await
 }
 
 /// Makes a document that system's which has its id.
 pub(crate) async fn put(session: &mut Session<'_>, id: &str, document: &str) -> Result<(), Error> {
-    let sql = "INSERT INTO hromada_meta (key, value) VALUES (?, ?)
-       ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-    let key = format!("{PREFIX}{id}");
-    session
-        .execute(statement(sql).bind(key).bind(document))
-        .await?;
-    Ok(())
+    meta::set(session, &format!("{PREFIX}{id}"), document).await
 }
 
 /// Makes a local code known that another process has added since the store was opened.

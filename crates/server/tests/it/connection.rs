@@ -18,7 +18,6 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    #[allow(dead_code, reason = "the suite on PostgreSQL has no use for it")]
     pub(crate) async fn end(self) {
         self.stop.send(()).unwrap();
         self.task.await.unwrap().unwrap();

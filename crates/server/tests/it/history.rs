@@ -1,6 +1,6 @@
 //! The history over HTTP: versions, moments on items and tiles, differences, restoring, and who sees it.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::body::Body;
 use axum::http::Method;
@@ -9,6 +9,7 @@ use model::access::{Access, Class, Retention, RowRule};
 use serde_json::{Value as Json, json};
 use store::Trim;
 
+use crate::connection::{exchange, start_with};
 use crate::town::{Answer, Town, number};
 
 const PATCH: (&str, &str) = ("content-type", "application/merge-patch+json");
@@ -305,8 +306,8 @@ async fn the_history_is_for_those_whom_the_rules_name() {
     assert_eq!(change, &json!({ "operation": "replace" }));
 }
 
-/// Makes all that has happened so far ten years old and more, and lets it go.
-async fn let_go(town: &Town, collection: &str, class: Access) {
+/// Makes all that has happened so far ten years old and more, with a rule that lets it go.
+async fn outlive(town: &Town, collection: &str, class: Access) {
     let aged = "UPDATE hromada_changes SET at = '2010-05-01T10:00:00.000Z'";
     crate::town::sql(&town.store, aged);
     let access = Access {
@@ -315,9 +316,42 @@ async fn let_go(town: &Town, collection: &str, class: Access) {
     };
     let id = CollectionId::new(collection).unwrap();
     town.store.set_access("test", &id, access).await.unwrap();
+}
+
+async fn let_go(town: &Town, collection: &str, class: Access) {
+    outlive(town, collection, class).await;
     let trim = Trim::by_rules();
     let done = town.store.trim("test", &trim, &mut |_, _| {}).await;
     assert!(done.unwrap()[0].states > 0);
+}
+
+#[tokio::test]
+async fn a_server_lets_old_states_go_by_itself() {
+    let town = Town::with_edits().await;
+    let path = format!("{PARCELS}/{}", number(1, 1));
+    let body = json!({ "properties": { "floors": 7 } });
+    patch(&town, &path, &[], &body).await;
+    outlive(&town, "parcels", Access::of(Class::Public)).await;
+    let running = start_with(town.store.clone(), server::Options::default()).await;
+    // It has begun when it answers, and a quarter of an hour later it looks.
+    let live = "GET /health/live HTTP/1.1\r\nhost: localhost\r\nConnection: close\r\n\r\n";
+    exchange(running.address, live.as_bytes()).await;
+    let is_kept = async || {
+        let all = versions(&town, &path).await;
+        all[0]["kept"] != false
+    };
+    assert!(is_kept().await);
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(15 * 60 + 1)).await;
+    tokio::time::resume();
+    tokio::time::timeout(Duration::from_secs(60), async {
+        while is_kept().await {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("nothing is let go");
+    running.end().await;
 }
 
 #[tokio::test]

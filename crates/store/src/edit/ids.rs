@@ -5,6 +5,7 @@ use model::{Message, PropertyType, Value};
 
 use crate::Error;
 use crate::live::LiveCollection;
+use crate::meta;
 use crate::people::audit;
 use crate::registry::{self, Registered};
 use crate::session::{Dialect, Parameter, Session, statement};
@@ -109,7 +110,7 @@ async fn made(
     let key = format!("{COUNTERS}{}.{before}|{after}", live.n);
     let column = &live.table.columns[position];
     let text = |n: i64| format!("{before}{n:0digits$}{after}");
-    let mut least = match counted(session, &key).await? {
+    let mut least = match meta::get(session, &key).await? {
         Some(_) => 0,
         None => greatest(session, live, column, &before, &after).await?,
     };
@@ -141,12 +142,6 @@ fn uuid() -> Result<String, Error> {
         &hex[16..20],
         &hex[20..]
     ))
-}
-
-async fn counted(session: &mut Session<'_>, key: &str) -> Result<Option<String>, Error> {
-    let sql = "SELECT value FROM hromada_meta WHERE key = ?";
-    let row = session.fetch_optional(statement(sql).bind(key)).await?;
-    row.map(|row| row.text(0)).transpose()
 }
 
 /// The next number, greater than all before and than `least`; others wait for the end of this transaction.

@@ -3,13 +3,13 @@
 use futures_util::TryStreamExt;
 use model::{Message, Value};
 
-use super::{CopyPart, CopyProgress, TELL_EVERY, Tell, set_meta};
+use super::{CopyPart, CopyProgress, TELL_EVERY, Tell};
 use crate::Error;
 use crate::fill::Fill;
 use crate::log::{self, Entry};
 use crate::postgres::WITHOUT_LIMIT;
-use crate::retention;
 use crate::session::{Dialect, Session};
+use crate::{meta, retention};
 
 /// Numbers that the log of the source had left out: PostgreSQL leaves some at a rollback. For `check`.
 const GAPS: &str = "log_gaps";
@@ -106,7 +106,7 @@ pub(super) async fn set_counters(write: &mut Session<'_>) -> Result<(), Error> {
             // Its own counters are behind the greatest key by themselves; gaps are noted, so that `check` tells them from loss.
             let (last, count) = log::extent(write).await?;
             if last > count {
-                set_meta(write, GAPS, (last - count).to_string()).await?;
+                meta::set(write, GAPS, &(last - count).to_string()).await?;
             }
             Ok(())
         }

@@ -3,14 +3,14 @@
 use futures_util::TryStreamExt;
 use model::{Collection, Envelope, GeometryType, Message};
 
-use super::{CopyPart, CopyProgress, DONE, TELL_EVERY, Tell, meta, set_meta};
+use super::{CopyPart, CopyProgress, DONE, TELL_EVERY, Tell};
 use crate::backend::Backend;
 use crate::compare;
 use crate::fill::Fill;
 use crate::registry::{self, Registered};
 use crate::session::{Dialect, Session, statement};
 use crate::table::Table;
-use crate::{Error, Store, postgres, row, sqlite};
+use crate::{Error, Store, meta, postgres, row, sqlite};
 
 /// What was noted of a collection when it was copied.
 #[derive(Clone, Copy)]
@@ -22,7 +22,7 @@ pub(super) struct Mark {
 }
 
 pub(super) async fn mark(write: &mut Session<'_>, n: i64) -> Result<Option<Mark>, Error> {
-    let text = meta(write, &format!("{DONE}{n}")).await?;
+    let text = meta::get(write, &format!("{DONE}{n}")).await?;
     let numbers = text.as_deref().and_then(|text| text.split_once(' '));
     Ok(numbers.and_then(|(seq, counter)| {
         Some(Mark {
@@ -117,7 +117,7 @@ impl<'a> Copying<'a> {
         let table = written.map_err(|e| self.failed(e))?;
         self.add_unique(&mut session, &table, &unique).await?;
         let (key, seq) = (format!("{DONE}{}", self.registered.n), self.seq);
-        set_meta(&mut session, &key, format!("{seq} {counter}")).await?;
+        meta::set(&mut session, &key, &format!("{seq} {counter}")).await?;
         transaction.commit().await?;
         Ok(counter)
     }

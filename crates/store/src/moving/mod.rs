@@ -19,7 +19,7 @@ use crate::backend::Backend;
 use crate::compare::{self, CompareReport, Counters};
 use crate::session::{Dialect, Session, statement};
 use crate::{Access, Error, Place, Store, sqlite};
-use crate::{facts, log, registry};
+use crate::{facts, log, meta, registry};
 
 use changes::{changes, set_counters};
 use collection::{Copying, mark};
@@ -93,7 +93,7 @@ pub async fn copy(
 /// [`Error::Refused`] for a copy that has not come to its end: it lacks what was not copied yet.
 pub(crate) async fn refuse_unfinished(store: &Store) -> Result<(), Error> {
     let mark = store
-        .reading_once(|session| Box::pin(meta(session, FROM)))
+        .reading_once(|session| Box::pin(meta::get(session, FROM)))
         .await?;
     if mark.is_some() {
         return Err(Error::Refused(
@@ -186,21 +186,6 @@ async fn copied(
     Ok(report)
 }
 
-async fn meta(session: &mut Session<'_>, key: &str) -> Result<Option<String>, Error> {
-    let found = statement("SELECT value FROM hromada_meta WHERE key = ?").bind(key);
-    let row = session.fetch_optional(found).await?;
-    row.map(|row| row.text(0)).transpose()
-}
-
-async fn set_meta(session: &mut Session<'_>, key: &str, value: String) -> Result<(), Error> {
-    let sql = "INSERT INTO hromada_meta (key, value) VALUES (?, ?)
-       ON CONFLICT (key) DO UPDATE SET value = excluded.value";
-    session
-        .execute(statement(sql).bind(key).bind(value))
-        .await?;
-    Ok(())
-}
-
 /// Marks an empty target as a copy of the source; knows one that was begun before.
 async fn begin(source: &Store, target: &Store, write: &mut Session<'_>) -> Result<(), Error> {
     let refused = |key| {
@@ -214,7 +199,7 @@ async fn begin(source: &Store, target: &Store, write: &mut Session<'_>) -> Resul
     if *target.epoch() == *epoch {
         return refused("store.copy-itself");
     }
-    match meta(write, FROM).await? {
+    match meta::get(write, FROM).await? {
         Some(from) if *from == *epoch.0 => Ok(()),
         Some(_) => refused("store.copy-of-another"),
         None => {
@@ -223,7 +208,7 @@ async fn begin(source: &Store, target: &Store, write: &mut Session<'_>) -> Resul
             if write.fetch_one(statement(sql)).await?.integer(0)? > 0 {
                 return refused("store.copy-not-empty");
             }
-            set_meta(write, FROM, epoch.0.to_string()).await
+            meta::set(write, FROM, &epoch.0).await
         }
     }
 }

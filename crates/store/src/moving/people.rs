@@ -1,9 +1,8 @@
 //! People, rules, tokens, coordinate reference systems and the audit log of a copy. Sessions and links stay behind: they are of the server that gave them.
 
-use super::{meta, set_meta};
 use crate::people::audit;
 use crate::session::{Parameter, Session, statement};
-use crate::{Error, edit, systems};
+use crate::{Error, edit, meta, systems};
 
 /// Records that are copied in one transaction.
 const AT_ONCE: i64 = 10_000;
@@ -27,8 +26,8 @@ pub(super) async fn people(read: &mut Session<'_>, write: &mut Session<'_>) -> R
     texts(read, &mut session, DIRECTORY, "TRUE").await?;
     texts(read, &mut session, KEYS, "kind = 'token'").await?;
     // The digests of the log go on to be those of the same states.
-    if let Some(secret) = meta(read, audit::SECRET).await? {
-        set_meta(&mut session, audit::SECRET, secret).await?;
+    if let Some(secret) = meta::get(read, audit::SECRET).await? {
+        meta::set(&mut session, audit::SECRET, &secret).await?;
     }
     session
         .run("DELETE FROM hromada_meta WHERE substr(key, 1, 4) = 'crs.'")
@@ -54,7 +53,7 @@ async fn counters(read: &mut Session<'_>, write: &mut Session<'_>) -> Result<(),
         .fetch_all(statement(select).bind(edit::COUNTERS))
         .await?
     {
-        set_meta(write, &row.text(0)?, row.text(1)?).await?;
+        meta::set(write, &row.text(0)?, &row.text(1)?).await?;
     }
     Ok(())
 }

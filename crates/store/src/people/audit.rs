@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::wire::hex;
 use crate::session::{Dialect, Parameter, Row, Session, statement};
-use crate::{Error, Store};
+use crate::{Error, Store, meta};
 
 /// The hash before the first record.
 const FIRST: &str = "0000000000000000000000000000000000000000000000000000000000000000";
@@ -351,13 +351,13 @@ pub(crate) const SECRET: &str = "audit_secret";
 
 /// The key of the digests; made when there is none. To be asked for under the log's lock.
 pub(crate) async fn secret(session: &mut Session<'_>) -> Result<String, Error> {
-    let sql = "SELECT value FROM hromada_meta WHERE key = ?";
-    if let Some(row) = session.fetch_optional(statement(sql).bind(SECRET)).await? {
-        return row.text(0);
+    if let Some(secret) = meta::get(session, SECRET).await? {
+        return Ok(secret);
     }
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
     let secret = hex(&bytes);
+    // Never over another one: all digests would be strangers.
     let sql = "INSERT INTO hromada_meta (key, value) VALUES (?, ?)";
     let insert = statement(sql).bind(SECRET).bind(secret.as_str());
     session.execute(insert).await?;

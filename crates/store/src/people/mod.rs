@@ -24,7 +24,7 @@ pub use wire::{access_from_json, access_from_text, access_json};
 
 use crate::backend::{Backend, Reading};
 use crate::session::{Session, Transaction, statement};
-use crate::{Error, Store};
+use crate::{Error, Store, meta};
 
 /// The directory as it was read, and its number then.
 #[derive(Default)]
@@ -312,9 +312,7 @@ impl Store {
 
 /// The number that grows with each change.
 async fn version(session: &mut Session<'_>) -> Result<i64, Error> {
-    let sql = "SELECT value FROM hromada_meta WHERE key = 'directory'";
-    let row = session.fetch_optional(statement(sql)).await?;
-    let text = row.map(|row| row.text(0)).transpose()?;
+    let text = meta::get(session, "directory").await?;
     text.and_then(|text| text.parse().ok()).ok_or_else(|| {
         Error::Refused(Message::new("store.directory-damaged").with("id", "directory"))
     })

@@ -2,50 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use model::access::Editing;
-use model::{ChangeSeq, Crs, Operation, Value};
-use store::{
-    Action, Cause, Draft, Expected, Failure, ImportMode, ItemsQuery, Patch, Step, Version,
+use model::{ChangeSeq, Operation, Value};
+use store::{Cause, Draft, Expected, ImportMode, ItemsQuery, Step, Version};
+
+use crate::support::{
+    Dice, Fixture, action, collection, delete, draft, feature, key, make, parcels, rename, square,
 };
-
-use crate::support::{Fixture, collection, draft, feature, key, parcels, square};
-
-fn action(step: Step) -> Action {
-    Action {
-        collection: "parcels".to_owned(),
-        by: "iryna".into(),
-        step,
-        rules: Editing::default(),
-    }
-}
-
-async fn make(fixture: &Fixture, step: Step) -> ChangeSeq {
-    let cause = Cause {
-        reason: Some("because".to_owned()),
-        ..Cause::default()
-    };
-    let done = fixture.store.transact(vec![action(step)], cause).await;
-    done.map_err(Failure::into_error).unwrap().last
-}
-
-fn rename(id: &str, name: &str) -> Step {
-    Step::Update {
-        id: id.to_owned(),
-        patch: Patch {
-            geometry: None,
-            crs: Crs::CRS84,
-            properties: vec![(0, Value::Text(name.into()))],
-        },
-        expected: Expected::Anything,
-    }
-}
-
-fn delete(id: &str) -> Step {
-    Step::Delete {
-        id: id.to_owned(),
-        expected: Expected::Anything,
-    }
-}
 
 async fn versions(fixture: &Fixture, id: &str) -> Vec<Version> {
     let live = fixture.store.live();
@@ -149,19 +111,6 @@ async fn a_feature_becomes_what_it_was_as_a_new_version() {
     assert!(fixture.store.check(true).await.unwrap().is_clean());
 }
 
-/// A generator of numbers that are the same in each run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-}
-
 type State = BTreeMap<i64, (String, Option<Vec<u8>>)>;
 
 #[tokio::test]
@@ -183,9 +132,7 @@ async fn every_moment_is_what_a_replay_of_the_log_says() {
     let mut moments: Vec<(ChangeSeq, State)> = vec![(live.seq, state.clone())];
     for i in 0..300 {
         let ids: Vec<i64> = state.keys().copied().collect();
-        let chosen = ids
-            .get(dice.below(ids.len().max(1) as u64) as usize)
-            .copied();
+        let chosen = ids.get(dice.below(ids.len().max(1))).copied();
         let place = draft(24.0 + dice.below(900) as f64 / 1000.0, &format!("n{i}"));
         let (seq, fid, after) = match (dice.below(4), chosen) {
             (0, Some(fid)) if ids.len() > 2 => {
@@ -223,7 +170,7 @@ async fn every_moment_is_what_a_replay_of_the_log_says() {
     }
     let now = fixture.store.live().get("parcels").unwrap().clone();
     for _ in 0..60 {
-        let (seq, expected) = &moments[dice.below(moments.len() as u64) as usize];
+        let (seq, expected) = &moments[dice.below(moments.len())];
         let then = fixture.store.at(&now, *seq).await.unwrap();
         assert_eq!(then.index.len(), expected.len());
         let page = fixture.store.items(&then, &query).await.unwrap();

@@ -8,7 +8,7 @@ use store::{
     Cadastral, CadastralOperation, Cause, Error, Expected, Failure, ImportMode, ItemsQuery, Receipt,
 };
 
-use crate::support::{Fixture, collection, feature, key};
+use crate::support::{Dice, Fixture, collection, feature, key};
 
 /// Squares of the grid on each side.
 const SIDE: usize = 6;
@@ -486,23 +486,6 @@ async fn an_operation_holds_for_the_state_that_it_was_meant_for() {
     let refused = operate(&fixture, apart).await.unwrap_err();
     assert_eq!(key(&refused), "store.parcels-apart");
     assert_eq!(parcels(&fixture).await.len(), SIDE * SIDE);
-}
-
-/// A generator of numbers that are the same in each run.
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) % n as u64) as usize
-    }
-
-    fn part(&mut self) -> f64 {
-        self.below(10_000) as f64 / 10_000.0
-    }
 }
 
 fn ring(parcel: &Parcel) -> Vec<[f64; 2]> {

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use model::access::{Access, Class, Editing, IdPattern, Retention};
-use model::{Bbox, ChangeSeq, CollectionId, Crs, Filter, Value};
+use model::{Bbox, ChangeSeq, CollectionId, Filter, Value};
 use store::{
-    Action, Cadastral, Cause, Error, Expected, Failure, ItemsQuery, Once, Patch, Step, Store, Trim,
-    Trimmed, Version,
+    Action, Cadastral, Cause, Error, Expected, ItemsQuery, Once, Step, Store, Trim, Trimmed,
+    Version,
 };
 
-use crate::support::{Fixture, draft, key, open, parcels, place};
+use crate::support::{
+    Dice, Fixture, action, delete, draft, key, make, open, parcels, place, rename,
+};
 
 fn parcels_id() -> CollectionId {
     CollectionId::new("parcels").unwrap()
@@ -44,47 +46,10 @@ async fn trimmed(fixture: &Fixture) -> Trimmed {
     all.into_iter().next().unwrap()
 }
 
-fn action(step: Step) -> Action {
-    Action {
-        collection: "parcels".to_owned(),
-        by: "iryna".into(),
-        step,
-        rules: Editing::default(),
-    }
-}
-
-async fn make(fixture: &Fixture, step: Step) -> ChangeSeq {
-    let cause = Cause {
-        reason: Some("because".to_owned()),
-        ..Cause::default()
-    };
-    let done = fixture.store.transact(vec![action(step)], cause).await;
-    done.map_err(Failure::into_error).unwrap().last
-}
-
-fn rename(id: &str, name: &str) -> Step {
-    Step::Update {
-        id: id.to_owned(),
-        patch: Patch {
-            geometry: None,
-            crs: Crs::CRS84,
-            properties: vec![(0, Value::Text(name.into()))],
-        },
-        expected: Expected::Anything,
-    }
-}
-
 fn put(id: &str, x: f64, name: &str) -> Step {
     Step::Replace {
         id: id.to_owned(),
         draft: draft(x, name),
-        expected: Expected::Anything,
-    }
-}
-
-fn delete(id: &str) -> Step {
-    Step::Delete {
-        id: id.to_owned(),
         expected: Expected::Anything,
     }
 }
@@ -138,30 +103,13 @@ async fn told(fixture: &Fixture, seq: ChangeSeq) -> Result<Vec<String>, Error> {
     Ok(all)
 }
 
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) as usize % n
-    }
-}
-
 /// Edits features at random; gives the change of each edit.
 async fn edits(fixture: &Fixture, dice: &mut Dice, count: usize) -> Vec<ChangeSeq> {
     let mut seqs = Vec::new();
     for i in 0..count {
         let live = fixture.store.live();
-        let ids: Vec<i64> = live
-            .get("parcels")
-            .unwrap()
-            .index
-            .iter()
-            .map(|h| h.fid())
-            .collect();
+        let index = &live.get("parcels").unwrap().index;
+        let ids: Vec<i64> = index.iter().map(|hit| hit.fid()).collect();
         let id = ids[dice.below(ids.len())].to_string();
         let x = 24.0 + dice.below(900) as f64 / 1000.0;
         let step = match dice.below(5) {

@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use model::{CollectionId, Value};
+use model::access::Editing;
+use model::{ChangeSeq, CollectionId, Crs, Value};
 use store::{
-    Access, CollectionSettings, Draft, Error, ImportJob, ImportMode, ImportReport, Place, Store,
+    Access, Action, Cause, CollectionSettings, Draft, Error, Expected, Failure, ImportJob,
+    ImportMode, ImportReport, Patch, Place, Step, Store,
 };
 
 pub(crate) struct Fixture {
@@ -191,7 +193,7 @@ pub(crate) fn draft(x: f64, name: &str) -> Draft {
     formats::wkb::write(&polygon.into(), &mut geometry);
     Draft {
         geometry: Some(geometry),
-        crs: model::Crs::CRS84,
+        crs: Crs::CRS84,
         properties: vec![Value::Text(name.into()), Value::Real(1.5)],
     }
 }
@@ -217,4 +219,60 @@ pub(crate) fn surveyed() -> String {
         r#"{"crs":{"type":"name","properties":{"name":"EPSG:6382"}},"#,
         1,
     )
+}
+
+/// An action on the parcels.
+pub(crate) fn action(step: Step) -> Action {
+    Action {
+        collection: "parcels".to_owned(),
+        by: "iryna".into(),
+        step,
+        rules: Editing::default(),
+    }
+}
+
+/// Does a step, and gives its last change.
+pub(crate) async fn make(fixture: &Fixture, step: Step) -> ChangeSeq {
+    let cause = Cause {
+        reason: Some("because".to_owned()),
+        ..Cause::default()
+    };
+    let done = fixture.store.transact(vec![action(step)], cause).await;
+    done.map_err(Failure::into_error).unwrap().last
+}
+
+pub(crate) fn rename(id: &str, name: &str) -> Step {
+    Step::Update {
+        id: id.to_owned(),
+        patch: Patch {
+            geometry: None,
+            crs: Crs::CRS84,
+            properties: vec![(0, Value::Text(name.into()))],
+        },
+        expected: Expected::Anything,
+    }
+}
+
+pub(crate) fn delete(id: &str) -> Step {
+    Step::Delete {
+        id: id.to_owned(),
+        expected: Expected::Anything,
+    }
+}
+
+/// A generator of numbers that are the same in each run.
+pub(crate) struct Dice(pub(crate) u64);
+
+impl Dice {
+    pub(crate) fn below(&mut self, n: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        ((self.0 >> 33) % n as u64) as usize
+    }
+
+    pub(crate) fn part(&mut self) -> f64 {
+        self.below(10_000) as f64 / 10_000.0
+    }
 }

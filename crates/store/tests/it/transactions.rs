@@ -3,20 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use model::access::{Editing, IdPattern, InvalidRule};
+use model::access::{IdPattern, InvalidRule};
 use model::{Crs, Operation, Value};
 use store::{Action, Cause, Draft, Error, Expected, Failure, Once, Patch, Receipt, Step};
 
-use crate::support::{Fixture, draft, key};
-
-fn action(step: Step) -> Action {
-    Action {
-        collection: "parcels".to_owned(),
-        by: "iryna".into(),
-        step,
-        rules: Editing::default(),
-    }
-}
+use crate::support::{Fixture, action, draft, key};
 
 fn create(x: f64, name: &str) -> Action {
     action(Step::Create(draft(x, name)))
