@@ -79,7 +79,7 @@ fn ids_are_numbers_or_texts() {
     assert_eq!(
         json,
         "{\"type\":\"Feature\",\"id\":-7,\"geometry\":{\"type\":\"Point\",\"coordinates\":[1,2]},\"properties\":{}}\n\
-         {\"type\":\"Feature\",\"id\":\"26:01 \\\"а\\\"\",\"geometry\":{\"type\":\"Point\",\"coordinates\":[1,2]},\"properties\":{}}\n"
+         {\"type\":\"Feature\",\"id\":\"26:01 \\u0022а\\u0022\",\"geometry\":{\"type\":\"Point\",\"coordinates\":[1,2]},\"properties\":{}}\n"
     );
     let csv = one(
         Format::Csv,

@@ -221,6 +221,8 @@ impl Http {
             .header_read_timeout(self.head_timeout)
             .max_buf_size(MAX_HEAD)
             .max_headers(MAX_HEADERS)
+            // Names mean the same however they are written (RFC 9110 §5.1), but QGIS 3.40 finds a `Location` only.
+            .title_case_headers(true)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         if let Err(error) = self.watcher.watch(connection).await {
             tracing::debug!(%error, "a connection ended early");

@@ -119,15 +119,15 @@ pub fn write_string(out: &mut Vec<u8>, text: &str) {
         out.extend_from_slice(&bytes[done..i]);
         done = i + 1;
         match byte {
-            b'"' => out.extend_from_slice(b"\\\""),
-            b'\\' => out.extend_from_slice(b"\\\\"),
             b'\n' => out.extend_from_slice(b"\\n"),
             b'\r' => out.extend_from_slice(b"\\r"),
             b'\t' => out.extend_from_slice(b"\\t"),
-            control => {
+            // Quotes and backslashes too: QGIS goes through a text before it reads it as JSON. 3.40 makes a backslash of `\"`,
+            // and 4.0 too finds no end of a text that ends with `\\`.
+            other => {
                 let hex = |n: u8| b"0123456789abcdef"[usize::from(n)];
                 out.extend_from_slice(b"\\u00");
-                out.extend_from_slice(&[hex(control >> 4), hex(control & 15)]);
+                out.extend_from_slice(&[hex(other >> 4), hex(other & 15)]);
             }
         }
     }

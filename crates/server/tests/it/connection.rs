@@ -67,6 +67,17 @@ fn post(town: &Town, body: &str) -> String {
 
 const BODY: &str = r#"{"type":"Feature","properties":{"depth":1},"geometry":{"type":"Point","coordinates":[3,3]}}"#;
 
+#[tokio::test]
+async fn names_of_headers_are_written_as_qgis_looks_for_them() {
+    let town = Town::with_edits().await;
+    let running = start(town.store.clone()).await;
+    let made = exchange(running.address, post(&town, BODY).as_bytes()).await;
+    assert!(made.starts_with("HTTP/1.1 201 "), "{made}");
+    // QGIS 3.40 in these letters only; without it, a feature that was stored counts as one that was not.
+    assert!(made.contains("\r\nLocation: http"), "{made}");
+    running.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_of_clients_that_hang_up_are_whole_or_nothing() {
     let town = Town::with_edits().await;

@@ -96,7 +96,7 @@ async fn answers_come_over_both_versions_of_tls() {
         stream.read_to_string(&mut answer).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
         assert!(
-            answer.contains("strict-transport-security: max-age=31536000\r\n"),
+            answer.contains("Strict-Transport-Security: max-age=31536000\r\n"),
             "{answer}"
         );
         assert!(
