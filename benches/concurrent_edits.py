@@ -227,10 +227,15 @@ def off(tile, shape, shown):
         return None
     drawn = tile_rings(shown[1])
     for i, (x, y) in enumerate(points):
-        if rings and is_spike(points[:-1], i % (len(points) - 1)):
-            continue
-        if not any(abs(x - a) <= 1 and abs(y - b) <= 1 for ring in drawn for a, b in ring):
-            return f"without a vertex at {x:.1f}, {y:.1f}"
+        near = 1
+        if rings:
+            corner = [points[:-1][(i + k) % (len(points) - 1)] for k in (-1, 0, 1)]
+            if is_spike(*corner) or is_narrow(points, i):
+                continue
+            near = cut_off(*corner)
+        if not any(abs(x - a) <= near and abs(y - b) <= near for ring in drawn for a, b in ring):
+            corners = " ".join(f"{a:.1f},{b:.1f}" for a, b in points)
+            return f"without a vertex at {x:.1f}, {y:.1f}: its corners {corners} are drawn as {drawn}"
     for ring in drawn:
         for a, b in ring:
             edges = list(zip(points, points[1:])) or [(points[0], points[0])]
@@ -239,9 +244,25 @@ def off(tile, shape, shown):
     return None
 
 
-def is_spike(points, i):
+# A tile has whole numbers: borders less than a pixel apart may fall together, and what is between them is gone.
+
+
+def is_narrow(points, i):
+    """Whether a corner is so near to a border of its ring that does not end in it."""
+    sides = len(points) - 1
+    others = (k for k in range(sides) if k not in (i % sides, (i - 1) % sides))
+    return any(distance(points[i], points[k], points[k + 1]) < 1.5 for k in others)
+
+
+def cut_off(before, at, after):
+    """How far from a corner it may be drawn: where it is narrower than a pixel and a half it may be cut off."""
+    one, other = (math.atan2(p[1] - at[1], p[0] - at[0]) for p in (before, after))
+    angle = abs(math.remainder(one - other, math.tau))
+    return 1.5 / min(1, angle) if angle else math.inf
+
+
+def is_spike(before, at, after):
     """Whether a vertex is the end of what is narrower than some pixels: it may be cut off."""
-    before, at, after = points[i - 1], points[i], points[(i + 1) % len(points)]
     return min(distance(before, at, after), distance(after, before, at)) < 3
 
 

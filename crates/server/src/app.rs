@@ -79,8 +79,9 @@ impl std::ops::Deref for App {
 
 impl App {
     pub(crate) fn new(store: Store, options: &Options) -> Self {
-        // Some hundred milliseconds that no request shall wait for.
-        std::thread::spawn(crate::crs::prepare);
+        // Some hundred milliseconds that no request shall wait for. The process may not end meanwhile, as it does not before
+        // what the runtime has begun: PROJ would go on in what the C++ library is taking down.
+        tokio::task::spawn_blocking(crate::crs::prepare);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let inner = Inner {
             tiles: Arc::new(TileCache::new(options.tile_cache_bytes, &store.epoch())),

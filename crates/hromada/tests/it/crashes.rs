@@ -1,10 +1,12 @@
 //! `kill -9` at random moments: the store opens, is sound, and holds every acknowledged write.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use crate::moving::{psql, schema, sqlite};
-use crate::support::{Random, Server, check, command, hromada, import, json, points, text, writer};
+use crate::support::{
+    BINARY, Random, Server, check, command, hromada, import, json, points, text, writer,
+};
 
 #[test]
 fn a_killed_import_leaves_the_store_as_before_or_whole() {
@@ -272,5 +274,34 @@ fn a_killed_trim_of_a_database_is_ended_by_the_next() {
             "SELECT count(*) FROM hromada_changes WHERE before_properties IS NOT NULL",
         );
         assert_eq!(states, "3000", "round {round}");
+    }
+}
+
+/// What it has begun by then goes on in libraries of C, which must not be taken down meanwhile. strace holds the end of the
+/// process after that for half a second, so that whoever goes on comes upon it.
+#[test]
+fn a_server_that_is_stopped_soon_after_its_start_ends_well() {
+    let data = tempfile::tempdir().unwrap();
+    let first = data.path().join("first.geojsonl");
+    points(&first, 1, 1);
+    assert!(import(data.path(), &first, "points", &[]).status.success());
+    for round in 0..3 {
+        let mut command = Command::new("strace");
+        command
+            .args(["-f", "--seccomp-bpf", "-o", "/dev/null"])
+            .args(["-e", "trace=exit_group"])
+            .args(["-e", "inject=exit_group:delay_enter=500000"])
+            .args([BINARY, "--data", &data.path().to_string_lossy()])
+            .args(["serve", "--listen", "127.0.0.1:0"])
+            .stdin(Stdio::null());
+        let mut server = Server::from(command);
+        // strace ends as what it watches.
+        let watcher = server.child.id().to_string();
+        let asked = Command::new("pkill")
+            .args(["-TERM", "-P", &watcher])
+            .status();
+        assert!(asked.unwrap().success());
+        let ended = server.child.wait().unwrap();
+        assert!(ended.success(), "round {round}: {ended}");
     }
 }
