@@ -71,7 +71,7 @@ fn every_acknowledged_write_survives_a_kill() {
             let pid = server.child.id();
             move || {
                 std::thread::sleep(deadline.saturating_duration_since(std::time::Instant::now()));
-                std::process::Command::new("kill")
+                Command::new("kill")
                     .args(["-9", &pid.to_string()])
                     .status()
                     .unwrap();
