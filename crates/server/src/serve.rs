@@ -73,6 +73,7 @@ pub async fn serve(
     let mut telling = std::pin::pin!(webhooks::run(app.clone()));
     let mut looking = std::pin::pin!(look_again(&store));
     let mut trimming = std::pin::pin!(retention::daily(&store));
+    let mut gathering = std::pin::pin!(store.gather_at_rest());
     loop {
         tokio::select! {
             _ = &mut shutdown => break,
@@ -80,6 +81,7 @@ pub async fn serve(
             () = &mut looking => {}
             () = &mut telling => {}
             () = &mut trimming => {}
+            () = &mut gathering => {}
             (stream, address, place) = accept(&listener, &port.places) => port.connect(stream, address, place),
         }
     }

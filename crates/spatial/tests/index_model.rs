@@ -273,6 +273,13 @@ fn a_million_random_edits_and_queries_agree_with_a_list() {
                 check_nearest(&index, &list, point, random.below(8) as usize);
             }
             13 if random.below(10) == 0 => check_text(&index, &list, random.below(45)),
+            14 if random.below(100) == 0 => {
+                if let Some(gathered) = index.gathered().unwrap() {
+                    index = gathered;
+                }
+                assert!(index.strays() * 100 <= index.len(), "{}", index.strays());
+                check_all(&index, &list);
+            }
             _ => check_search(&index, &list, &random.bbox()),
         }
         assert_eq!(index.len(), list.len());

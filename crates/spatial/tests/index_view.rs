@@ -306,6 +306,9 @@ proptest! {
         for (at, edits) in std::iter::once(vec![]).chain(batches(steps)).enumerate() {
             let aside = index.aside(&edits).expect("good edits");
             index = index.with(&edits).expect("good edits");
+            if at % 4 == 2 {
+                index = index.gathered().expect("good features").unwrap_or(index);
+            }
             apply(&mut list, &edits);
             for (who, view) in (0..).zip(&views) {
                 // The other reader looks at each third snapshot only.

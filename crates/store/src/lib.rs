@@ -18,6 +18,7 @@ mod facts;
 mod feed;
 mod files;
 mod fill;
+mod gather;
 mod guard;
 mod history;
 mod import;

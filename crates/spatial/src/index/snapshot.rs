@@ -58,6 +58,10 @@ pub(super) struct Inner {
 /// each part is asked. A tile took an eighth longer without this, a twentieth with 8.
 const BESIDE: usize = 16;
 
+/// While nobody writes, features that are beside the greatest part or dead are not borne beyond one of so many. Fewer would
+/// have all features copied for a handful of edits.
+const BESIDE_AT_REST: usize = 100;
+
 impl Snapshot {
     pub(super) fn new(parts: Vec<Part>, searchable: Box<[bool]>, is_aside: bool) -> Self {
         static NEXT: AtomicU64 = AtomicU64::new(1);
@@ -248,8 +252,7 @@ impl Snapshot {
     }
 
     fn made(&self, edits: &[Edit], is_aside: bool) -> Result<Snapshot, Error> {
-        let made = catch_unwind(AssertUnwindSafe(|| self.next(edits, is_aside)));
-        made.unwrap_or_else(|_panic| Err(Error::Failed(Message::new("spatial.index-failed"))))
+        caught(|| self.next(edits, is_aside))
     }
 
     fn next(&self, edits: &[Edit], is_aside: bool) -> Result<Snapshot, Error> {
@@ -313,6 +316,30 @@ impl Snapshot {
         Ok(Snapshot::new(parts, searchable.clone(), is_aside))
     }
 
+    /// The same features in one part, for the time in which nobody writes; `None` where they would hardly be found sooner.
+    /// All features are copied.
+    ///
+    /// # Errors
+    /// When the features can't be in one part.
+    pub fn gathered(&self) -> Result<Option<Snapshot>, Error> {
+        if self.strays() * BESIDE_AT_REST <= self.len() {
+            return Ok(None);
+        }
+        let gathered = caught(|| {
+            let all = merge(&self.inner.parts, &[], &self.inner.searchable)?;
+            let (searchable, is_aside) = (self.inner.searchable.clone(), self.inner.is_aside);
+            Ok(Snapshot::new(Vec::from_iter(all), searchable, is_aside))
+        });
+        gathered.map(Some)
+    }
+
+    /// Features that are not in the greatest part, and those that are dead but still in memory.
+    pub fn strays(&self) -> usize {
+        let parts = &self.inner.parts;
+        let slots: usize = parts.iter().map(Part::slots).sum();
+        slots - parts.iter().map(Part::live).max().unwrap_or(0)
+    }
+
     /// How many features are in memory for this snapshot that are not for the other one.
     pub fn beside(&self, other: &Snapshot) -> usize {
         let theirs = |part: &&Part| {
@@ -327,6 +354,12 @@ impl Snapshot {
     pub fn memory_bytes(&self) -> usize {
         self.inner.parts.iter().map(Part::memory_bytes).sum()
     }
+}
+
+/// A snapshot that can't be made is an error, whatever the reason.
+fn caught(make: impl FnOnce() -> Result<Snapshot, Error>) -> Result<Snapshot, Error> {
+    catch_unwind(AssertUnwindSafe(make))
+        .unwrap_or_else(|_panic| Err(Error::Failed(Message::new("spatial.index-failed"))))
 }
 
 /// Whether the corners are in order; false for NaN.

@@ -362,6 +362,11 @@ impl Following {
         Ok(Step::Applied)
     }
 
+    /// Nobody brings the index further while this is held.
+    pub(crate) async fn hold(&self) -> impl Sized + '_ {
+        self.state.lock().await
+    }
+
     /// A read transaction and the index that belongs to it.
     pub(crate) async fn moment(
         &self,

@@ -1,9 +1,13 @@
 //! Single writes: table, change log and index move together.
 
-use model::{ChangeSeq, CollectionId, Value};
-use store::{Draft, Error};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
-use crate::support::{Fixture, draft, key, parcels, surveyed};
+use model::{ChangeSeq, CollectionId, Value, ValueRef};
+use store::{Cause, Draft, Error, Step, Store};
+
+use crate::support::{Fixture, action, draft, key, make, parcels, rename, surveyed};
 
 #[tokio::test]
 async fn a_created_feature_is_in_table_log_and_index() {
@@ -344,4 +348,78 @@ async fn an_id_that_can_not_be_in_a_url_is_refused() {
         .create("parcels", draft(24.9, ""), "test")
         .await;
     assert_eq!(key(&refused.unwrap_err()), "store.id-missing");
+}
+
+/// A store with so many parcels.
+async fn with_many(count: usize) -> Fixture {
+    let fixture = Fixture::with_parcels().await;
+    let all = (3..count).map(|i| action(Step::Create(draft(24.8, &format!("parcel {i}")))));
+    let done = fixture
+        .store
+        .transact(all.collect(), Cause::default())
+        .await;
+    done.unwrap();
+    fixture
+}
+
+fn strays(store: &Store) -> usize {
+    store.live().get("parcels").unwrap().index.strays()
+}
+
+#[tokio::test]
+async fn what_edits_have_scattered_is_gathered_while_nobody_writes() {
+    let fixture = with_many(200).await;
+    let gathering = tokio::spawn({
+        let store = fixture.store.clone();
+        async move { store.gather_at_rest().await }
+    });
+    tokio::task::yield_now().await;
+    for fid in [7, 8, 9] {
+        make(&fixture, rename(&fid.to_string(), "edited")).await;
+    }
+    assert!(strays(&fixture.store) > 2);
+    let mut news = fixture.store.news();
+    tokio::time::timeout(Duration::from_secs(60), async {
+        while strays(&fixture.store) > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("nothing is gathered");
+    assert!(!news.has_changed().unwrap(), "what is seen is the same");
+    // The index follows what is written after it as before.
+    make(&fixture, rename("10", "edited")).await;
+    assert!(news.has_changed().unwrap());
+    news.mark_unchanged();
+    assert!(fixture.store.check(true).await.unwrap().is_clean());
+    gathering.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_edit_is_lost_from_an_index_that_is_gathered_meanwhile() {
+    let fixture = with_many(300).await;
+    let gathered = Arc::new(AtomicU32::new(0));
+    let gathering = tokio::spawn({
+        let (store, gathered) = (fixture.store.clone(), Arc::clone(&gathered));
+        async move {
+            loop {
+                let had = strays(&store);
+                store.gather().await.unwrap();
+                let is_gathered = had > 0 && strays(&store) == 0;
+                gathered.fetch_add(u32::from(is_gathered), Ordering::Relaxed);
+                tokio::task::yield_now().await;
+            }
+        }
+    });
+    for i in 0..200 {
+        let (fid, name) = (1 + i * 7 % 290, format!("n{i}"));
+        make(&fixture, rename(&fid.to_string(), &name)).await;
+        let live = fixture.store.live();
+        let live = live.get("parcels").unwrap();
+        let shown = live.index.get(fid).unwrap().value(0);
+        assert_eq!(shown, ValueRef::Text(&name), "{fid}");
+    }
+    gathering.abort();
+    assert!(fixture.store.check(true).await.unwrap().is_clean());
+    assert!(gathered.load(Ordering::Relaxed) > 0);
 }
