@@ -312,6 +312,9 @@ impl Watch {
                 && is_same_eyes
                 && sight.is_same(&id, before)
             {
+                if !sight.is_newest(&id, before) {
+                    looks.push((id.clone(), sight.look(&id)));
+                }
                 continue;
             }
             let now = sight.look(&id);

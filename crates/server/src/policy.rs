@@ -198,6 +198,11 @@ impl Sight {
         self.live.get(id).is_some_and(|live| look.is_of(live))
     }
 
+    /// Whether a look is at the index that there is now.
+    pub(crate) fn is_newest(&self, id: &str, look: &Look) -> bool {
+        self.live.get(id).is_some_and(|live| look.is_at(live))
+    }
+
     /// The state of the rules, and who looks.
     pub(crate) fn eyes(&self) -> (i64, Arc<Principal>) {
         (self.version, Arc::clone(&self.principal))

@@ -68,22 +68,25 @@ pub async fn serve(
         graceful: GracefulShutdown::new(),
         options,
     };
-    let mut shutdown = std::pin::pin!(shutdown);
-    let mut keeping = std::pin::pin!(keep_current(port.options.tls.as_ref()));
     let mut telling = std::pin::pin!(webhooks::run(app.clone()));
-    let mut looking = std::pin::pin!(look_again(&store));
-    let mut trimming = std::pin::pin!(retention::daily(&store));
-    let mut gathering = std::pin::pin!(store.gather_at_rest());
-    loop {
-        tokio::select! {
-            _ = &mut shutdown => break,
-            () = &mut keeping => {}
-            () = &mut looking => {}
-            () = &mut telling => {}
-            () = &mut trimming => {}
-            () = &mut gathering => {}
-            (stream, address, place) = accept(&listener, &port.places) => port.connect(stream, address, place),
+    {
+        let mut shutdown = std::pin::pin!(shutdown);
+        let mut keeping = std::pin::pin!(keep_current(port.options.tls.as_ref()));
+        let mut looking = std::pin::pin!(look_again(&store));
+        let mut trimming = std::pin::pin!(retention::daily(&store));
+        let mut gathering = std::pin::pin!(store.gather_at_rest());
+        loop {
+            tokio::select! {
+                _ = &mut shutdown => break,
+                () = &mut keeping => {}
+                () = &mut looking => {}
+                () = &mut telling => {}
+                () = &mut trimming => {}
+                () = &mut gathering => {}
+                (stream, address, place) = accept(&listener, &port.places) => port.connect(stream, address, place),
+            }
         }
+        // What has no turn any more would keep what others wait for.
     }
     // New connections are refused while the old ones end.
     drop(listener);

@@ -307,7 +307,7 @@ proptest! {
             let aside = index.aside(&edits).expect("good edits");
             index = index.with(&edits).expect("good edits");
             if at % 4 == 2 {
-                index = index.gathered().expect("good features").unwrap_or(index);
+                index = index.gathered().expect("good features");
             }
             apply(&mut list, &edits);
             for (who, view) in (0..).zip(&views) {

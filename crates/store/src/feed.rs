@@ -55,6 +55,12 @@ impl Look {
             && Arc::ptr_eq(&self.source.collection, &live.collection)
     }
 
+    /// Whether the index of a collection is the one that is looked at: another one, with the same features, is one that was
+    /// gathered since, and who goes on looking at this one keeps it in memory.
+    pub fn is_at(&self, live: &LiveCollection) -> bool {
+        self.source.index.number() == live.index.number()
+    }
+
     /// Where a property that is seen stands in the index as it is, and how much of it is seen, by its position in what is seen.
     fn column(&self, position: usize) -> Option<(usize, Option<u8>)> {
         let (source, keep) = match &self.seen.lens {

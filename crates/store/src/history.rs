@@ -8,7 +8,7 @@ use model::{ChangeSeq, Collection, Crs, Feature, Message, Operation, PropertyTyp
 use spatial::index::Edit;
 
 use crate::items::past;
-use crate::live::{self, LiveCollection};
+use crate::live::{self, Live, LiveCollection};
 use crate::postgres::WITHOUT_LIMIT;
 use crate::retention::Mark;
 use crate::session::{Dialect, Row, Session, statement};
@@ -30,7 +30,8 @@ const NEAR: i64 = 50_000;
 /// Indexes of moments that are kept: somebody who moves a slider asks for the same few again.
 const KEPT: usize = 8;
 
-/// Features that are in memory for all kept indexes and not for those of now, about half a gigabyte.
+/// Features that are in memory for all kept indexes and not for those of now, about half a gigabyte; what the index of now no
+/// longer shares since it was gathered is counted when the next one is kept.
 const MAX_KEPT_FEATURES: usize = 1_000_000;
 
 /// One version of a feature.
@@ -71,17 +72,10 @@ pub struct Recorded {
     pub reason: Option<String>,
 }
 
-/// A collection as it was, and how many features are in memory for it that are not for the collection of now.
-#[derive(Clone)]
-struct Kept {
-    live: LiveCollection,
-    features: usize,
-}
-
-/// Indexes of moments, the newest first.
+/// Collections as they were, the one asked for last first.
 #[derive(Default)]
 pub(crate) struct Moments {
-    kept: std::sync::Mutex<Vec<Kept>>,
+    kept: std::sync::Mutex<Vec<LiveCollection>>,
     /// One is made at a time: each reads a part of the log.
     turn: tokio::sync::Mutex<()>,
 }
@@ -93,17 +87,14 @@ impl Moments {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner);
         let found = kept.iter().position(|one| {
-            one.live.n == live.n
-                && one.live.seq == seq
-                && Arc::ptr_eq(&one.live.collection, &live.collection)
+            one.n == live.n && one.seq == seq && Arc::ptr_eq(&one.collection, &live.collection)
         })?;
-        let one = kept.remove(found);
-        let live = one.live.clone();
-        kept.insert(0, one);
-        Some(live)
+        kept[..=found].rotate_right(1);
+        Some(kept[0].clone())
     }
 
-    fn keep(&self, new: Kept) {
+    /// `now` is what they may share memory with.
+    fn keep(&self, new: LiveCollection, now: &Live) {
         let mut kept = self
             .kept
             .lock()
@@ -112,7 +103,8 @@ impl Moments {
         let mut features = 0;
         let mut n = 0;
         kept.retain(|one| {
-            features += one.features;
+            let now = now.get(one.collection.id.as_str());
+            features += now.map_or(one.index.len(), |now| one.index.beside(&now.index));
             n += 1;
             n == 1 || n <= KEPT && features <= MAX_KEPT_FEATURES
         });
@@ -184,9 +176,8 @@ impl Store {
                 Box::pin(async move { made(session, live, seq).await })
             })
         };
-        let made = made.await?;
-        let then = made.live.clone();
-        moments.keep(made);
+        let then = made.await?;
+        moments.keep(then.clone(), &self.live());
         Ok(then)
     }
 
@@ -377,7 +368,7 @@ async fn made(
     session: &mut Session<'_>,
     live: LiveCollection,
     seq: ChangeSeq,
-) -> Result<Kept, Error> {
+) -> Result<LiveCollection, Error> {
     if session.dialect() == Dialect::Postgres {
         session.run(WITHOUT_LIMIT).await?;
     }
@@ -414,14 +405,11 @@ async fn made(
     }
     drop(rows);
     let index = index.aside(&edits).map_err(live::index_failed)?;
-    Ok(Kept {
-        features: index.beside(&live.index),
-        live: LiveCollection {
-            index,
-            seq,
-            touched: Touched::since(seq),
-            ..live
-        },
+    Ok(LiveCollection {
+        index,
+        seq,
+        touched: Touched::since(seq),
+        ..live
     })
 }
 

@@ -61,6 +61,11 @@ impl Column {
         &index.slots[index.starts[code] as usize..index.starts[code + 1] as usize]
     }
 
+    /// Does what [`Self::slots_of`] does the first time.
+    pub(super) fn index(&self) {
+        self.index.get_or_init(|| self.indexed());
+    }
+
     /// Whether [`Self::slots_of`] was asked before.
     pub(super) fn is_indexed(&self) -> bool {
         self.index.get().is_some()

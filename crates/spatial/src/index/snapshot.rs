@@ -58,8 +58,8 @@ pub(super) struct Inner {
 /// each part is asked. A tile took an eighth longer without this, a twentieth with 8.
 const BESIDE: usize = 16;
 
-/// While nobody writes, features that are beside the greatest part or dead are not borne beyond one of so many. Fewer would
-/// have all features copied for a handful of edits.
+/// While nobody writes, one of so many at most is beside the greatest part or dead. With less than that, all features would be
+/// copied for a handful of edits.
 const BESIDE_AT_REST: usize = 100;
 
 impl Snapshot {
@@ -316,21 +316,14 @@ impl Snapshot {
         Ok(Snapshot::new(parts, searchable.clone(), is_aside))
     }
 
-    /// The same features in one part, for the time in which nobody writes; `None` where they would hardly be found sooner.
-    /// All features are copied.
-    ///
-    /// # Errors
-    /// When the features can't be in one part.
-    pub fn gathered(&self) -> Result<Option<Snapshot>, Error> {
-        if self.strays() * BESIDE_AT_REST <= self.len() {
-            return Ok(None);
-        }
-        let gathered = caught(|| {
-            let all = merge(&self.inner.parts, &[], &self.inner.searchable)?;
-            let (searchable, is_aside) = (self.inner.searchable.clone(), self.inner.is_aside);
-            Ok(Snapshot::new(Vec::from_iter(all), searchable, is_aside))
-        });
-        gathered.map(Some)
+    /// Another for each snapshot of the process.
+    pub fn number(&self) -> u64 {
+        self.inner.number
+    }
+
+    /// Whether features would be found sooner in one part.
+    pub fn is_scattered(&self) -> bool {
+        self.strays() * BESIDE_AT_REST > self.len()
     }
 
     /// Features that are not in the greatest part, and those that are dead but still in memory.
@@ -338,6 +331,31 @@ impl Snapshot {
         let parts = &self.inner.parts;
         let slots: usize = parts.iter().map(Part::slots).sum();
         slots - parts.iter().map(Part::live).max().unwrap_or(0)
+    }
+
+    /// The same features in one part, for the time in which nobody writes. All are copied.
+    ///
+    /// # Errors
+    /// When the features can't be in one part.
+    pub fn gathered(&self) -> Result<Snapshot, Error> {
+        caught(|| {
+            let (searchable, is_aside) = (&self.inner.searchable, self.inner.is_aside);
+            let all = merge(&self.inner.parts, &[], searchable)?;
+            if let Some(all) = &all {
+                let columns = 0..self.columns();
+                columns
+                    .filter(|column| self.is_asked_by_value(*column))
+                    .for_each(|column| all.segment.columns[column].index());
+            }
+            let parts = Vec::from_iter(all);
+            Ok(Snapshot::new(parts, searchable.clone(), is_aside))
+        })
+    }
+
+    /// Whether features were found by a value of a column: what was made for that is made again before anybody waits for it.
+    fn is_asked_by_value(&self, column: usize) -> bool {
+        let mut parts = self.inner.parts.iter();
+        parts.any(|part| part.segment.columns[column].is_indexed())
     }
 
     /// How many features are in memory for this snapshot that are not for the other one.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use model::{ChangeSeq, CollectionId, Value, ValueRef};
-use store::{Cause, Draft, Error, Step, Store};
+use store::{Cause, Draft, Error, LiveCollection, Step, Store};
 
 use crate::support::{Fixture, action, draft, key, make, parcels, rename, surveyed};
 
@@ -362,8 +362,8 @@ async fn with_many(count: usize) -> Fixture {
     fixture
 }
 
-fn strays(store: &Store) -> usize {
-    store.live().get("parcels").unwrap().index.strays()
+fn parcels_of(store: &Store) -> LiveCollection {
+    store.live().get("parcels").unwrap().clone()
 }
 
 #[tokio::test]
@@ -377,10 +377,10 @@ async fn what_edits_have_scattered_is_gathered_while_nobody_writes() {
     for fid in [7, 8, 9] {
         make(&fixture, rename(&fid.to_string(), "edited")).await;
     }
-    assert!(strays(&fixture.store) > 2);
+    assert!(parcels_of(&fixture.store).index.strays() > 2);
     let mut news = fixture.store.news();
     tokio::time::timeout(Duration::from_secs(60), async {
-        while strays(&fixture.store) > 0 {
+        while parcels_of(&fixture.store).index.strays() > 0 {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     })
@@ -403,10 +403,13 @@ async fn no_edit_is_lost_from_an_index_that_is_gathered_meanwhile() {
         let (store, gathered) = (fixture.store.clone(), Arc::clone(&gathered));
         async move {
             loop {
-                let had = strays(&store);
-                store.gather().await.unwrap();
-                let is_gathered = had > 0 && strays(&store) == 0;
-                gathered.fetch_add(u32::from(is_gathered), Ordering::Relaxed);
+                let before = parcels_of(&store);
+                store.gather("parcels").await.unwrap();
+                let after = parcels_of(&store);
+                // An edit that gathers by itself is none of ours.
+                let is_gathered = before.index.strays() > 0 && after.index.strays() == 0;
+                let is_ours = is_gathered && before.seq == after.seq;
+                gathered.fetch_add(u32::from(is_ours), Ordering::Relaxed);
                 tokio::task::yield_now().await;
             }
         }
@@ -414,12 +417,12 @@ async fn no_edit_is_lost_from_an_index_that_is_gathered_meanwhile() {
     for i in 0..200 {
         let (fid, name) = (1 + i * 7 % 290, format!("n{i}"));
         make(&fixture, rename(&fid.to_string(), &name)).await;
-        let live = fixture.store.live();
-        let live = live.get("parcels").unwrap();
+        let live = parcels_of(&fixture.store);
         let shown = live.index.get(fid).unwrap().value(0);
         assert_eq!(shown, ValueRef::Text(&name), "{fid}");
     }
     gathering.abort();
+    assert!(gathering.await.unwrap_err().is_cancelled());
     assert!(fixture.store.check(true).await.unwrap().is_clean());
     assert!(gathered.load(Ordering::Relaxed) > 0);
 }
