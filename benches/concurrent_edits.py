@@ -226,6 +226,8 @@ def off(tile, shape, shown):
     if any(not -60 < x < 4156 for p in points for x in p):
         return None
     drawn = tile_rings(shown[1])
+    if rings and is_mark(points, drawn):
+        return None
     for i, (x, y) in enumerate(points):
         near = 1
         if rings:
@@ -252,6 +254,17 @@ def is_narrow(points, i):
     sides = len(points) - 1
     others = (k for k in range(sides) if k not in (i % sides, (i - 1) % sides))
     return any(distance(points[i], points[k], points[k + 1]) < 1.5 for k in others)
+
+
+def is_mark(points, drawn):
+    """Whether a parcel that is nowhere wider than some pixels is marked where it vanishes: by a triangle of a pixel at a corner."""
+    sides = len(points) - 1
+    corners = [[points[:-1][(i + k) % sides] for k in (-1, 0, 1)] for i in range(sides)]
+    if not all(is_spike(*corner) or is_narrow(points, i) for i, corner in enumerate(corners)):
+        return False
+    at = {(math.floor(x + 0.5), math.floor(y + 0.5)) for x, y in points}
+    marks = [{(x, y), (x + 1, y), (x, y + 1)} for x, y in at]
+    return len(drawn) == 1 and set(map(tuple, drawn[0])) in marks
 
 
 def cut_off(before, at, after):
@@ -669,6 +682,8 @@ def right():
                 x, y = a, b
             values = given | ({"_id": given["num"]} if name == "parcels" else {})
             content.setdefault(name, {})[fid] = (3 if len(ring) > 1 else 1, commands + ([15] if len(ring) > 1 else []), values)
+    # A sliver is marked, not drawn.
+    assert is_mark([(9.7, 2.5), (4.2, 0.1), (5.7, 1.2), (9.7, 2.5)], [[(10, 3), (11, 3), (10, 4)]])
     both = {"server 1": {tile: content}, "a fresh server": {tile: copy.deepcopy(content)}}
     reads = [("counters", 1, 4, states[2]), ("counters", 1, 3, states[3])]
     return dict(records=records, reads=reads, log=log, tables=tables, names=names, transactions=transactions, first=3,
@@ -797,6 +812,12 @@ def tile_with_old_place(content):
     content["counters"][1][1][1] += 40
 
 
+@in_both
+def parcel_as_a_mark(content):
+    kind, (begin, x, y, *_), values = content["parcels"][1]
+    content["parcels"][1] = (kind, [begin, x, y, 2 << 3 | 2, 2, 0, 1, 2, 15], values)
+
+
 def gap_between_parcels(case):
     shape, given = case["tables"]["parcels"][1]
     case["tables"]["parcels"][1] = (("Polygon", [[(x + 1e-9, y) for x, y in shape[1][0]]]), given)
@@ -810,7 +831,7 @@ FAULTS = [
     (twin_done_twice, 4, "came twice"), (twin_not_told, 4, "0 answers say"), (stale_read, 5, "an older state"), (made_up_read, 5, "never was"),
     (node_behind, 6, "server 1: counters 1"), (node_misses, 6, "none answered"), (node_has_more, 6, "none in the table"), (tile_stale, 7, "is not that of"),
     (tile_misses, 7, "does not show notes 1"), (tile_has_more, 7, "which is not in the table"), (tile_with_old_values, 7, "the table has"),
-    (tile_with_old_place, 7, "without a vertex"), (gap_between_parcels, 8, "outer border"),
+    (tile_with_old_place, 7, "without a vertex"), (parcel_as_a_mark, 7, "shows parcels 1 without a vertex"), (gap_between_parcels, 8, "outer border"),
 ]
 
 
