@@ -15,8 +15,9 @@ The others are never edited. All are asked for the same things in turn, request 
 and no encoded feature is kept (`--tile-cache 0 --feature-cache 0`); before, sixteen clients at once ask each. A round has `--reads` of each; the median of a round is held against
 those of the two unedited stores in the same round: how those two differ is the noise. The first `--warm` rounds do not count, but are
 printed. This is done while the edited server still runs that took the edits, `--settle` seconds after the last of them (what they have
-scattered in memory it gathers after two), and when all have been started again. Exit code 1 when an edit is not in the log and the table, or the median of the rounds is above `--limit`; then the
-stores are kept. PostgreSQL is told to VACUUM ANALYZE before. With --self-test the checks are fed with made-up faults.
+scattered in memory it gathers some seconds after), and when all have been started again. Exit code 1 when an edit is not in the log and
+the table, or the median of the rounds is above `--limit`; then the stores are kept. PostgreSQL is told to VACUUM ANALYZE before.
+With --self-test the checks are fed with made-up faults.
 
 Where there is strace, it counts the syncs of the server's file while one client makes 50 edits: each has to have one.
 """
