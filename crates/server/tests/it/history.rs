@@ -355,6 +355,29 @@ async fn a_server_lets_old_states_go_by_itself() {
 }
 
 #[tokio::test]
+async fn a_server_gathers_its_index_by_itself_and_answers_as_before() {
+    let town = Town::with_edits().await;
+    let path = format!("{PARCELS}/{}", number(1, 1));
+    patch(&town, &path, &[], &json!({ "properties": { "floors": 7 } })).await;
+    let strays = || {
+        let live = town.store.live();
+        live.get("parcels").unwrap().index.strays()
+    };
+    assert!(strays() > 0);
+    let before = town.json(PARCELS).await["features"].clone();
+    let running = start_with(town.store.clone(), server::Options::default()).await;
+    tokio::time::timeout(Duration::from_secs(60), async {
+        while strays() > 0 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await
+    .expect("nothing is gathered");
+    assert_eq!(town.json(PARCELS).await["features"], before);
+    running.end().await;
+}
+
+#[tokio::test]
 async fn a_version_that_was_let_go_keeps_its_number_and_nothing_takes_its_place() {
     let town = Town::with_edits().await;
     let path = format!("{PARCELS}/{}", number(1, 1));
