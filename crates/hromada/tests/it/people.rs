@@ -504,6 +504,9 @@ fn a_database_of_version_1_is_brought_up_to_date_and_stays_public() {
         name,
         "DROP TABLE hromada_directory, hromada_keys, hromada_audit, hromada_transactions, hromada_lineage, hromada_webhooks; DROP FUNCTION hromada_audit_stays(), hromada_moment();
          ALTER TABLE hromada_changes DROP COLUMN before_id;
+         DROP TRIGGER hromada_begin_numbering ON hromada_changes; DROP FUNCTION hromada_begin_numbering();
+         ALTER TABLE hromada_unnumbered DROP COLUMN first;
+         DROP INDEX hromada_changes_seq_key; ALTER TABLE hromada_changes ADD UNIQUE (seq);
          DELETE FROM hromada_meta WHERE key = 'directory'; UPDATE hromada_meta SET value = '1' WHERE key = 'schema_version'",
     );
     town.refuses("user list", "older release");

@@ -16,7 +16,7 @@ use crate::{Access, Error, registry};
 
 /// Schema of the store's own tables. An older store is brought up to date when it is opened for writing, a newer one is
 /// refused.
-const SCHEMA_VERSION: u32 = 5;
+const SCHEMA_VERSION: u32 = 6;
 
 /// `server_version_num` of the oldest PostgreSQL that its own project still mends.
 const OLDEST_POSTGRES: i32 = 140_000;
@@ -28,11 +28,12 @@ const OLDEST_POSTGIS: (u32, u32) = (3, 1);
 const SCHEMA: &str = include_str!("schema.sql");
 
 /// What makes the next version of each, from version 1 on.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     include_str!("access.sql"),
     include_str!("styles.sql"),
     include_str!("transactions.sql"),
     include_str!("webhooks.sql"),
+    include_str!("numbering.sql"),
 ];
 
 /// A server that gives no answer for this long while a connection is made is not there.

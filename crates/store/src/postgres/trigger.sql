@@ -2,7 +2,6 @@
 CREATE OR REPLACE FUNCTION hromada_log_{n}() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = {path}, pg_temp AS $hromada$
 DECLARE
   who text := hromada_actor();
-  written bigint := 0;
 BEGIN
   IF TG_RELID <> to_regclass({table_text}) THEN
     -- The table was put aside, and another has its name.
@@ -18,9 +17,6 @@ BEGIN
       RAISE WARNING 'hromada: a change of % is not logged: %', TG_RELID::regclass, SQLERRM;
     END;
   END;
-  IF written > 0 THEN
-    INSERT INTO hromada_unnumbered VALUES (pg_current_xact_id()) ON CONFLICT DO NOTHING;
-  END IF;
   RETURN NULL;
 END
 $hromada$;
