@@ -2,7 +2,7 @@
 //! that are there. Nothing in a tile makes it panic or allocate more than the tile's own size times a small factor.
 
 mod geometry;
-mod proto;
+pub(crate) mod proto;
 mod text;
 
 use proto::{Field, Fields};

@@ -23,6 +23,7 @@ mod coord;
 pub mod decode;
 mod geometry;
 mod layer;
+pub mod pmtiles;
 mod proto;
 mod tile;
 mod value;

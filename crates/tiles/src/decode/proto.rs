@@ -91,7 +91,7 @@ impl<'a> Field<'a> {
     }
 }
 
-fn varint(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
+pub(crate) fn varint(bytes: &mut &[u8]) -> Result<u64, DecodeError> {
     let mut value = 0_u64;
     for shift in (0..64).step_by(7) {
         let (&byte, rest) = bytes.split_first().ok_or(DecodeError::Truncated)?;

@@ -8,4 +8,5 @@ mod encoding;
 mod fuzz;
 mod gdal;
 mod golden;
+mod pmtiles;
 mod support;
