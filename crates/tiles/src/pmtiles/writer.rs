@@ -131,7 +131,7 @@ impl<S: Read + Write + Seek> Writer<S> {
         bounds: Option<Envelope>,
     ) -> Result<Header, Error> {
         let extent = self.extent.ok_or(Error::NoTiles)?;
-        let (root, leaves) = directories(&self.entries)?;
+        let (root, leaves) = directories(&self.entries, LEAF_ENTRIES)?;
         let metadata = gzip(metadata)?;
         let mut end = HEADER_BYTES as u64;
         let mut section = |length: u64| {
@@ -216,21 +216,21 @@ fn whole(bounds: Envelope) -> u8 {
     (360.0 / widest).log2().clamp(0.0, model::MAX_ZOOM.into()) as u8
 }
 
-/// The packed root directory and all leaves, which there are none of where the root has room for all entries.
-fn directories(entries: &[Entry]) -> Result<(Vec<u8>, Vec<u8>), Error> {
+/// The packed root directory and all leaves, which there are none of where the root has room for all entries. Leaves have
+/// `size` entries, or more where the root has no room for all of them.
+fn directories(entries: &[Entry], mut size: usize) -> Result<(Vec<u8>, Vec<u8>), Error> {
     if entries.len() <= MAX_ROOT_ENTRIES {
         let root = gzip(&encode(entries))?;
         if root.len() <= MAX_ROOT_BYTES {
             return Ok((root, Vec::new()));
         }
     }
-    let mut size = LEAF_ENTRIES;
     loop {
         let (root, leaves) = split(entries, size)?;
         if root.len() <= MAX_ROOT_BYTES {
             return Ok((root, leaves));
         }
-        size += size / 2;
+        size += size.div_ceil(2);
     }
 }
 
@@ -251,4 +251,38 @@ fn split(entries: &[Entry], size: usize) -> Result<(Vec<u8>, Vec<u8>), Error> {
         leaves.extend(leaf);
     }
     Ok((gzip(&encode(&root))?, leaves))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pmtiles::Directory;
+
+    #[test]
+    fn leaves_grow_until_the_root_has_room_for_them() {
+        // Ids far apart, by steps that do not pack.
+        let mut tile_id = 0;
+        let entries: Vec<Entry> = (0..20_000_u32)
+            .map(|k| {
+                tile_id += u64::from(1 + k.wrapping_mul(2_654_435_761) % 1_000_003);
+                Entry {
+                    tile_id,
+                    offset: u64::from(k) * 1000,
+                    length: 1 + k % 999,
+                    run_length: 1,
+                }
+            })
+            .collect();
+        let (root, leaves) = directories(&entries, 1).unwrap();
+        assert!(root.len() <= MAX_ROOT_BYTES);
+        let root = Directory::parse(&root, Compression::Gzip).unwrap();
+        assert!(root.entries().len() < entries.len());
+        let mut read = Vec::new();
+        for leaf in root.entries() {
+            let bytes = &leaves[leaf.offset as usize..][..leaf.length as usize];
+            let leaf = Directory::parse(bytes, Compression::Gzip).unwrap();
+            read.extend(leaf.into_entries());
+        }
+        assert_eq!(read, entries);
+    }
 }

@@ -329,6 +329,25 @@ fn a_leaf_that_leads_to_itself_ends() {
 }
 
 #[test]
+fn directories_nest_four_deep_and_no_deeper() {
+    // Each leaf leads to the next, the last to a tile of id 0.
+    let leaf = |to: u8| vec![1, 0, 0, 5, 1 + to];
+    let tile = vec![1, 0, 1, 3, 1];
+    let four = crafted(&leaf(0), &[leaf(5), leaf(10), tile.clone()].concat(), 3);
+    let bytes = [four, b"sea".to_vec()].concat();
+    // The leaves are before the tiles, which `crafted` puts at the same place.
+    let mut bytes = bytes;
+    let at = u64::from_le_bytes(bytes[56..64].try_into().unwrap()) + 15;
+    bytes[56..64].copy_from_slice(&at.to_le_bytes());
+    let archive = open(&bytes).unwrap();
+    assert_eq!(archive.tile(coord(0, 0, 0)).unwrap().unwrap(), b"sea");
+    assert_eq!(all(&archive).unwrap()[&0], b"sea");
+    let five = crafted(&leaf(0), &[leaf(5), leaf(10), leaf(15), tile].concat(), 3);
+    let error = first_error(&five);
+    assert!(error.contains("nested more than four deep"), "{error}");
+}
+
+#[test]
 fn a_leaf_is_not_gone_through_twice() {
     // Two leaves, of id 0 and of id 1, which are the same bytes: a tile of id 0.
     let leaf = [1, 0, 1, 3, 1];
