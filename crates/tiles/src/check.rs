@@ -8,12 +8,17 @@ mod nesting;
 mod touch;
 
 use std::collections::HashSet;
+use std::ops::RangeInclusive;
 
 use crate::TILE_EXTENT;
 use crate::decode::{Feature, Geometry, Layer, Tile};
 use crate::geometry::{LINE_MAX, LINE_MIN, MAX, MIN, area2};
 
 type Point = [i32; 2];
+
+/// Vertices of what is looked at lie between this and its negative: then twice a ring's area fits in 64 bits as long
+/// as the ring has fewer than 2^25 vertices, which are 64 MB.
+const FARTHEST: i32 = 1 << 18;
 
 /// What is wrong, and where in tile pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -48,6 +53,29 @@ pub enum Defect {
     HoleMisplaced(Point),
     #[error("one polygon in another of the same feature, at {0:?}")]
     Overlap(Point),
+}
+
+impl Defect {
+    /// The kind of defect as a word or two, for counting.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Layer => "layer",
+            Self::DuplicateLayer => "duplicate layer",
+            Self::EmptyLayer => "empty layer",
+            Self::Tag => "tag",
+            Self::DuplicateEntry => "duplicate entry",
+            Self::Beyond(_) => "beyond",
+            Self::TooFewVertices => "too few vertices",
+            Self::Repeated(_) => "repeated vertex",
+            Self::ZeroArea(_) => "zero area",
+            Self::Winding(_) => "winding",
+            Self::SelfContact(_) => "self-contact",
+            Self::Crossing(_) => "crossing",
+            Self::Disconnected(_) => "disconnected",
+            Self::HoleMisplaced(_) => "misplaced hole",
+            Self::Overlap(_) => "overlap",
+        }
+    }
 }
 
 /// # Errors
@@ -114,10 +142,12 @@ pub fn feature(feature: &Feature) -> Result<(), Defect> {
 /// Rings as polygons: each exterior (positive area) with the holes that follow it (§4.3.4.4).
 ///
 /// # Errors
-/// [`Defect::Winding`] when the first ring is a hole, [`Defect::TooFewVertices`] without any.
+/// [`Defect::Winding`] when the first ring is a hole, [`Defect::TooFewVertices`] without any, [`Defect::Beyond`]
+/// for vertices so far away that areas would not fit in 64 bits.
 pub fn group(rings: &[Vec<Point>]) -> Result<Vec<Vec<Vec<Point>>>, Defect> {
     let mut polygons: Vec<Vec<Vec<Point>>> = Vec::new();
     for ring in rings {
+        within(ring, -FARTHEST..=FARTHEST)?;
         if area2(ring) >= 0 {
             polygons.push(vec![ring.clone()]);
         } else {
@@ -136,10 +166,22 @@ pub fn group(rings: &[Vec<Point>]) -> Result<Vec<Vec<Vec<Point>>>, Defect> {
 /// # Errors
 /// The first [`Defect`] found.
 pub fn polygons(polygons: &[Vec<Vec<Point>>]) -> Result<(), Defect> {
+    framed(polygons, MIN..=MAX)
+}
+
+/// The same for tiles with another extent or buffer than ours.
+///
+/// # Errors
+/// The first [`Defect`] found; [`Defect::Beyond`] only 2^18 pixels from the tile's corner.
+pub fn polygons_anywhere(polygons: &[Vec<Vec<Point>>]) -> Result<(), Defect> {
+    framed(polygons, -FARTHEST..=FARTHEST)
+}
+
+fn framed(polygons: &[Vec<Vec<Point>>], frame: RangeInclusive<i32>) -> Result<(), Defect> {
     let mut rings = Vec::new();
     for (number, polygon) in polygons.iter().enumerate() {
         for (at, ring) in polygon.iter().enumerate() {
-            one_ring(ring, at > 0)?;
+            one_ring(ring, at > 0, frame.clone())?;
             rings.push(Ring {
                 points: ring,
                 polygon: number,
@@ -158,11 +200,11 @@ pub(crate) struct Ring<'a> {
     interior: bool,
 }
 
-fn one_ring(ring: &[Point], interior: bool) -> Result<(), Defect> {
+fn one_ring(ring: &[Point], interior: bool, frame: RangeInclusive<i32>) -> Result<(), Defect> {
     if ring.len() < 3 {
         return Err(Defect::TooFewVertices);
     }
-    within(ring, MIN..=MAX)?;
+    within(ring, frame)?;
     let next = ring.iter().cycle().skip(1);
     if let Some((p, _)) = ring.iter().zip(next).find(|(a, b)| a == b) {
         return Err(Defect::Repeated(*p));
@@ -174,7 +216,7 @@ fn one_ring(ring: &[Point], interior: bool) -> Result<(), Defect> {
     }
 }
 
-fn within(points: &[Point], square: std::ops::RangeInclusive<i32>) -> Result<(), Defect> {
+fn within(points: &[Point], square: RangeInclusive<i32>) -> Result<(), Defect> {
     let out = |p: &&Point| p.iter().any(|v| !square.contains(v));
     points
         .iter()
