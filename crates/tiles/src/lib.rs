@@ -1,5 +1,5 @@
-//! Vector tiles: which part of the world a tile shows, how geometry is cut for it, and its bytes
-//! (Mapbox Vector Tile 2.1).
+//! Vector tiles: which part of the world a tile shows, how geometry is cut for it, its bytes
+//! (Mapbox Vector Tile 2.1), many of them in one file ([`pmtiles`]), and whether a set of them is sound ([`verify`]).
 //!
 //! **From world to tile.** [`LayerBuilder::add`] snaps world units to the tile's pixels by a rounding shift, drops
 //! repeated vertices and spikes, and clips to the buffered square. What is valid then is encoded as it is. The
@@ -27,6 +27,7 @@ pub mod pmtiles;
 mod proto;
 mod tile;
 mod value;
+pub mod verify;
 
 pub use coord::TileCoord;
 pub use layer::LayerBuilder;

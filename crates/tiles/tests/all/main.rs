@@ -10,3 +10,4 @@ mod gdal;
 mod golden;
 mod pmtiles;
 mod support;
+mod verify;
