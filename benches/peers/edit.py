@@ -61,7 +61,7 @@ def tag_of(client, server, tile):
 
 def targets(world):
     """[(id, its tile)] to move, in the west, and tiles of the east that no move touches."""
-    if not hasattr(world, "targets"):
+    if not world.targets:
         corners = {}
         with open(world.town.path("parcels.geojsonl")) as lines:
             for line in lines:

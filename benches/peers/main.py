@@ -44,10 +44,7 @@ def prepared(options, work):
         postgres.tune()
         postgres.load(town)
     store = data.Ours(os.path.realpath(options.program), os.path.join(work, "store")).make(town)
-    world = servers.World(work, town, postgres, store, found)
-    world.postmaster = postgres.postmaster() if postgres else None
-    world.checks, world.signs = {}, {}
-    return world
+    return servers.World(work, town, postgres, store, found)
 
 
 def measure(world, running, case, seconds, note):

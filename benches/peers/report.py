@@ -52,8 +52,10 @@ def by_cost(ours, theirs):
 
 
 def table(cases, results):
-    yield "| case | encoding | server | tiles/s | p50, ms | p99, ms | bytes | CPU of server, PostgreSQL, ms a tile | MiB | features | errors | spread | others | ours to it | by CPU |"
-    yield "|---|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|"
+    columns = ("case", "encoding", "server", "tiles/s", "p50, ms", "p99, ms", "bytes", "CPU of server, PostgreSQL, ms a tile", "MiB", "features", "errors",
+               "spread", "others", "ours to it", "by CPU")
+    yield f"| {' | '.join(columns)} |"
+    yield f"|{'---|' * 3}{'--:|' * (len(columns) - 3)}"
     for case in cases:
         ours = results.get((case.key, case.ours), [])
         for name in case.servers:
@@ -64,7 +66,8 @@ def table(cases, results):
             times = ratio(ours, rows) if ours and name != case.ours else None
             cheaper = by_cost(ours, rows) if ours and name != case.ours else None
             cost = f"{fit(m['server_ms'])}, {fit(m['database_ms'])}"
-            yield (f"| {case.title} | {case.accept} | {name} | {shown(m['rate'], 1)} | {fit(m['p50'])} | {fit(m['p99'])} | {shown(m['bytes'], 0)} | {cost}"
+            yield (f"| {case.title} | {case.accept} | {name} | {shown(m['rate'], 1)} | {fit(m['p50'])} | {fit(m['p99'])} | {shown(m['bytes'], 0)}"
+                   f" | {cost}"
                    f" | {shown(m['memory'], 0)} | {shown(m['features'], 0)} | {max(row['errors'] for row in rows)} | {spread(rows):.0%} | {m['others']:.0%}"
                    f" | {f'**{fit(times)}**' if times else ''} | {fit(cheaper) if cheaper else ''} |")
 

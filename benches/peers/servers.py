@@ -68,10 +68,13 @@ class Server:
 
 
 class World:
-    """What the starters below take from."""
+    """What starters and cases take from."""
     def __init__(self, work, town, postgres, store, programs):
         self.work, self.town, self.postgres, self.store, self.programs = work, town, postgres, store, programs
+        self.postmaster = postgres.postmaster() if postgres else None
         self.sample = town.tiles_of(16)[0]
+        # What was seen in tiles, what is edited, and where it was moved last.
+        self.checks, self.targets, self.signs = {}, None, {}
 
 
 def program(world, name):
