@@ -113,7 +113,7 @@ def main():
     rounds = statistics.median(len(rows) for rows in results.values()) if results else 0
     counts = ", ".join(f"{n:,} {layer}" for layer, n in world.town.counts().items())
     print(f"{counts}. Medians of {rounds:.0f} rounds; spread is (largest - smallest) / median; others is the share of one processor that somebody else used.\n")
-    for line in (*report.table(cases, results), "", *report.goals(results), "", *notes):
+    for line in (*report.table(cases, results), "", *report.goals(results), "", *report.disturbed(results), *notes):
         print(line)
 
 

@@ -4,6 +4,8 @@ import statistics
 FIELDS = ("rate", "p50", "p99", "bytes", "server_ms", "database_ms", "memory", "features", "others")
 # A case whose rates lie further apart is measured again.
 SPREAD = 0.15
+# Of one processor, used by others meanwhile: more makes a figure doubtful.
+DISTURBED = 0.2
 # (case, server, our rate is at least so many times theirs)
 RATIOS = [
     ("cold-z14", "martin-cold", 30), ("cold-z14-identity", "martin-cold", 30),
@@ -70,6 +72,13 @@ def table(cases, results):
                    f" | {cost}"
                    f" | {shown(m['memory'], 0)} | {shown(m['features'], 0)} | {max(row['errors'] for row in rows)} | {spread(rows):.0%} | {m['others']:.0%}"
                    f" | {f'**{fit(times)}**' if times else ''} | {fit(cheaper) if cheaper else ''} |")
+
+
+def disturbed(results):
+    rows = [row for rows in results.values() for row in rows]
+    many = sum(row["others"] > DISTURBED for row in rows)
+    if many:
+        yield f"WARNING: in {many} of {len(rows)} measurements others used more than {DISTURBED:.0%} of a processor: repeat them when the machine is at rest"
 
 
 def goals(results):
