@@ -3,10 +3,10 @@
 mod agree;
 mod encode;
 
-use model::world::{WorldGeometry, WorldKind};
+use model::world::{WorldGeometry, WorldKind, WorldPoint};
 
 use crate::TileCoord;
-use crate::geometry::cut::{Cutter, Whole};
+use crate::geometry::cut::{self, Cutter, Whole};
 use crate::geometry::repair::Polygons;
 use crate::geometry::{Parts, Point, index, simple};
 use crate::value::{TileValue, ValueIndex, Values};
@@ -14,6 +14,9 @@ use crate::value::{TileValue, ValueIndex, Values};
 /// Vertices of one layer in one tile. A layer of this size is a tile of more than 100 MB, which no client
 /// can show; features past it are left out and counted.
 const MAX_VERTICES: usize = 1 << 26;
+
+/// From this zoom on a tile and its buffer are less than half the world wide, which is as far as 32 bits with a sign reach.
+const MIN_QUICK: u8 = 2;
 
 /// Cuts features for one tile and encodes them as one layer, in the order in which they are added: the same
 /// features in the same order give the same bytes.
@@ -34,10 +37,19 @@ pub struct LayerBuilder {
     dropped: u64,
 }
 
+/// What is known about where a feature lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Its envelope lies within the tile, so nothing of it need be cut off.
+    Within,
+    Unknown,
+}
+
 /// A feature that shows in the tile.
 #[derive(Debug)]
 struct Row {
-    id: u64,
+    /// `None` for what stands for several features.
+    id: Option<u64>,
     kind: WorldKind,
     /// Its parts in `LayerBuilder::parts`.
     parts: std::ops::Range<usize>,
@@ -52,6 +64,15 @@ struct Row {
 impl LayerBuilder {
     /// `keys`: names of the properties, in an order that does not change from tile to tile.
     pub fn new(tile: TileCoord, name: &str, keys: &[&str]) -> Self {
+        Self::with(Cutter::new(tile), name, keys)
+    }
+
+    /// For a low zoom: vertices lie on the steps of [`crate::generalise`], and what has no area there is left out.
+    pub fn generalised(tile: TileCoord, name: &str, keys: &[&str]) -> Self {
+        Self::with(Cutter::of_steps(tile), name, keys)
+    }
+
+    fn with(cutter: Cutter, name: &str, keys: &[&str]) -> Self {
         let mut distinct: Vec<String> = Vec::with_capacity(keys.len());
         let mut key_of = Vec::with_capacity(keys.len());
         for key in keys {
@@ -68,7 +89,7 @@ impl LayerBuilder {
             key_of,
             values: Values::new(),
             seen: vec![0; distinct_len],
-            cutter: Cutter::new(tile),
+            cutter,
             parts: Parts::default(),
             tags: Vec::new(),
             rows: Vec::new(),
@@ -89,16 +110,32 @@ impl LayerBuilder {
         geometry: WorldGeometry<'_>,
         values: impl IntoIterator<Item = (usize, TileValue<'v>)>,
     ) {
+        if self.cut(id, geometry, Reach::Unknown) {
+            let tags = self.tag(values);
+            if let Some(row) = self.rows.last_mut() {
+                row.tags = tags;
+            }
+        }
+    }
+
+    /// As [`Self::add`] without values, which [`Self::tag_last`] adds. Whether the tile shows anything of the feature.
+    pub fn cut(&mut self, id: u64, geometry: WorldGeometry<'_>, reach: Reach) -> bool {
         if self.parts.coords.len() + geometry.coords.len() > MAX_VERTICES {
             self.dropped += 1;
-            return;
+            return false;
         }
         self.settled = false;
         let first = self.parts.parts.len();
-        let whole = self.cutter.cut(geometry, &mut self.parts);
+        let is_quick = reach == Reach::Within
+            && geometry.kind == WorldKind::Polygons
+            && self.cutter.zoom() >= MIN_QUICK;
+        let whole = match is_quick {
+            true => self.cutter.cut_within(geometry, &mut self.parts),
+            false => self.cutter.cut(geometry, &mut self.parts),
+        };
         let parts = first..self.parts.parts.len();
         if parts.is_empty() {
-            return;
+            return false;
         }
         let broken = geometry.kind == WorldKind::Polygons
             && !simple::certainly_valid(&self.parts.coords, &self.parts.parts[parts.clone()]);
@@ -108,13 +145,90 @@ impl LayerBuilder {
             .first()
             .copied()
             .filter(|_| whole == Whole::Yes);
-        let tags = self.tag(values);
         self.rows.push(Row {
-            id,
+            id: Some(id),
             kind: geometry.kind,
             parts,
-            tags,
+            tags: 0..0,
             anchor,
+            broken,
+            given_up: false,
+        });
+        true
+    }
+
+    /// Adds values to what was cut last: each key once, with what [`Self::intern`] gave.
+    #[inline]
+    pub fn tag_last(&mut self, values: impl IntoIterator<Item = (usize, ValueIndex)>) {
+        let start = self.tags.len();
+        for (key, value) in values {
+            let key = self.key_of.get(key).copied();
+            self.tags
+                .extend(key.into_iter().flat_map(|key| [key, value.get()]));
+        }
+        if let Some(row) = self.rows.last_mut() {
+            row.tags = start..self.tags.len();
+        }
+    }
+
+    /// Adds polygons that stand for several features each: rings in tile pixels, the exterior first, valid before they are
+    /// clipped.
+    pub fn add_blocks(&mut self, blocks: &[Vec<Vec<[i32; 2]>>]) {
+        for rings in blocks {
+            let first = self.parts.parts.len();
+            let mut broken = false;
+            for (number, ring) in rings.iter().enumerate() {
+                match cut::clipped(ring, &mut self.parts, number > 0) {
+                    Some(whole) => broken |= whole == Whole::No,
+                    None if number == 0 => break,
+                    None => {}
+                }
+            }
+            let parts = first..self.parts.parts.len();
+            let broken = broken
+                && !simple::certainly_valid(&self.parts.coords, &self.parts.parts[parts.clone()]);
+            self.push_together(WorldKind::Polygons, parts, broken);
+        }
+    }
+
+    /// Adds lines that stand for several features each, in tile pixels.
+    pub fn add_network(&mut self, lines: &[Vec<[i32; 2]>]) {
+        for line in lines {
+            let first = self.parts.parts.len();
+            cut::clipped_line(line, &mut self.parts);
+            self.push_together(WorldKind::Lines, first..self.parts.parts.len(), false);
+        }
+    }
+
+    /// Adds a point that stands for several features.
+    pub fn add_cluster<'v>(
+        &mut self,
+        at: WorldPoint,
+        values: impl IntoIterator<Item = (usize, TileValue<'v>)>,
+    ) {
+        let rows = self.rows.len();
+        let point = WorldGeometry {
+            kind: WorldKind::Points,
+            coords: &[at],
+            ends: &[],
+        };
+        self.add(0, point, values);
+        if let Some(row) = self.rows.get_mut(rows) {
+            row.id = None;
+        }
+    }
+
+    fn push_together(&mut self, kind: WorldKind, parts: std::ops::Range<usize>, broken: bool) {
+        if parts.is_empty() {
+            return;
+        }
+        self.settled = false;
+        self.rows.push(Row {
+            id: None,
+            kind,
+            parts,
+            tags: 0..0,
+            anchor: None,
             broken,
             given_up: false,
         });
@@ -122,8 +236,16 @@ impl LayerBuilder {
 
     /// A value's place in the layer, for callers that know which of their values are the same; `None` for
     /// what is not written (see [`TileValue`]).
+    #[inline]
     pub fn intern(&mut self, value: TileValue<'_>) -> Option<ValueIndex> {
         self.values.intern(value)
+    }
+
+    /// As [`Self::intern`] of a value that is not asked for whether the layer has it already: for those of which nearly all
+    /// differ. One that comes twice is written twice.
+    #[inline]
+    pub fn intern_new(&mut self, value: TileValue<'_>) -> Option<ValueIndex> {
+        self.values.intern_new(value)
     }
 
     /// Features that show in the tile so far.
@@ -160,7 +282,7 @@ impl LayerBuilder {
             let Some(value) = self.values.intern(value) else {
                 continue;
             };
-            let row = self.rows.len() + 1;
+            let row = self.rows.len();
             if std::mem::replace(&mut self.seen[key as usize], row) != row {
                 self.tags.extend([key, value.get()]);
             }

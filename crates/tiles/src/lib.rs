@@ -21,6 +21,7 @@
 pub mod check;
 mod coord;
 pub mod decode;
+pub mod generalise;
 mod geometry;
 mod layer;
 pub mod pmtiles;
@@ -30,7 +31,7 @@ mod value;
 pub mod verify;
 
 pub use coord::TileCoord;
-pub use layer::LayerBuilder;
+pub use layer::{LayerBuilder, Reach};
 pub use tile::tile;
 pub use value::{TileValue, ValueIndex};
 

@@ -71,12 +71,10 @@ impl Values {
         &self.bytes
     }
 
-    /// `None` for what has no place in a tile.
-    pub(crate) fn intern(&mut self, value: TileValue<'_>) -> Option<ValueIndex> {
-        let start = self.bytes.len();
+    /// Appends the value's bytes; `None` for what has no place in a tile, and for what is written already.
+    fn write(&mut self, value: TileValue<'_>) -> Option<()> {
         match value {
-            TileValue::Null => return None,
-            TileValue::Interned(at) => return ((at.0 as usize) < self.starts.len()).then_some(at),
+            TileValue::Null | TileValue::Interned(_) => return None,
             TileValue::Real(v) if !v.is_finite() => return None,
             TileValue::Boolean(v) => proto::value_bool(&mut self.bytes, v),
             TileValue::Integer(v) => proto::value_int(&mut self.bytes, v),
@@ -84,6 +82,28 @@ impl Values {
             TileValue::Real(v) => proto::value_double(&mut self.bytes, v + 0.0),
             TileValue::Text(v) => proto::value_text(&mut self.bytes, v),
         }
+        Some(())
+    }
+
+    /// As [`Self::intern`], without a look for one that is the same.
+    pub(crate) fn intern_new(&mut self, value: TileValue<'_>) -> Option<ValueIndex> {
+        let start = self.bytes.len();
+        self.write(value)?;
+        let (Ok(next), Ok(from)) = (u32::try_from(self.starts.len()), u32::try_from(start)) else {
+            self.bytes.truncate(start);
+            return None;
+        };
+        self.starts.push(from);
+        Some(ValueIndex(next))
+    }
+
+    /// `None` for what has no place in a tile.
+    pub(crate) fn intern(&mut self, value: TileValue<'_>) -> Option<ValueIndex> {
+        if let TileValue::Interned(at) = value {
+            return ((at.0 as usize) < self.starts.len()).then_some(at);
+        }
+        let start = self.bytes.len();
+        self.write(value)?;
         let Self {
             bytes,
             starts,

@@ -33,6 +33,11 @@ impl Edges {
         }
     }
 
+    /// An edge that is walked so often from its lesser to its greater end, less the other way.
+    pub(crate) fn count(&mut self, edge: EdgeKey, count: i32) {
+        self.0.push((edge, [count, 0]));
+    }
+
     /// Each edge once, by the western end; those from one point from north to south. Edges that are walked
     /// equally often both ways separate nothing and are left out.
     fn merged(mut self) -> Vec<(EdgeKey, Steps)> {
@@ -93,11 +98,23 @@ impl Edges {
 /// Polygons (exterior first, then holes) around the inside that the edges bound. Rings touch themselves
 /// nowhere; each other at single points.
 pub(crate) fn polygons(boundary: &[Directed]) -> Vec<Vec<Vec<Point>>> {
+    polygons_with(boundary, |_| true)
+}
+
+/// As [`polygons`], with those holes alone that are `wanted`.
+pub(crate) fn polygons_with(
+    boundary: &[Directed],
+    wanted: impl Fn(&[Point]) -> bool,
+) -> Vec<Vec<Vec<Point>>> {
     let mut polygons: Vec<Vec<Vec<Point>>> = Vec::new();
     let mut loose = Vec::new();
     for walk in walks(boundary) {
         let rings = split(walk);
-        let (shells, holes): (Vec<_>, Vec<_>) = rings.into_iter().partition(|r| area2(r) > 0);
+        let (shells, mut holes): (Vec<_>, Vec<_>) = rings.into_iter().partition(|r| area2(r) > 0);
+        holes.retain(|hole| wanted(hole));
+        if shells.is_empty() && holes.is_empty() {
+            continue;
+        }
         if shells.is_empty() {
             loose.push(holes);
         } else {

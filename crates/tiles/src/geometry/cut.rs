@@ -18,6 +18,7 @@ pub(crate) struct Grid {
     origin: Far,
     half: i64,
     shift: u32,
+    steps: bool,
 }
 
 impl Grid {
@@ -38,19 +39,54 @@ impl Grid {
             origin,
             half,
             shift,
+            steps: false,
+        }
+    }
+
+    /// The middles of the steps of [`crate::generalise`].
+    fn of_steps(tile: TileCoord) -> Self {
+        Self {
+            half: 0,
+            steps: true,
+            ..Self::new(tile)
         }
     }
 
     /// The same pixels for a copy of the world that lies `east` world units further east.
     fn moved(self, east: i64) -> Self {
         let [x, y] = self.origin;
-        Self::at([x - east, y], self.shift)
+        Self {
+            origin: [x - east, y],
+            ..self
+        }
     }
 
     pub(crate) fn snap(self, [x, y]: WorldPoint) -> Far {
         let [ox, oy] = self.origin;
-        let snap = |v: u32, origin: i64| (i64::from(v) - origin + self.half) >> self.shift;
+        let snap = |v: u32, origin: i64| {
+            let pixel = (i64::from(v) - origin + self.half) >> self.shift;
+            if self.steps { middle(pixel) } else { pixel }
+        };
         [snap(x, ox), snap(y, oy)]
+    }
+
+    /// As [`Self::snap`] of vertices near the tile.
+    fn snap_near(self, ring: &[WorldPoint], out: &mut Vec<Point>) {
+        // Differences of neighbours are right whatever the world's edge does to the numbers.
+        let [ox, oy] = self.origin.map(|v| v as u32);
+        let snap = |v: u32, origin: u32| {
+            let pixel = v
+                .wrapping_sub(origin)
+                .cast_signed()
+                .wrapping_add(self.half as i32)
+                >> self.shift;
+            if self.steps {
+                middle(i64::from(pixel)) as i32
+            } else {
+                pixel
+            }
+        };
+        out.extend(ring.iter().map(|p| [snap(p[0], ox), snap(p[1], oy)]));
     }
 
     /// Where a part lies relative to a buffered square.
@@ -74,6 +110,12 @@ impl Grid {
             Place::Across
         }
     }
+}
+
+/// Of the step in which a pixel is.
+fn middle(pixel: i64) -> i64 {
+    const STEP: i64 = crate::generalise::STEP as i64;
+    pixel.div_euclid(STEP) * STEP + STEP / 2
 }
 
 /// Whether a geometry lies within the buffered square.
@@ -103,7 +145,15 @@ pub(crate) struct Cutter {
 
 impl Cutter {
     pub(crate) fn new(tile: TileCoord) -> Self {
-        let grid = Grid::new(tile);
+        Self::with(tile, Grid::new(tile))
+    }
+
+    /// For a low zoom, see [`crate::generalise`].
+    pub(crate) fn of_steps(tile: TileCoord) -> Self {
+        Self::with(tile, Grid::of_steps(tile))
+    }
+
+    fn with(tile: TileCoord, grid: Grid) -> Self {
         let columns = 1_u32 << tile.z();
         // The buffer of the outermost columns shows the other end of the world.
         let east = (tile.x() + 1 == columns).then(|| grid.moved(WORLD));
@@ -115,6 +165,28 @@ impl Cutter {
             spare: Vec::new(),
             clipped: false,
         }
+    }
+
+    pub(crate) fn zoom(&self) -> u8 {
+        self.tile.z()
+    }
+
+    /// As [`Self::cut`] of polygons that lie within the buffered square.
+    pub(crate) fn cut_within(&mut self, geometry: WorldGeometry<'_>, out: &mut Parts) -> Whole {
+        let grid = self.grids[0];
+        let mut shell_stays = false;
+        for (interior, ring) in geometry.parts() {
+            if interior && !shell_stays {
+                continue;
+            }
+            let start = out.coords.len();
+            grid.snap_near(ring, &mut out.coords);
+            let stays = self.close(grid, ring, start, interior, out);
+            if !interior {
+                shell_stays = stays;
+            }
+        }
+        Whole::Yes
     }
 
     /// Adds what the tile shows of a geometry to `out`. Rings come open, in any direction, and may
@@ -190,8 +262,32 @@ impl Cutter {
             clip::ring(&mut self.far, &mut self.spare);
             out.coords.extend(self.far.iter().map(|&p| near(p)));
         }
+        if inside {
+            return self.close(grid, ring, start, interior, out);
+        }
         unspike(&mut out.coords, start);
-        if inside && !interior && area2(&out.coords[start..]) == 0 {
+        if out.coords.len() == start {
+            return false;
+        }
+        out.close(start, interior);
+        true
+    }
+
+    /// Makes a ring of snapped vertices, of which the tile has all.
+    fn close(
+        &self,
+        grid: Grid,
+        ring: &[WorldPoint],
+        start: usize,
+        interior: bool,
+        out: &mut Parts,
+    ) -> bool {
+        unspike(&mut out.coords, start);
+        if !interior && area2(&out.coords[start..]) == 0 {
+            if grid.steps {
+                out.coords.truncate(start);
+                return false;
+            }
             match collapse::fate(ring, self.tile.z()) {
                 Fate::Shows => {}
                 Fate::Vanishes => {
@@ -211,6 +307,38 @@ impl Cutter {
         out.close(start, interior);
         true
     }
+}
+
+/// Clips a ring that is at hand in tile pixels; `None` when nothing of it is in the buffered square.
+pub(crate) fn clipped(ring: &[Point], out: &mut Parts, interior: bool) -> Option<Whole> {
+    let far = |p: &Point| p.map(i64::from);
+    if ring.iter().all(|p| SQUARE.holds(far(p))) {
+        out.push(ring.iter().copied(), interior);
+        return Some(Whole::Yes);
+    }
+    let mut points: Vec<Far> = ring.iter().map(far).collect();
+    clip::ring(&mut points, &mut Vec::new());
+    let start = out.coords.len();
+    out.coords.extend(points.into_iter().map(near));
+    unspike(&mut out.coords, start);
+    (out.coords.len() > start).then(|| {
+        out.close(start, interior);
+        Whole::No
+    })
+}
+
+/// As [`clipped`], of a line.
+pub(crate) fn clipped_line(line: &[Point], out: &mut Parts) {
+    let points: Vec<Far> = line.iter().map(|p| p.map(i64::from)).collect();
+    let mut start = out.coords.len();
+    clip::line(&points, |p, begins| {
+        if begins == Begins::Piece {
+            end_line(out, start);
+            start = out.coords.len();
+        }
+        out.coords.push(near(p));
+    });
+    end_line(out, start);
 }
 
 fn points(grid: Grid, points: &[WorldPoint], out: &mut Parts) {

@@ -39,8 +39,22 @@ pub(crate) fn nodes(
     parts: &[Part],
     budget: &mut u64,
 ) -> Result<Vec<(EdgeKey, Point)>, TooTangled> {
-    let limit = MAX_STEPS.min(*budget);
-    let mut edges: Vec<EdgeKey> = edges(coords, parts).collect();
+    nodes_of(
+        edges(coords, parts).collect(),
+        MAX_STEPS.min(*budget),
+        budget,
+    )
+}
+
+/// As [`nodes`] of edges that are at hand.
+///
+/// # Errors
+/// [`TooTangled`] past `limit`.
+pub(crate) fn nodes_of(
+    mut edges: Vec<EdgeKey>,
+    limit: u64,
+    budget: &mut u64,
+) -> Result<Vec<(EdgeKey, Point)>, TooTangled> {
     edges.sort_unstable();
     edges.dedup();
     let buckets = Buckets::new(&edges);

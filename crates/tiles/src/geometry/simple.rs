@@ -6,9 +6,9 @@
 use super::buckets::Buckets;
 use super::{Part, Point, area2, cross};
 
-/// Up to this many edges every pair is compared, which needs no memory; above it
-/// only those near each other.
-const PAIRWISE: usize = 24;
+/// Up to this many edges those beside each other along one axis are compared, which needs no memory; above it only those
+/// near each other.
+const PAIRWISE: usize = 64;
 
 /// Whether the rings form valid polygons without any contact between rings. Winding does not matter; repeated
 /// vertices are gone already ([`super::unspike`]).
@@ -16,7 +16,7 @@ pub(crate) fn certainly_valid(coords: &[Point], parts: &[Part]) -> bool {
     match parts {
         [part] => {
             let ring = part.of(coords);
-            ring.len() >= 3 && (is_convex(ring) || is_simple(ring))
+            ring.len() >= 3 && (is_star(ring) || is_convex(ring) || is_simple(ring))
         }
         _ => Crowd::new(coords, parts).is_valid(),
     }
@@ -33,13 +33,36 @@ fn is_simple(ring: &[Point]) -> bool {
     }
     let n = ring.len();
     let edge = |i: usize| (ring[i], ring[if i + 1 == n { 0 } else { i + 1 }]);
-    for i in 0..n {
+    // Along the longer way few edges are beside each other.
+    let extent = |k: usize| {
+        let (low, high) = ring.iter().fold((i32::MAX, i32::MIN), |(low, high), p| {
+            (low.min(p[k]), high.max(p[k]))
+        });
+        i64::from(high) - i64::from(low)
+    };
+    let along = usize::from(extent(0) < extent(1));
+    let mut order = [(0_i32, 0_i32, 0_u8); PAIRWISE];
+    let order = &mut order[..n];
+    for (i, place) in order.iter_mut().enumerate() {
         let (a, b) = edge(i);
         if folds(a, b, edge((i + 1) % n).1) {
             return false;
         }
-        let last = if i == 0 { n - 1 } else { n };
-        for j in i + 2..last {
+        *place = (a[along].min(b[along]), a[along].max(b[along]), i as u8);
+    }
+    order.sort_unstable();
+    for (at, &(_, end, i)) in order.iter().enumerate() {
+        let i = usize::from(i);
+        let (a, b) = edge(i);
+        for &(_, _, j) in order[at + 1..]
+            .iter()
+            .take_while(|(begin, _, _)| *begin <= end)
+        {
+            let j = usize::from(j);
+            // Neighbours meet at their vertex, which is looked at above.
+            if i.abs_diff(j) == 1 || i.abs_diff(j) == n - 1 {
+                continue;
+            }
             let (c, d) = edge(j);
             if boxes_meet(a, b, c, d) && meet(a, b, c, d) {
                 return false;
@@ -47,6 +70,41 @@ fn is_simple(ring: &[Point]) -> bool {
         }
     }
     true
+}
+
+/// Goes once around a place inside, always the same way: certainly simple. Most parcels do, and no pair of edges is compared.
+fn is_star(ring: &[Point]) -> bool {
+    let Ok(n) = i32::try_from(ring.len()) else {
+        return false;
+    };
+    let (mut low, mut high) = (ring[0], ring[0]);
+    let mut sum = [0_i64; 2];
+    for p in ring {
+        for k in 0..2 {
+            low[k] = low[k].min(p[k]);
+            high[k] = high[k].max(p[k]);
+            sum[k] += i64::from(p[k]);
+        }
+    }
+    // So that products of differences stay within 32 bits.
+    if (0..2).any(|k| high[k].saturating_sub(low[k]) > 1 << 14) {
+        return false;
+    }
+    let middle = sum.map(|sum| (sum / i64::from(n)) as i32);
+    let from_middle = |p: Point| [p[0] - middle[0], p[1] - middle[1]];
+    let is_upper = |[x, y]: Point| y > 0 || (y == 0 && x > 0);
+    let mut last = from_middle(ring[ring.len() - 1]);
+    let (mut left, mut right, mut rounds) = (false, false, 0);
+    for &p in ring {
+        let p = from_middle(p);
+        let turn = last[0] * p[1] - last[1] * p[0];
+        left |= turn <= 0;
+        right |= turn >= 0;
+        rounds += i32::from(is_upper(last) != is_upper(p));
+        last = p;
+    }
+    // A turn is less than a half one, so each round comes twice over the line through the middle.
+    left != right && rounds == 2
 }
 
 /// Turns one way only, and once around: certainly simple. Collinear vertices are let through.

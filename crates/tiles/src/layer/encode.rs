@@ -43,29 +43,34 @@ impl LayerBuilder {
     }
 
     fn feature(&self, row: &Row, scratch: &mut Scratch, out: &mut Vec<u8>) {
-        let Scratch {
-            feature,
-            tags,
-            geometry,
-        } = scratch;
-        feature.clear();
-        feature.push(proto::FEATURE_ID);
-        proto::varint(feature, row.id);
-        if !row.tags.is_empty() {
-            tags.clear();
-            for &tag in &self.tags[row.tags.clone()] {
-                proto::varint32(tags, tag);
-            }
-            proto::bytes(feature, proto::FEATURE_TAGS, tags);
+        let Scratch { tags, geometry } = scratch;
+        tags.clear();
+        for &tag in &self.tags[row.tags.clone()] {
+            proto::varint32(tags, tag);
+        }
+        let sized = |len: usize| 1 + proto::varint_len(len as u64) + len;
+        let id = row.id.map_or(0, |id| 1 + proto::varint_len(id));
+        let tagged = if tags.is_empty() {
+            0
+        } else {
+            sized(tags.len())
+        };
+        out.push(proto::LAYER_FEATURE);
+        proto::varint(out, (id + tagged + 2 + sized(geometry.len())) as u64);
+        if let Some(id) = row.id {
+            out.push(proto::FEATURE_ID);
+            proto::varint(out, id);
+        }
+        if !tags.is_empty() {
+            proto::bytes(out, proto::FEATURE_TAGS, tags);
         }
         let kind = match row.kind {
             WorldKind::Points => 1,
             WorldKind::Lines => 2,
             WorldKind::Polygons => 3,
         };
-        feature.extend([proto::FEATURE_TYPE, kind]);
-        proto::bytes(feature, proto::FEATURE_GEOMETRY, geometry);
-        proto::bytes(out, proto::LAYER_FEATURE, feature);
+        out.extend([proto::FEATURE_TYPE, kind]);
+        proto::bytes(out, proto::FEATURE_GEOMETRY, geometry);
     }
 
     fn geometry(&self, row: &Row, repaired: Option<&Polygons>, out: &mut Vec<u8>) {
@@ -107,7 +112,6 @@ impl LayerBuilder {
 /// Buffers that each feature uses again.
 #[derive(Default)]
 struct Scratch {
-    feature: Vec<u8>,
     tags: Vec<u8>,
     geometry: Vec<u8>,
 }
@@ -139,8 +143,23 @@ impl Pen<'_> {
     }
 
     fn to(&mut self, p: Point) {
-        proto::varint32(self.out, proto::zigzag(p[0] - self.cursor[0]));
-        proto::varint32(self.out, proto::zigzag(p[1] - self.cursor[1]));
+        let [x, y] = [0, 1].map(|k| proto::zigzag(p[k] - self.cursor[k]));
+        // Both at once where each is a byte or two, as most are.
+        match (x < 0x80, y < 0x80) {
+            (true, true) => self.out.extend_from_slice(&[x as u8, y as u8]),
+            (true, false) if y < 0x4000 => {
+                self.out
+                    .extend_from_slice(&[x as u8, y as u8 | 0x80, (y >> 7) as u8]);
+            }
+            (false, true) if x < 0x4000 => {
+                self.out
+                    .extend_from_slice(&[x as u8 | 0x80, (x >> 7) as u8, y as u8]);
+            }
+            _ => {
+                proto::varint32(self.out, x);
+                proto::varint32(self.out, y);
+            }
+        }
         self.cursor = p;
     }
 }

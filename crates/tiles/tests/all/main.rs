@@ -7,6 +7,7 @@ mod coverage;
 mod encoding;
 mod fuzz;
 mod gdal;
+mod generalise;
 mod golden;
 mod pmtiles;
 mod support;
