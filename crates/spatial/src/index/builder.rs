@@ -1,6 +1,6 @@
 //! Making a segment from features in ascending order of their key.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use model::world::{WorldBuf, WorldGeometry};
 use model::{Envelope, Message, Value};
@@ -236,6 +236,7 @@ impl SegmentBuilder {
                 .map(ColumnBuilder::finish)
                 .collect(),
             extent,
+            spans: OnceLock::new(),
         })))
     }
 }

@@ -32,6 +32,7 @@ struct Index {
 }
 
 impl Column {
+    #[inline]
     pub(super) fn code(&self, slot: u32) -> u32 {
         self.codes.get(slot as usize)
     }
@@ -40,10 +41,12 @@ impl Column {
         &self.codes
     }
 
+    #[inline]
     pub(super) fn value(&self, code: u32) -> ValueRef<'_> {
         self.dictionary.get(code)
     }
 
+    #[inline]
     pub(super) fn distinct(&self) -> usize {
         self.dictionary.len()
     }
@@ -210,6 +213,7 @@ impl Codes {
         self.push(code);
     }
 
+    #[inline]
     pub(super) fn get(&self, slot: usize) -> u32 {
         match self {
             Self::U8(codes) => u32::from(codes[slot]),
@@ -218,6 +222,7 @@ impl Codes {
         }
     }
 
+    #[inline]
     fn len(&self) -> usize {
         match self {
             Self::U8(codes) => codes.len(),
@@ -290,6 +295,7 @@ pub(super) fn key(value: ValueRef<'_>) -> Key<'_> {
 }
 
 impl Dictionary {
+    #[inline]
     fn len(&self) -> usize {
         self.tags.len()
     }
@@ -313,6 +319,7 @@ impl Dictionary {
         Ok(code)
     }
 
+    #[inline]
     fn get(&self, code: u32) -> ValueRef<'_> {
         let payload = self.payloads[code as usize];
         match self.tags[code as usize] {

@@ -14,6 +14,18 @@ pub struct Hit<'a> {
     pub(super) slot: u32,
 }
 
+/// A value as its column keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Coded {
+    /// Equal codes of one segment are equal values.
+    pub segment: u64,
+    pub code: u32,
+    /// Codes of the column in this segment.
+    pub distinct: usize,
+    /// Features of the segment.
+    pub features: usize,
+}
+
 /// A feature found by its text.
 #[derive(Debug, Clone, Copy)]
 pub struct TextHit<'a> {
@@ -25,6 +37,7 @@ pub struct TextHit<'a> {
 }
 
 impl<'a> Hit<'a> {
+    #[inline]
     pub fn fid(&self) -> i64 {
         self.part.segment.fids[self.slot as usize]
     }
@@ -36,6 +49,7 @@ impl<'a> Hit<'a> {
     }
 
     /// Longitude/latitude in degrees; `None` for a feature without geometry.
+    #[inline]
     pub fn envelope(&self) -> Option<Envelope> {
         self.part.segment.envelope(self.slot)
     }
@@ -46,6 +60,7 @@ impl<'a> Hit<'a> {
     }
 
     /// At most one geometry of each kind, in world units; one without points where the feature's is empty.
+    #[inline]
     pub fn geometries(&self) -> impl Iterator<Item = WorldGeometry<'a>> + use<'a> {
         self.part.segment.arena.geometries(self.slot)
     }
@@ -54,6 +69,7 @@ impl<'a> Hit<'a> {
     ///
     /// # Panics
     /// When the snapshot has fewer columns.
+    #[inline]
     pub fn value(&self, column: usize) -> ValueRef<'a> {
         let values = &self.part.segment.columns[column];
         if self.part.sees(column) {
@@ -61,5 +77,21 @@ impl<'a> Hit<'a> {
         } else {
             ValueRef::Null
         }
+    }
+
+    /// The code of a column's value; `None` where the reader does not see the column.
+    ///
+    /// # Panics
+    /// When the snapshot has fewer columns.
+    #[inline]
+    pub fn coded(&self, column: usize) -> Option<Coded> {
+        let segment = &self.part.segment;
+        let values = &segment.columns[column];
+        self.part.sees(column).then(|| Coded {
+            segment: segment.id,
+            code: values.code(self.slot),
+            distinct: values.distinct(),
+            features: segment.fids.len(),
+        })
     }
 }

@@ -62,6 +62,7 @@ impl Part {
         }
     }
 
+    #[inline]
     pub(super) fn sees(&self, column: usize) -> bool {
         let seen = self.seen_columns.as_ref();
         seen.is_none_or(|seen| seen.get(column) == Some(&true))
@@ -79,6 +80,7 @@ impl Part {
         self.segment.tree.size() - self.dead_with_envelope
     }
 
+    #[inline]
     pub(super) fn is_live(&self, slot: u32) -> bool {
         self.dead.count() == 0 || !self.dead.contains(slot)
     }

@@ -1,5 +1,6 @@
 //! An immutable run of features: a bulk-loaded tree, packed geometry and attribute columns.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use model::Envelope;
@@ -7,6 +8,7 @@ use model::world::{WorldGeometry, WorldKind, WorldPoint};
 use rstar::{AABB, RTree, RTreeObject};
 
 use super::column::Column;
+use super::span::Spans;
 
 /// Features in ascending order of their key; a slot is a position in that order.
 #[derive(Debug)]
@@ -24,6 +26,7 @@ pub(super) struct Segment {
     pub(super) arena: Arena,
     pub(super) columns: Vec<Column>,
     pub(super) extent: Option<Envelope>,
+    pub(super) spans: OnceLock<Spans>,
 }
 
 /// An entry of the tree.
@@ -95,6 +98,7 @@ impl Arena {
         self.first_piece[slot] == self.first_piece[slot + 1]
     }
 
+    #[inline]
     pub(super) fn geometries(&self, slot: u32) -> impl Iterator<Item = WorldGeometry<'_>> {
         let slot = slot as usize;
         let range = self.first_piece[slot] as usize..self.first_piece[slot + 1] as usize;
@@ -124,12 +128,17 @@ impl Segment {
         NEXT.fetch_add(1, Ordering::Relaxed)
     }
 
+    #[inline]
     pub(super) fn envelope(&self, slot: u32) -> Option<Envelope> {
         let [w, s, e, n] = self.boxes[slot as usize];
         (!w.is_nan()).then_some(Envelope {
             min: [w, s],
             max: [e, n],
         })
+    }
+
+    pub(super) fn spans(&self) -> &Spans {
+        self.spans.get_or_init(|| Spans::find(self))
     }
 
     pub(super) fn memory_bytes(&self) -> usize {
@@ -145,5 +154,6 @@ impl Segment {
             + arena.coords.capacity() * 8
             + arena.ends.capacity() * 4
             + self.columns.iter().map(Column::memory_bytes).sum::<usize>()
+            + self.spans.get().map_or(0, Spans::memory_bytes)
     }
 }

@@ -381,7 +381,7 @@ fn caught(make: impl FnOnce() -> Result<Snapshot, Error>) -> Result<Snapshot, Er
 }
 
 /// Whether the corners are in order; false for NaN.
-fn is_box(envelope: &Envelope) -> bool {
+pub(super) fn is_box(envelope: &Envelope) -> bool {
     (0..2).all(|i| envelope.min[i] <= envelope.max[i])
 }
 
