@@ -8,7 +8,7 @@ use clap::builder::PossibleValuesParser;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use model::access::Class;
-use model::{Lang, Message, Theme};
+use model::{Lang, LowZooms, Message, Theme};
 use store::{Place, PostgresPlace};
 
 /// The language of the command line: `--lang`, then `HROMADA_LANG`, then the locale, then English.
@@ -365,7 +365,7 @@ fn access(lang: Lang) -> Arg {
 }
 
 /// What a manifest says for each of its collections; beside it these flags would have no effect.
-const TOLD_BY_MANIFEST: [&str; 13] = [
+const TOLD_BY_MANIFEST: [&str; 14] = [
     "files",
     "collection",
     "layer",
@@ -379,7 +379,17 @@ const TOLD_BY_MANIFEST: [&str; 13] = [
     "licence",
     "attribution",
     "access",
+    "low-zooms",
 ];
+
+fn low_zooms(lang: Lang) -> Arg {
+    let ways: Vec<&'static str> = LowZooms::ALL.iter().map(|way| way.name()).collect();
+    Arg::new("low-zooms")
+        .long("low-zooms")
+        .value_name("WAY")
+        .value_parser(PossibleValuesParser::new(ways))
+        .help(Message::new("cli.import-low-zooms").text(lang))
+}
 
 fn publish(lang: Lang) -> Command {
     let t = |key: &'static str| Message::new(key).text(lang);
@@ -421,6 +431,7 @@ fn publish(lang: Lang) -> Command {
         .arg(text("licence", "TEXT", "cli.import-licence"))
         .arg(text("attribution", "TEXT", "cli.import-attribution"))
         .arg(access(lang))
+        .arg(low_zooms(lang))
         .group(
             ArgGroup::new("what")
                 .args(["table", "withdraw"])
@@ -475,6 +486,7 @@ fn import(lang: Lang) -> Command {
         .arg(text("licence", "TEXT", "cli.import-licence"))
         .arg(text("attribution", "TEXT", "cli.import-attribution"))
         .arg(access(lang))
+        .arg(low_zooms(lang))
         .arg(text("lon", "COLUMN", "cli.import-lon"))
         .arg(text("lat", "COLUMN", "cli.import-lat"))
         .arg(text("x", "COLUMN", "cli.import-x"))

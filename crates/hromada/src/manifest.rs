@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use model::access::Class;
-use model::{CollectionId, Enumerated, Message, Property, PropertyType, Text, Theme};
+use model::{
+    CollectionId, Enumerated, LowZooms, Message, Property, PropertyType, Text, Theme, TileSettings,
+};
 use serde_json::Value as Json;
 use store::CollectionSettings;
 
@@ -64,6 +66,10 @@ fn entry(folder: &Path, item: &Json) -> Result<Entry, String> {
         Some(name) => Some(Class::from_name(name).ok_or("access")?),
         None => None,
     };
+    let low_zooms = match item["lowZooms"].as_str() {
+        Some(name) => Some(LowZooms::from_name(name).ok_or("lowZooms")?),
+        None => None,
+    };
     let collection = string("collection").ok_or("collection")?;
     Ok(Entry {
         file: folder.join(string("file").ok_or("file")?),
@@ -80,7 +86,10 @@ fn entry(folder: &Path, item: &Json) -> Result<Entry, String> {
             time_property: string("time"),
             searchable: item["searchable"].is_array().then(|| names("searchable")),
             properties: properties(item),
-            tiles: None,
+            tiles: low_zooms.map(|way| TileSettings {
+                low_zooms: Some(way),
+                ..TileSettings::default()
+            }),
             access,
         },
     })

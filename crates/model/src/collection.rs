@@ -42,6 +42,47 @@ pub struct TileSettings {
     pub max_zoom: u8,
     /// Properties that tiles carry, in order; `None`: all of them.
     pub properties: Option<Vec<String>>,
+    /// `None`: points as [`LowZooms::Cluster`], all else as [`LowZooms::Merge`].
+    pub low_zooms: Option<LowZooms>,
+}
+
+/// What becomes of features that are too small or too many to be drawn one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LowZooms {
+    /// All are drawn one by one at every zoom.
+    Keep,
+    /// What is smaller than a screen pixel is drawn where together it makes one.
+    Dust,
+    /// Small polygons become blocks, short lines a network.
+    Merge,
+    /// Near features become a point with their count, some dozen pixels from the next.
+    Cluster,
+    /// As clusters, some pixels from each other: for a heat map.
+    Heat,
+}
+
+impl LowZooms {
+    pub const ALL: [LowZooms; 5] = [
+        Self::Keep,
+        Self::Dust,
+        Self::Merge,
+        Self::Cluster,
+        Self::Heat,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Dust => "dust",
+            Self::Merge => "merge",
+            Self::Cluster => "cluster",
+            Self::Heat => "heat",
+        }
+    }
+
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|way| way.name() == name)
+    }
 }
 
 impl Default for TileSettings {
@@ -50,6 +91,7 @@ impl Default for TileSettings {
             min_zoom: 0,
             max_zoom: 18,
             properties: None,
+            low_zooms: None,
         }
     }
 }

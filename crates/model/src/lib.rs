@@ -19,7 +19,7 @@ pub mod world;
 pub use bbox::{Bbox, Envelope};
 pub use change::{ChangeSeq, Epoch, Operation};
 pub use collection::{
-    Collection, CollectionId, GeometryType, MAX_ID_LENGTH, MAX_ZOOM, Theme, TileSettings,
+    Collection, CollectionId, GeometryType, LowZooms, MAX_ID_LENGTH, MAX_ZOOM, Theme, TileSettings,
 };
 pub use crs::Crs;
 pub use datetime::{

@@ -18,6 +18,7 @@ use crate::identity::{COOKIE_PLAIN, COOKIE_SECURE, Known};
 use crate::limits::{
     BODY_ROOM, MAX_NETWORK_REQUESTS, MAX_NETWORK_STREAMS, MAX_NETWORKS, MAX_REQUESTS, MAX_STREAMS,
 };
+use crate::low_zoom::LowZooms;
 use crate::metrics::Metrics;
 use crate::openapi::Definition;
 use crate::places::Places;
@@ -36,6 +37,8 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) options: Options,
     pub(crate) tiles: Arc<TileCache>,
+    /// What small and crowded features look like in tiles.
+    pub(crate) low_zooms: Arc<LowZooms>,
     pub(crate) metrics: Metrics,
     pub(crate) definition: Definition,
     pub(crate) lenses: Lenses,
@@ -85,6 +88,7 @@ impl App {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let inner = Inner {
             tiles: Arc::new(TileCache::new(options.tile_cache_bytes, &store.epoch())),
+            low_zooms: Arc::new(LowZooms::new()),
             store,
             options: options.clone(),
             metrics: Metrics::new(),

@@ -13,9 +13,9 @@ use model::Message;
 use crate::conditional::{REVALIDATE, Tag};
 use crate::context::Context;
 use crate::negotiate::Encoding;
+use crate::pack::{Effort, pack};
 use crate::problem::{Problem, shown};
 use crate::segments::Segments;
-use crate::vector::compress;
 
 mod files {
     include!(concat!(env!("OUT_DIR"), "/files.rs"));
@@ -255,7 +255,8 @@ impl File {
         if is_packed {
             return whole;
         }
-        let packed = slot.get_or_init(|| compress(self.bytes.to_vec(), encoding).map(Bytes::from));
+        let packed =
+            slot.get_or_init(|| pack(self.bytes, encoding, Effort::Thorough).map(Bytes::from));
         // What does not get smaller goes as it is.
         packed
             .clone()

@@ -6,10 +6,9 @@
 //! that was cut from an old index and comes late is found out when it is taken.
 
 use std::collections::HashMap;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::Hasher;
+use std::hash::{BuildHasher, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
@@ -20,7 +19,9 @@ use store::LiveCollection;
 use tiles::TileCoord;
 use tokio::sync::{Semaphore, watch};
 
+use crate::low_zoom::{Layer, LowZooms};
 use crate::negotiate::Encoding;
+use crate::pack::{Effort, pack, unpack};
 
 /// What a kept tile costs beside its bytes: key, stamps and the cache's own entry, rounded up.
 const OVERHEAD: u64 = 256;
@@ -32,8 +33,9 @@ const TYPICAL: u64 = 8 * 1024;
 pub(crate) struct Key {
     /// Collection ids with commas, in the order of the layers.
     pub(crate) collections: Arc<str>,
-    /// The lens that each is seen through: what a reader may not see is in no tile that they get.
-    pub(crate) lenses: Box<[u64]>,
+    /// The lens that each is seen through, since what a reader may not see is in no tile that they get; and the plan by which
+    /// it is drawn.
+    pub(crate) views: Box<[[u64; 2]]>,
     /// The change up to which the tile shows what was; the greatest number: what is.
     pub(crate) moment: i64,
     /// The place of the tile matrix set.
@@ -45,10 +47,30 @@ pub(crate) struct Key {
 /// An encoded and compressed tile; without bytes when nothing shows.
 pub(crate) struct Tile {
     pub(crate) body: Bytes,
-    /// Hash over epoch and uncompressed bytes; the content coding is put behind it where the answer leaves.
+    /// Hash over epoch and uncompressed bytes; the content coding is put behind it where the answer leaves. Weak, since a tile
+    /// may be packed anew.
     pub(crate) tag: String,
+    /// The layer that has the most bytes, where the tile is heavier than a tile should be.
+    pub(crate) heavy: Option<usize>,
     stamps: Box<[Stamp]>,
+    /// Bytes before packing.
+    size: usize,
+    effort: Effort,
+    /// Times that it was taken, as far as it matters.
+    taken: AtomicU32,
 }
+
+/// What was cut.
+pub(crate) struct Cut {
+    pub(crate) bytes: Vec<u8>,
+    /// The place of the layer that has the most bytes, and how many features are in it.
+    pub(crate) heaviest: usize,
+    pub(crate) features: usize,
+}
+
+/// Bytes of a packed tile, and features of a layer, above which its zoom should draw fewer: those of tippecanoe.
+const HEAVY: usize = 500_000;
+const MANY: usize = 200_000;
 
 /// The collection that a layer was cut from, and the change up to which the tile is known to be good.
 struct Stamp {
@@ -67,12 +89,26 @@ pub(crate) struct TileCache {
 /// A tile that is being cut; those who want it meanwhile wait for it.
 struct Flight {
     stamps: Box<[Stamp]>,
-    done: watch::Sender<Option<Result<Arc<Tile>, Failed>>>,
+    done: watch::Sender<Option<Made>>,
 }
 
-/// The cutting panicked or failed; it was logged.
+/// A tile, or why there is none.
+type Made = Result<Arc<Tile>, Failed>;
+
+/// Why there is no tile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Failed;
+pub(crate) enum Failed {
+    /// The cutting panicked or failed; it was logged.
+    Broken,
+    /// Too many others wait for theirs.
+    Busy,
+}
+
+/// Tiles that are cut or wait for it at once. Further ones are not queued: they would come when nobody looks there any more.
+const MAX_FLIGHTS: usize = 64;
+
+/// Times that a tile was taken after which it is packed better, beside the requests.
+const HOT: u32 = 4;
 
 /// What to cut a tile from.
 pub(crate) struct Wanted {
@@ -81,6 +117,9 @@ pub(crate) struct Wanted {
     pub(crate) layers: Vec<LiveCollection>,
     /// Where a change shows in the tile, buffer included.
     pub(crate) envelopes: Vec<Envelope>,
+    /// How each collection is drawn.
+    pub(crate) drawn: Vec<Layer>,
+    pub(crate) low_zooms: Arc<LowZooms>,
 }
 
 #[derive(Clone)]
@@ -114,7 +153,8 @@ impl TileCache {
     /// bytes, on one of `workers`.
     ///
     /// # Errors
-    /// [`Failed`] when `cut` panics or fails; the next request tries again.
+    /// [`Failed::Broken`] when `cut` panics or fails, the next request tries again; [`Failed::Busy`] when there is too much to
+    /// cut already.
     pub(crate) async fn get<C>(
         self: &Arc<Self>,
         wanted: Arc<Wanted>,
@@ -122,14 +162,15 @@ impl TileCache {
         cut: C,
     ) -> Result<Arc<Tile>, Failed>
     where
-        C: Fn(&Wanted) -> Option<Vec<u8>> + Clone + Send + 'static,
+        C: Fn(&Wanted) -> Option<Cut> + Clone + Send + 'static,
     {
         loop {
             if let Some(tile) = self.kept(&wanted) {
                 self.hits.fetch_add(1, Ordering::Relaxed);
+                self.notice(&wanted.key, &tile, workers);
                 return Ok(tile);
             }
-            let mut done = self.join_or_lead(&wanted, workers, &cut);
+            let mut done = self.join_or_lead(&wanted, workers, &cut)?;
             // An error: the one who cut it gave up, since nobody waited at that moment.
             if let Ok(result) = done.wait_for(Option::is_some).await
                 && let Some(result) = &*result
@@ -152,9 +193,9 @@ impl TileCache {
         wanted: &Arc<Wanted>,
         workers: &Arc<Semaphore>,
         cut: &C,
-    ) -> watch::Receiver<Option<Result<Arc<Tile>, Failed>>>
+    ) -> Result<watch::Receiver<Option<Made>>, Failed>
     where
-        C: Fn(&Wanted) -> Option<Vec<u8>> + Clone + Send + 'static,
+        C: Fn(&Wanted) -> Option<Cut> + Clone + Send + 'static,
     {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         // One that began before a change that shows here is of no use: its tile will be of the past.
@@ -163,7 +204,10 @@ impl TileCache {
             .filter(|flight| is_good(&flight.stamps, wanted))
         {
             self.hits.fetch_add(1, Ordering::Relaxed);
-            return flight.done.subscribe();
+            return Ok(flight.done.subscribe());
+        }
+        if flights.len() >= MAX_FLIGHTS {
+            return Err(Failed::Busy);
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
         let (done, receiver) = watch::channel(None);
@@ -193,7 +237,41 @@ impl TileCache {
                 flight.done.send_replace(Some(result));
             }
         });
-        receiver
+        Ok(receiver)
+    }
+
+    /// Counts that a tile was taken, and has it packed better when it is taken often.
+    fn notice(self: &Arc<Self>, key: &Key, tile: &Arc<Tile>, workers: &Arc<Semaphore>) {
+        let is_packed = tile.effort == Effort::Thorough
+            || tile.body.is_empty()
+            || key.encoding == Encoding::Identity;
+        if is_packed || tile.taken.load(Ordering::Relaxed) >= HOT {
+            return;
+        }
+        if tile.taken.fetch_add(1, Ordering::Relaxed) + 1 != HOT {
+            return;
+        }
+        let (cache, key) = (Arc::clone(self), key.clone());
+        let (tile, workers) = (Arc::clone(tile), Arc::clone(workers));
+        tokio::spawn(async move {
+            // The semaphore is never closed.
+            let Ok(permit) = workers.acquire_owned().await else {
+                return;
+            };
+            let old = Arc::clone(&tile);
+            let packing = tokio::task::spawn_blocking(move || {
+                let packed = repacked(&old, key.encoding);
+                drop(permit);
+                (key, packed)
+            });
+            let (Ok((key, Some(packed))), Some(kept)) = (packing.await, &cache.kept) else {
+                return;
+            };
+            // What was cut anew meanwhile stays.
+            if kept.peek(&key).is_some_and(|now| Arc::ptr_eq(&now, &tile)) {
+                kept.insert(key, Arc::new(packed));
+            }
+        });
     }
 
     /// Cuts and keeps the tile; `None` when everyone who wanted it has hung up before it was their turn.
@@ -205,7 +283,7 @@ impl TileCache {
         cut: C,
     ) -> Option<Result<Arc<Tile>, Failed>>
     where
-        C: Fn(&Wanted) -> Option<Vec<u8>> + Send + 'static,
+        C: Fn(&Wanted) -> Option<Cut> + Send + 'static,
     {
         // The semaphore is never closed.
         let permit = Arc::clone(workers).acquire_owned().await.ok()?;
@@ -220,7 +298,7 @@ impl TileCache {
         });
         let Ok(Ok(Some(tile))) = cutting.await else {
             tracing::error!(collections = %wanted.key.collections, coord = ?wanted.key.coord, "a tile could not be cut");
-            return Some(Err(Failed));
+            return Some(Err(Failed::Broken));
         };
         let tile = Arc::new(tile);
         if let Some(kept) = &self.kept {
@@ -239,20 +317,52 @@ impl TileCache {
     }
 }
 
-fn make(wanted: &Wanted, epoch: &Epoch, cut: impl Fn(&Wanted) -> Option<Vec<u8>>) -> Option<Tile> {
-    let bytes = cut(wanted)?;
-    let mut hasher = DefaultHasher::new();
+fn make(wanted: &Wanted, epoch: &Epoch, cut: impl Fn(&Wanted) -> Option<Cut>) -> Option<Tile> {
+    let Cut {
+        bytes,
+        heaviest,
+        features,
+    } = cut(wanted)?;
+    let size = bytes.len();
+    let mut hasher = foldhash::quality::FixedState::default().build_hasher();
     hasher.write(epoch.0.as_bytes());
     hasher.write(&bytes);
-    let body = if bytes.is_empty() {
-        Bytes::new()
-    } else {
-        crate::vector::compress(bytes, wanted.key.encoding)?.into()
+    let (encoding, effort) = (wanted.key.encoding, Effort::Quick);
+    let body = match encoding {
+        _ if bytes.is_empty() => Bytes::new(),
+        Encoding::Identity => bytes.into(),
+        _ => pack(&bytes, encoding, effort)?.into(),
+    };
+    // Packed, tiles of parcels have two fifths of their size.
+    let packed = match wanted.key.encoding {
+        Encoding::Identity => size * 2 / 5,
+        _ => body.len(),
     };
     Some(Tile {
+        heavy: (packed > HEAVY || features > MANY).then_some(heaviest),
         body,
         tag: format!("{:016x}", hasher.finish()),
         stamps: stamps(&wanted.layers),
+        size,
+        effort,
+        taken: AtomicU32::new(0),
+    })
+}
+
+/// The same tile packed with more effort; `None` where that makes it no smaller.
+fn repacked(tile: &Tile, encoding: Encoding) -> Option<Tile> {
+    let bytes = unpack(&tile.body, encoding, tile.size)?;
+    let effort = Effort::Thorough;
+    let body: Bytes = pack(&bytes, encoding, effort)?.into();
+    let is_smaller = body.len() < tile.body.len();
+    is_smaller.then(|| Tile {
+        body,
+        tag: tile.tag.clone(),
+        heavy: tile.heavy,
+        stamps: tile.stamps.iter().map(Stamp::copied).collect(),
+        size: tile.size,
+        effort,
+        taken: AtomicU32::new(0),
     })
 }
 
@@ -265,6 +375,13 @@ fn stamps(layers: &[LiveCollection]) -> Box<[Stamp]> {
 }
 
 impl Stamp {
+    fn copied(&self) -> Self {
+        Self {
+            collection: Arc::clone(&self.collection),
+            good_at: AtomicI64::new(self.seq().0),
+        }
+    }
+
     fn seq(&self) -> ChangeSeq {
         ChangeSeq(self.good_at.load(Ordering::Acquire))
     }

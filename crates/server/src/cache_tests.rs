@@ -49,7 +49,7 @@ impl Place {
         let key = Key {
             set: 0,
             collections: "points".into(),
-            lenses: Box::new([0]),
+            views: Box::new([[0, 1]]),
             moment: i64::MAX,
             coord,
             encoding: Encoding::Identity,
@@ -58,6 +58,8 @@ impl Place {
             key,
             layers,
             envelopes: coord.query_envelopes().collect(),
+            drawn: Vec::new(),
+            low_zooms: Arc::new(LowZooms::new()),
         })
     }
 
@@ -77,8 +79,16 @@ impl Place {
 }
 
 /// A "tile" that tells how many features its index has.
-fn count(wanted: &Wanted) -> Option<Vec<u8>> {
-    Some(vec![u8::try_from(wanted.layers[0].index.len()).unwrap()])
+fn count(wanted: &Wanted) -> Option<Cut> {
+    whole(vec![u8::try_from(wanted.layers[0].index.len()).unwrap()])
+}
+
+fn whole(bytes: Vec<u8>) -> Option<Cut> {
+    Some(Cut {
+        bytes,
+        heaviest: 0,
+        features: 1,
+    })
 }
 
 fn cache(store: &Store) -> Arc<TileCache> {
@@ -161,7 +171,7 @@ async fn a_change_elsewhere_leaves_the_tile() {
     for n in 0..5 {
         place.add(60.0, n).await;
     }
-    let never = |_: &Wanted| -> Option<Vec<u8>> { panic!("cut again") };
+    let never = |_: &Wanted| -> Option<Cut> { panic!("cut again") };
     assert_eq!(
         cache
             .get(place.wanted(), &workers, never)
@@ -205,13 +215,13 @@ async fn requests_for_one_tile_at_once_cut_it_once() {
 async fn a_panic_in_a_cut_is_one_failure_and_no_more() {
     let place = Place::new().await;
     let (cache, workers) = (cache(&place.store), Arc::new(Semaphore::new(1)));
-    let broken = |_: &Wanted| -> Option<Vec<u8>> { panic!("{}", Message::new("a defect")) };
+    let broken = |_: &Wanted| -> Option<Cut> { panic!("{}", Message::new("a defect")) };
     assert_eq!(
         cache
             .get(place.wanted(), &workers, broken)
             .await
             .map(|_| ()),
-        Err(Failed)
+        Err(Failed::Broken)
     );
     assert_eq!(workers.available_permits(), 1);
     assert_eq!(
@@ -239,13 +249,103 @@ async fn the_budget_holds() {
             key,
             layers: base.layers.clone(),
             envelopes: coord.query_envelopes().collect(),
+            drawn: Vec::new(),
+            low_zooms: Arc::clone(&base.low_zooms),
         };
         cache
-            .get(Arc::new(wanted), &workers, |_| Some(vec![7; 5_000]))
+            .get(Arc::new(wanted), &workers, |_| whole(vec![7; 5_000]))
             .await
             .map(|_| ())
             .unwrap();
         assert!(cache.bytes() <= 100_000, "{}", cache.bytes());
     }
     assert!(cache.bytes() > 50_000, "{}", cache.bytes());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn more_tiles_than_can_be_cut_soon_are_refused_and_those_at_hand_are_not() {
+    let place = Place::new().await;
+    let (cache, workers) = (cache(&place.store), Arc::new(Semaphore::new(1)));
+    let base = place.wanted();
+    let wanted = |x: u32| {
+        let coord = TileCoord::new(10, x, 300).unwrap();
+        Arc::new(Wanted {
+            key: Key {
+                coord,
+                ..base.key.clone()
+            },
+            layers: base.layers.clone(),
+            envelopes: coord.query_envelopes().collect(),
+            drawn: Vec::new(),
+            low_zooms: Arc::clone(&base.low_zooms),
+        })
+    };
+    let at_hand = wanted(1_000);
+    cache
+        .get(Arc::clone(&at_hand), &workers, count)
+        .await
+        .map(|_| ())
+        .unwrap();
+    // Nobody gets a turn meanwhile.
+    let turn = Arc::clone(&workers).acquire_owned().await.unwrap();
+    let ahead: Vec<_> = (0..u32::try_from(MAX_FLIGHTS).unwrap())
+        .map(|x| {
+            let (cache, workers, wanted) = (Arc::clone(&cache), Arc::clone(&workers), wanted(x));
+            tokio::spawn(async move { cache.get(wanted, &workers, count).await.map(|_| ()) })
+        })
+        .collect();
+    while cache.flights.lock().unwrap().len() < MAX_FLIGHTS {
+        tokio::task::yield_now().await;
+    }
+    let further = cache.get(wanted(900), &workers, count).await.map(|_| ());
+    assert_eq!(further, Err(Failed::Busy));
+    // One that is cut already is waited for, and one that is kept is there.
+    let never = |_: &Wanted| -> Option<Cut> { panic!("cut again") };
+    assert!(cache.get(at_hand, &workers, never).await.is_ok());
+    drop(turn);
+    for tile in ahead {
+        assert_eq!(tile.await.unwrap(), Ok(()));
+    }
+    assert!(cache.get(wanted(900), &workers, count).await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tile_that_is_taken_often_is_packed_better_under_the_same_tag() {
+    let place = Place::new().await;
+    let (cache, workers) = (cache(&place.store), Arc::new(Semaphore::new(4)));
+    let base = place.wanted();
+    let bytes: Vec<u8> = (0_u32..40_000)
+        .flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 22).to_le_bytes())
+        .collect();
+    let wanted = Arc::new(Wanted {
+        key: Key {
+            encoding: Encoding::Gzip,
+            ..base.key.clone()
+        },
+        layers: base.layers.clone(),
+        envelopes: base.envelopes.clone(),
+        drawn: Vec::new(),
+        low_zooms: Arc::clone(&base.low_zooms),
+    });
+    let cut = {
+        let bytes = bytes.clone();
+        move |_: &Wanted| whole(bytes.clone())
+    };
+    let first = cache.get(Arc::clone(&wanted), &workers, cut.clone()).await;
+    let Ok(first) = first else { panic!("no tile") };
+    loop {
+        let Ok(now) = cache.get(Arc::clone(&wanted), &workers, cut.clone()).await else {
+            panic!("no tile");
+        };
+        assert_eq!(now.tag, first.tag);
+        assert_eq!(
+            unpack(&now.body, Encoding::Gzip, bytes.len()).unwrap(),
+            bytes
+        );
+        if now.body.len() < first.body.len() {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(cache.misses.load(Ordering::Relaxed), 1);
 }

@@ -104,6 +104,15 @@ impl Problem {
         .retry_later()
     }
 
+    /// There is more to do than can be done soon, and this is better asked for again than waited for.
+    pub(crate) fn busy() -> Self {
+        Self::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Message::new("server.busy-tiles"),
+        )
+        .retry_later()
+    }
+
     /// A failure of ours: the cause is logged here, once, and not told.
     pub(crate) fn internal(cause: impl fmt::Display) -> Self {
         tracing::error!(%cause, "a request failed");

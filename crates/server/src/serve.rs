@@ -28,7 +28,7 @@ use crate::limits::{
 };
 use crate::places::{Place, Places};
 use crate::stream::Patient;
-use crate::{Options, Tls, link, retention, routes, webhooks};
+use crate::{Options, Tls, link, low_zoom, retention, routes, webhooks};
 
 /// Takes a port.
 ///
@@ -69,6 +69,8 @@ pub async fn serve(
         options,
     };
     let mut telling = std::pin::pin!(webhooks::run(app.clone()));
+    // Goes on by itself; nobody waits for it.
+    tokio::spawn(low_zoom::warm(app.clone()));
     {
         let mut shutdown = std::pin::pin!(shutdown);
         let mut keeping = std::pin::pin!(keep_current(port.options.tls.as_ref()));

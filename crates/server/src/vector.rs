@@ -1,6 +1,5 @@
 //! Vector tiles: the short path and the OGC ones (OGC 20-057).
 
-use std::io::Write as _;
 use std::sync::Arc;
 
 use axum::extract::State;
@@ -8,16 +7,18 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use hyper::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, HeaderValue};
 use model::Message;
-use spatial::index::{Hit, ValueRef};
+use spatial::index::Hit;
 use store::LiveCollection;
-use tiles::{LayerBuilder, TileCoord, TileValue};
+use tiles::{LayerBuilder, Reach, TileCoord, TileValue};
 
 use crate::app::App;
-use crate::cache::{Failed, Key, Wanted};
+use crate::cache::{Cut, Failed, Key, Wanted};
 use crate::conditional::{REVALIDATE, Tag};
 use crate::context::Context;
+use crate::layer_values::Column;
 use crate::limits::MAX_TILE_COLLECTIONS;
 use crate::link::MVT;
+use crate::low_zoom::{Layer, Of, Planned, When};
 use crate::matrix_sets::{self, MatrixSet};
 use crate::negotiate::Encoding;
 use crate::policy::Sight;
@@ -28,6 +29,14 @@ use crate::tilesets::{Limits, limits};
 
 /// The property of a tile that holds the id of the API where it is not the integer in `id`.
 const ID_PROPERTY: &str = "_id";
+
+/// How many features a point stands for.
+const COUNT_PROPERTY: &str = "_count";
+
+const OWN_PROPERTIES: [&str; 2] = [ID_PROPERTY, COUNT_PROPERTY];
+
+/// Times that a tile is cut anew because it was too heavy: each time a zoom draws fewer features by themselves.
+const MAX_COARSER: usize = 8;
 
 /// Integers above are not exact in JavaScript.
 const MAX_SAFE_INTEGER: u64 = 1 << 53;
@@ -190,25 +199,47 @@ async fn answer(
     }
     let ids: Vec<&str> = layers.iter().map(|l| l.collection.id.as_str()).collect();
     let encoding = Encoding::accepted(&context.headers);
-    let key = Key {
-        collections: ids.join(",").into(),
-        lenses: layers.iter().map(lens_of).collect(),
-        moment,
-        set: set.place(),
-        coord,
-        encoding,
+    let collections: Arc<str> = ids.join(",").into();
+    let mut tries = 0..MAX_COARSER;
+    let when = if moment == i64::MAX {
+        When::Now
+    } else {
+        When::Then
     };
-    let wanted = Wanted {
-        key,
-        envelopes: set.envelopes(coord),
-        layers,
+    let tile = loop {
+        let planned = planned(app, &layers, when).await?;
+        let key = Key {
+            collections: Arc::clone(&collections),
+            views: layers.iter().zip(&planned).map(view_of).collect(),
+            moment,
+            set: set.place(),
+            coord,
+            encoding,
+        };
+        let drawn = planned.into_iter();
+        let wanted = Arc::new(Wanted {
+            key,
+            envelopes: set.envelopes(coord),
+            layers: layers.clone(),
+            drawn: drawn.map(|planned| Layer::new(planned, zoom)).collect(),
+            low_zooms: Arc::clone(&app.low_zooms),
+        });
+        let got = app.tiles.get(Arc::clone(&wanted), &app.workers, cut).await;
+        let tile = got.map_err(|failed| match failed {
+            Failed::Broken => Problem::internal("a tile could not be cut"),
+            Failed::Busy => Problem::busy(),
+        })?;
+        let Some(heavy) = tile.heavy.filter(|_| tries.next().is_some()) else {
+            break tile;
+        };
+        if !app.low_zooms.coarser(&layers[heavy], &wanted.drawn[heavy]) {
+            break tile;
+        }
     };
-    let got = app.tiles.get(Arc::new(wanted), &app.workers, cut).await;
-    let tile = got.map_err(|Failed| Problem::internal("a tile could not be cut"))?;
     if tile.body.is_empty() {
         return Ok(empty());
     }
-    let tag = Tag::strong(tile.tag.clone());
+    let tag = Tag::weak(tile.tag.clone());
     if let Some(unchanged) = tag.not_modified(&context.headers) {
         return Ok(unchanged);
     }
@@ -226,9 +257,29 @@ async fn answer(
     Ok(response)
 }
 
-/// The number of the lens that a layer is seen through; 0: as it is.
-fn lens_of(live: &LiveCollection) -> u64 {
-    live.lens.as_ref().map_or(0, |lens| lens.id())
+/// How each collection is drawn at low zooms.
+async fn planned(
+    app: &App,
+    layers: &[LiveCollection],
+    when: When,
+) -> Result<Vec<Arc<Planned>>, Problem> {
+    let mut all = Vec::with_capacity(layers.len());
+    for live in layers {
+        all.push(match app.low_zooms.known(live, when) {
+            Some(known) => known,
+            None => {
+                let (low_zooms, live) = (Arc::clone(&app.low_zooms), live.clone());
+                app.work(move || low_zooms.plan(&live)).await?
+            }
+        });
+    }
+    Ok(all)
+}
+
+/// The number of the lens that a layer is seen through, 0: as it is; and that of its plan.
+fn view_of((live, planned): (&LiveCollection, &Arc<Planned>)) -> [u64; 2] {
+    let lens = live.lens.as_ref().map_or(0, |lens| lens.id());
+    [lens, planned.number]
 }
 
 /// Nothing shows: no body, not a compressed nothing.
@@ -237,16 +288,34 @@ fn empty() -> Response {
 }
 
 /// The uncompressed tile; empty when nothing shows, `None` when it can't be put together.
-fn cut(wanted: &Wanted) -> Option<Vec<u8>> {
-    let layers: Vec<Vec<u8>> = wanted
+fn cut(wanted: &Wanted) -> Option<Cut> {
+    let layers: Vec<Option<(Vec<u8>, usize)>> = wanted
         .layers
         .iter()
-        .filter_map(|live| layer(live, wanted))
+        .zip(&wanted.drawn)
+        .map(|(live, drawn)| layer(live, drawn, wanted))
         .collect();
-    tiles::tile(&layers).ok()
+    let sizes = layers.iter().enumerate().map(|(at, layer)| {
+        let (bytes, features) = layer
+            .as_ref()
+            .map_or((0, 0), |(bytes, n)| (bytes.len(), *n));
+        (bytes, features, at)
+    });
+    let (_, features, heaviest) = sizes.max().unwrap_or_default();
+    let layers: Vec<Vec<u8>> = layers
+        .into_iter()
+        .flatten()
+        .map(|(bytes, _)| bytes)
+        .collect();
+    Some(Cut {
+        bytes: tiles::tile(&layers).ok()?,
+        heaviest,
+        features,
+    })
 }
 
-fn layer(live: &LiveCollection, wanted: &Wanted) -> Option<Vec<u8>> {
+/// A layer's bytes and how many features it has.
+fn layer(live: &LiveCollection, drawn: &Layer, wanted: &Wanted) -> Option<(Vec<u8>, usize)> {
     let collection = &live.collection;
     let schema = &collection.schema;
     let shown: Vec<usize> = match &collection.tiles.properties {
@@ -256,17 +325,17 @@ fn layer(live: &LiveCollection, wanted: &Wanted) -> Option<Vec<u8>> {
             .collect(),
         None => (0..schema.properties.len()).collect(),
     };
-    // A property of the same name would take the place of the id by which clients find the feature again.
+    // A property of the same name would take the place of what clients know a feature or a cluster by.
     let columns: Vec<usize> = shown
         .iter()
-        .filter(|position| schema.properties[**position].name != ID_PROPERTY)
+        .filter(|position| !OWN_PROPERTIES.contains(&schema.properties[**position].name.as_str()))
         .filter_map(|position| live.column_of(*position))
         .collect();
     let names = columns
         .iter()
         .filter_map(|c| live.columns[*c])
         .map(|position| schema.properties[position].name.as_str());
-    let keys: Vec<&str> = std::iter::once(ID_PROPERTY).chain(names).collect();
+    let mut keys: Vec<&str> = std::iter::once(ID_PROPERTY).chain(names).collect();
     let id_column = collection
         .id_property
         .as_ref()
@@ -275,80 +344,83 @@ fn layer(live: &LiveCollection, wanted: &Wanted) -> Option<Vec<u8>> {
         .and_then(|name| schema.position(name))
         .and_then(|p| live.column_of(p));
 
-    let mut hits: Vec<Hit<'_>> = wanted
-        .envelopes
-        .iter()
-        .flat_map(|e| live.index.search(e))
-        .collect();
-    hits.sort_unstable_by_key(Hit::fid);
-    hits.dedup_by_key(|hit| hit.fid());
     let set = matrix_sets::all().get(usize::from(wanted.key.set))?;
-    let mut builder = LayerBuilder::new(wanted.key.coord, collection.id.as_str(), &keys);
-    for hit in hits {
-        let fid = hit.fid();
-        let exact = u64::try_from(fid).is_ok_and(|id| id <= MAX_SAFE_INTEGER);
-        let number = fid.to_string();
-        let id = match id_column.map(|column| hit.value(column)) {
-            Some(ValueRef::Null) | None if exact => TileValue::Null,
-            Some(ValueRef::Null) | None => TileValue::Text(&number),
-            Some(value) => tile_value(value),
+    let of = Of {
+        live,
+        moment: wanted.key.moment,
+        set,
+    };
+    let together = wanted.low_zooms.together(of, drawn, wanted.key.coord);
+    let mut hits: Vec<(i64, Hit<'_>)> = Vec::new();
+    for envelope in &wanted.envelopes {
+        drawn.by_themselves(&live.index, envelope, |hit| hits.push((hit.fid(), hit)));
+    }
+    let clusters = together.iter().flat_map(|together| &together.clusters);
+    let alone = clusters.clone().filter(|cluster| cluster.count == 1);
+    hits.extend(alone.filter_map(|cluster| Some((cluster.fid, live.index.get(cluster.fid)?))));
+    hits.sort_unstable_by_key(|(fid, _)| *fid);
+    hits.dedup_by_key(|(fid, _)| *fid);
+    let count_key = keys.len();
+    let mut builder = match &together {
+        None => LayerBuilder::new(wanted.key.coord, collection.id.as_str(), &keys),
+        Some(together) => {
+            if !together.clusters.is_empty() {
+                keys.push(COUNT_PROPERTY);
+            }
+            LayerBuilder::generalised(wanted.key.coord, collection.id.as_str(), &keys)
+        }
+    };
+    // Under what is drawn by itself.
+    if let Some(together) = &together {
+        builder.add_blocks(&together.blocks);
+        builder.add_network(&together.network);
+    }
+    let mut columns: Vec<Column> = columns.into_iter().map(Column::new).collect();
+    let mut id_column = id_column.map(Column::new);
+    let mut values = Vec::with_capacity(columns.len() + 1);
+    // Of what lies within it nothing need be cut off.
+    let inner = set.is_world().then(|| wanted.key.coord.bounds());
+    for (fid, hit) in hits {
+        let is_within = inner.is_some_and(|tile| hit.envelope().is_some_and(|e| tile.contains(&e)));
+        let reach = if is_within {
+            Reach::Within
+        } else {
+            Reach::Unknown
         };
+        values.clear();
         for geometry in hit.geometries() {
-            let moved;
-            let geometry = if set.is_world() {
-                geometry
-            } else {
-                let Some(there) = set.geometry(&geometry) else {
-                    continue;
-                };
-                moved = there;
-                moved.view()
-            };
-            let values = columns.iter().map(|column| tile_value(hit.value(*column)));
-            let values = std::iter::once(id).chain(values).enumerate();
             // Ids below zero keep their bits; `_id` has the number.
-            builder.add(fid.cast_unsigned(), geometry, values);
+            let id = fid.cast_unsigned();
+            let shows = match set.is_world() {
+                true => builder.cut(id, geometry, reach),
+                false => set
+                    .geometry(&geometry)
+                    .is_some_and(|moved| builder.cut(id, moved.view(), reach)),
+            };
+            if !shows {
+                continue;
+            }
+            if values.is_empty() {
+                let own = id_column
+                    .as_mut()
+                    .and_then(|column| column.put(&hit, &mut builder));
+                let exact = u64::try_from(fid).is_ok_and(|id| id <= MAX_SAFE_INTEGER);
+                let own = match own {
+                    None if !exact => builder.intern_new(TileValue::Text(&fid.to_string())),
+                    own => own,
+                };
+                values.extend(own.map(|own| (0, own)));
+                for (key, column) in (1..).zip(&mut columns) {
+                    values.extend(column.put(&hit, &mut builder).map(|value| (key, value)));
+                }
+            }
+            builder.tag_last(values.iter().copied());
         }
     }
-    builder.finish()
-}
-
-fn tile_value(value: ValueRef<'_>) -> TileValue<'_> {
-    match value {
-        ValueRef::Null => TileValue::Null,
-        ValueRef::Boolean(b) => TileValue::Boolean(b),
-        ValueRef::Integer(i) => TileValue::Integer(i),
-        ValueRef::Real(x) => TileValue::Real(x),
-        ValueRef::Text(t) => TileValue::Text(t),
+    for cluster in clusters.filter(|cluster| cluster.count > 1) {
+        let count = TileValue::Integer(cluster.count.cast_signed());
+        builder.add_cluster(cluster.middle(), [(count_key, count)]);
     }
-}
-
-/// Levels where a tile of 100 kB takes a few milliseconds, once.
-const ZSTD_LEVEL: i32 = 6;
-const BROTLI_LEVEL: u32 = 5;
-const GZIP_LEVEL: u32 = 6;
-
-/// The bytes in a content coding: the same bytes for the same input.
-pub(crate) fn compress(bytes: Vec<u8>, encoding: Encoding) -> Option<Vec<u8>> {
-    match encoding {
-        Encoding::Identity => Some(bytes),
-        Encoding::Zstd => zstd::bulk::compress(&bytes, ZSTD_LEVEL).ok(),
-        Encoding::Gzip => {
-            let mut encoder = flate2::write::GzEncoder::new(
-                Vec::with_capacity(bytes.len() / 2),
-                flate2::Compression::new(GZIP_LEVEL),
-            );
-            encoder.write_all(&bytes).ok()?;
-            encoder.finish().ok()
-        }
-        Encoding::Brotli => {
-            const WINDOW: u32 = 22;
-            const BUFFER: usize = 4096;
-            let mut out = Vec::with_capacity(bytes.len() / 2);
-            let mut encoder = brotli::CompressorWriter::new(&mut out, BUFFER, BROTLI_LEVEL, WINDOW);
-            encoder.write_all(&bytes).ok()?;
-            drop(encoder);
-            Some(out)
-        }
-    }
+    let features = builder.len();
+    Some((builder.finish()?, features))
 }

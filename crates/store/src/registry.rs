@@ -1,8 +1,8 @@
 //! The collection registry: definitions as JSON, tables and columns.
 
 use model::{
-    Collection, CollectionId, Crs, Enumerated, Envelope, GeometryType, Property, PropertyType,
-    Schema, Text, Theme, TileSettings,
+    Collection, CollectionId, Crs, Enumerated, Envelope, GeometryType, LowZooms, Property,
+    PropertyType, Schema, Text, Theme, TileSettings,
 };
 use serde_json::{Value as Json, json};
 
@@ -401,7 +401,8 @@ pub fn definition_json(c: &Collection) -> Json {
         "theme": c.theme.name(),
         "licence": c.licence,
         "attribution": c.attribution,
-        "tiles": {"minZoom": c.tiles.min_zoom, "maxZoom": c.tiles.max_zoom, "properties": c.tiles.properties},
+        "tiles": {"minZoom": c.tiles.min_zoom, "maxZoom": c.tiles.max_zoom, "properties": c.tiles.properties,
+            "lowZooms": c.tiles.low_zooms.map(LowZooms::name)},
     })
 }
 
@@ -465,6 +466,9 @@ fn parse(id: &str, definition: &str) -> Option<Collection> {
             properties: json["tiles"]["properties"]
                 .as_array()
                 .map(|names| names.iter().filter_map(string).collect()),
+            low_zooms: json["tiles"]["lowZooms"]
+                .as_str()
+                .and_then(LowZooms::from_name),
         },
     })
 }
@@ -511,6 +515,7 @@ mod tests {
                 min_zoom: 3,
                 max_zoom: 17,
                 properties: Some(vec!["area".into()]),
+                low_zooms: Some(LowZooms::Dust),
             },
         };
         assert_eq!(

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use clap::ArgMatches;
 use formats::ReadOptions;
 use model::access::Class;
-use model::{CollectionId, Crs, Message, Text, Theme};
+use model::{CollectionId, Crs, LowZooms, Message, Text, Theme, TileSettings};
 use serde_json::{Value as Json, json};
 use store::{Access, CollectionSettings, Error, ImportJob, ImportMode, ImportReport, Store};
 
@@ -397,6 +397,10 @@ pub(crate) fn settings(args: &ArgMatches) -> CollectionSettings {
         searchable: text("search")
             .map(|names| names.split(',').map(|n| n.trim().to_owned()).collect()),
         access: text("access").as_deref().and_then(Class::from_name),
+        tiles: text("low-zooms").map(|way| TileSettings {
+            low_zooms: LowZooms::from_name(&way),
+            ..TileSettings::default()
+        }),
         ..CollectionSettings::default()
     }
 }

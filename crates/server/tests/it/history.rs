@@ -35,7 +35,7 @@ async fn versions(town: &Town, path: &str) -> Vec<Json> {
 }
 
 /// A moment between what was before and what comes: times of the history have milliseconds.
-async fn moment() -> String {
+pub(crate) async fn moment() -> String {
     let now = || {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         i64::try_from(since.unwrap().as_millis()).unwrap()

@@ -90,6 +90,7 @@ fn settings(label: &str, searchable: &[&str], time: Option<&str>) -> CollectionS
             min_zoom: 0,
             max_zoom: 18,
             properties: None,
+            low_zooms: None,
         }),
         ..CollectionSettings::default()
     }

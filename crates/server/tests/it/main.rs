@@ -27,6 +27,7 @@ mod html;
 mod interference;
 mod live;
 mod logged;
+mod low_zooms;
 mod openapi;
 mod operation;
 mod outputs;

@@ -244,6 +244,7 @@ const TILES: TileSettings = TileSettings {
     min_zoom: 0,
     max_zoom: 18,
     properties: None,
+    low_zooms: None,
 };
 
 pub(crate) async fn planted() -> Planted {

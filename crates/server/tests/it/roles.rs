@@ -201,6 +201,7 @@ async fn town() -> Guarded {
                 min_zoom: 0,
                 max_zoom: 18,
                 properties: None,
+                low_zooms: None,
             }),
             ..CollectionSettings::default()
         };

@@ -508,6 +508,7 @@ fn parcel_settings() -> CollectionSettings {
             min_zoom: 5,
             max_zoom: 16,
             properties: Some(vec!["number".to_owned(), "floors".to_owned()]),
+            low_zooms: Some(model::LowZooms::Keep),
         }),
     }
 }

@@ -173,7 +173,7 @@ async fn features_at_the_edges_of_the_world_are_in_the_tiles_there() {
 }
 
 #[tokio::test]
-async fn tiles_come_in_every_coding_with_one_content_and_a_tag_of_their_own() {
+async fn tiles_come_in_every_coding_with_one_content_and_one_tag() {
     let town = Town::new().await;
     let url = path("parcels", tile_at(14, CORNER[0] + SIDE, CORNER[1] + SIDE));
     let plain = town.get(&url).await.ok();
@@ -213,7 +213,7 @@ async fn tiles_come_in_every_coding_with_one_content_and_a_tag_of_their_own() {
         }
         assert_eq!(unpacked, plain.body, "{accept}");
         let tag = answer.header("etag").to_owned();
-        assert!(tag.ends_with(&format!("-{coding}\"")), "{tag}");
+        assert!(tag.starts_with("W/"), "it may be packed anew: {tag}");
         let again = town
             .get_with(
                 &url,
@@ -237,9 +237,8 @@ async fn tiles_come_in_every_coding_with_one_content_and_a_tag_of_their_own() {
         );
         tags.push(tag);
     }
-    tags.sort();
     tags.dedup();
-    assert_eq!(tags.len(), 4);
+    assert_eq!(tags.len(), 1, "one content: {tags:?}");
 }
 
 async fn move_well(town: &Town, id: i64, lon: f64, lat: f64) {

@@ -48,6 +48,8 @@ mod interference;
 mod live;
 #[path = "../it/logged.rs"]
 mod logged;
+#[path = "../it/low_zooms.rs"]
+mod low_zooms;
 mod nodes;
 #[path = "../it/openapi.rs"]
 mod openapi;

@@ -217,17 +217,27 @@ function line(p: Paint, name: string, colour: string | Expression, width: Stops 
   }, lift)
 }
 
+/** How much wider a point is that stands for many. */
+const CROWD = ['case', ['has', '_count'], ['interpolate', ['linear'], ['get', '_count'], 2, 1.8, 100, 3, 10_000, 5], 1]
+
 function disc(p: Paint, radius: Stops): void {
+  const crowd: Stops = radius.map(([zoom, value]) => [zoom, ['*', value, CROWD] as unknown as Expression])
   add(p, 'disc', {
     type: 'circle',
     paint: {
-      'circle-radius': interpolate(radius),
+      'circle-radius': interpolate(crowd),
       'circle-color': p.colour,
       'circle-stroke-color': p.t.casing ? colourOf(p.t.casing, p.theme) : p.colours.halo,
       'circle-stroke-width': interpolate(stops([13, 0.5], [16, 1.5])),
     },
     filter: POINTS,
   })
+  add(p, 'count', {
+    type: 'symbol',
+    layout: { 'text-field': ['to-string', ['get', '_count']], 'text-font': REGULAR, 'text-size': 11, 'text-allow-overlap': true },
+    paint: { 'text-color': typeof p.colour === 'string' ? symbolOn(p.colour, p.theme) : p.colours.onSymbol },
+    filter: ['has', '_count'],
+  }, 0.3)
 }
 
 interface LabelOptions {
