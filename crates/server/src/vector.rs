@@ -314,6 +314,24 @@ fn cut(wanted: &Wanted) -> Option<Cut> {
     })
 }
 
+/// Shows that there is something, where all of it together is too small to be seen.
+fn mark(live: &LiveCollection, wanted: &Wanted, set: &MatrixSet, builder: &mut LayerBuilder) {
+    let tile = wanted.key.coord;
+    let hits = wanted.envelopes.iter().flat_map(|e| live.index.search(e));
+    let places = hits.filter_map(|hit| {
+        let geometry = hit.geometries().find(|g| !g.coords.is_empty())?;
+        let at = match set.is_world() {
+            true => *geometry.coords.first()?,
+            false => *set.geometry(&geometry)?.coords.first()?,
+        };
+        let is_here = TileCoord::containing(tile.z(), at) == Ok(tile);
+        is_here.then(|| (hit.fid(), at, geometry.kind))
+    });
+    if let Some((_, at, kind)) = places.min_by_key(|(fid, _, _)| *fid) {
+        builder.add_mark(at, kind);
+    }
+}
+
 /// A layer's bytes and how many features it has.
 fn layer(live: &LiveCollection, drawn: &Layer, wanted: &Wanted) -> Option<(Vec<u8>, usize)> {
     let collection = &live.collection;
@@ -420,6 +438,9 @@ fn layer(live: &LiveCollection, drawn: &Layer, wanted: &Wanted) -> Option<(Vec<u
     for cluster in clusters.filter(|cluster| cluster.count > 1) {
         let count = TileValue::Integer(cluster.count.cast_signed());
         builder.add_cluster(cluster.middle(), [(count_key, count)]);
+    }
+    if together.is_some() && builder.is_empty() {
+        mark(live, wanted, set, &mut builder);
     }
     let features = builder.len();
     Some((builder.finish()?, features))

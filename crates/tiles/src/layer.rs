@@ -6,6 +6,7 @@ mod encode;
 use model::world::{WorldGeometry, WorldKind, WorldPoint};
 
 use crate::TileCoord;
+use crate::generalise::STEP;
 use crate::geometry::cut::{self, Cutter, Whole};
 use crate::geometry::repair::Polygons;
 use crate::geometry::{Parts, Point, index, simple};
@@ -215,6 +216,23 @@ impl LayerBuilder {
         self.add(0, point, values);
         if let Some(row) = self.rows.get_mut(rows) {
             row.id = None;
+        }
+    }
+
+    /// Adds a screen pixel, or a line of half of one, for features that are too small to be seen together.
+    pub fn add_mark(&mut self, at: WorldPoint, kind: WorldKind) {
+        let Some([x, y]) = self.cutter.pixel(at) else {
+            return;
+        };
+        let far = STEP * 2;
+        match kind {
+            WorldKind::Lines => self.add_network(&[vec![[x, y], [x + STEP, y]]]),
+            _ => self.add_blocks(&[vec![vec![
+                [x, y],
+                [x + far, y],
+                [x + far, y + far],
+                [x, y + far],
+            ]]]),
         }
     }
 

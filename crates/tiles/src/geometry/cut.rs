@@ -167,6 +167,12 @@ impl Cutter {
         }
     }
 
+    /// Where a vertex comes to lie; `None` beyond the buffered square.
+    pub(crate) fn pixel(&self, at: WorldPoint) -> Option<Point> {
+        let far = self.grids[0].snap(at);
+        SQUARE.holds(far).then(|| near(far))
+    }
+
     pub(crate) fn zoom(&self) -> u8 {
         self.tile.z()
     }
