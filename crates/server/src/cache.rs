@@ -8,11 +8,11 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicI64, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Bytes;
-use model::{ChangeSeq, Collection, Envelope, Epoch};
+use model::{Envelope, Epoch};
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use store::LiveCollection;
@@ -22,6 +22,7 @@ use tokio::sync::{Semaphore, watch};
 use crate::low_zoom::{Layer, LowZooms};
 use crate::negotiate::Encoding;
 use crate::pack::{Effort, pack, unpack};
+use crate::stamp::Stamp;
 
 /// What a kept tile costs beside its bytes: key, stamps and the cache's own entry, rounded up.
 const OVERHEAD: u64 = 256;
@@ -72,12 +73,6 @@ pub(crate) struct Cut {
 const HEAVY: usize = 500_000;
 const MANY: usize = 200_000;
 
-/// The collection that a layer was cut from, and the change up to which the tile is known to be good.
-struct Stamp {
-    collection: Arc<Collection>,
-    good_at: AtomicI64,
-}
-
 pub(crate) struct TileCache {
     kept: Option<Cache<Key, Arc<Tile>, Weight>>,
     flights: Mutex<HashMap<Key, Arc<Flight>>>,
@@ -104,8 +99,9 @@ pub(crate) enum Failed {
     Busy,
 }
 
-/// Tiles that are cut or wait for it at once. Further ones are not queued: they would come when nobody looks there any more.
-const MAX_FLIGHTS: usize = 64;
+/// Tiles that are cut or wait for it at once: twenty maps that are opened at the same time, some seconds of work. Further ones
+/// are not queued, since they would come when nobody looks there any more.
+const MAX_FLIGHTS: usize = 512;
 
 /// Times that a tile was taken after which it is packed better, beside the requests.
 const HOT: u32 = 4;
@@ -367,50 +363,18 @@ fn repacked(tile: &Tile, encoding: Encoding) -> Option<Tile> {
 }
 
 fn stamps(layers: &[LiveCollection]) -> Box<[Stamp]> {
-    let stamp = |live: &LiveCollection| Stamp {
-        collection: Arc::clone(&live.collection),
-        good_at: AtomicI64::new(live.seq.0),
-    };
-    layers.iter().map(stamp).collect()
-}
-
-impl Stamp {
-    fn copied(&self) -> Self {
-        Self {
-            collection: Arc::clone(&self.collection),
-            good_at: AtomicI64::new(self.seq().0),
-        }
-    }
-
-    fn seq(&self) -> ChangeSeq {
-        ChangeSeq(self.good_at.load(Ordering::Acquire))
-    }
+    layers.iter().map(Stamp::of).collect()
 }
 
 /// Whether nothing that shows in the tile has changed since. What is found good stays so up to the index at hand,
 /// which is noted, so that the next one has less to look at.
 fn is_good(stamps: &[Stamp], wanted: &Wanted) -> bool {
-    if stamps.len() != wanted.layers.len() {
-        return false;
-    }
-    let good = stamps.iter().zip(&wanted.layers).all(|(stamp, live)| {
-        if !Arc::ptr_eq(&stamp.collection, &live.collection) {
-            return false;
-        }
-        let seq = stamp.seq();
-        // A tile of a newer index than ours shows all that ours has.
-        if seq >= live.seq {
-            return true;
-        }
-        let touches = |changed: &Envelope| wanted.envelopes.iter().any(|e| e.intersects(changed));
-        live.touched
-            .after(seq)
-            .is_some_and(|mut changed| !changed.any(touches))
-    });
+    let mut pairs = stamps.iter().zip(&wanted.layers);
+    let good = stamps.len() == wanted.layers.len()
+        && pairs.all(|(stamp, live)| stamp.is_good(live, || &wanted.envelopes));
     if good {
-        for (stamp, live) in stamps.iter().zip(&wanted.layers) {
-            stamp.good_at.fetch_max(live.seq.0, Ordering::AcqRel);
-        }
+        let pairs = stamps.iter().zip(&wanted.layers);
+        pairs.for_each(|(stamp, live)| stamp.note(live));
     }
     good
 }

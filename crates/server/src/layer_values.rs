@@ -9,7 +9,7 @@ const FEW: usize = 1 << 12;
 /// What a layer has of a column so far.
 pub(crate) struct Column {
     column: usize,
-    /// By segment, then by code; an index into the layer's values, counted from 1.
+    /// By segment, then by code.
     known: Vec<(u64, Vec<Option<ValueIndex>>)>,
 }
 
@@ -24,23 +24,16 @@ impl Column {
     /// The value of a feature, in the layer from now on; `None` for what a tile has no place for.
     pub(crate) fn put(&mut self, hit: &Hit<'_>, layer: &mut LayerBuilder) -> Option<ValueIndex> {
         let coded = hit.coded(self.column)?;
+        if coded.distinct > FEW {
+            return layer.intern(tile_value(hit.value(self.column)));
+        }
         // Values lie elsewhere in memory, so they are looked at only where the layer has not got them.
-        if coded.distinct <= FEW
-            && let Some(known) = *self.place(coded)
-        {
+        if let Some(known) = *self.place(coded) {
             return Some(known);
         }
-        let value = tile_value(hit.value(self.column));
-        if coded.distinct <= FEW {
-            let new = layer.intern(value);
-            *self.place(coded) = new;
-            return new;
-        }
-        // Numbers of parcels: no two are the same.
-        match coded.distinct * 2 > coded.features {
-            true => layer.intern_new(value),
-            false => layer.intern(value),
-        }
+        let new = layer.intern(tile_value(hit.value(self.column)));
+        *self.place(coded) = new;
+        new
     }
 
     fn place(&mut self, coded: Coded) -> &mut Option<ValueIndex> {
@@ -53,7 +46,7 @@ impl Column {
     }
 }
 
-pub(crate) fn tile_value(value: ValueRef<'_>) -> TileValue<'_> {
+fn tile_value(value: ValueRef<'_>) -> TileValue<'_> {
     match value {
         ValueRef::Null => TileValue::Null,
         ValueRef::Boolean(b) => TileValue::Boolean(b),

@@ -54,6 +54,7 @@ mod search;
 mod segments;
 mod serve;
 mod single_sign_on;
+mod stamp;
 mod stream;
 mod styles;
 mod tilesets;

@@ -229,7 +229,9 @@ async fn answer(
             Failed::Broken => Problem::internal("a tile could not be cut"),
             Failed::Busy => Problem::busy(),
         })?;
-        let Some(heavy) = tile.heavy.filter(|_| tries.next().is_some()) else {
+        // What was says nothing of how what is should be drawn.
+        let is_light = when == When::Then || tries.next().is_none();
+        let Some(heavy) = tile.heavy.filter(|_| !is_light) else {
             break tile;
         };
         if !app.low_zooms.coarser(&layers[heavy], &wanted.drawn[heavy]) {
@@ -424,7 +426,7 @@ fn layer(live: &LiveCollection, drawn: &Layer, wanted: &Wanted) -> Option<(Vec<u
                     .and_then(|column| column.put(&hit, &mut builder));
                 let exact = u64::try_from(fid).is_ok_and(|id| id <= MAX_SAFE_INTEGER);
                 let own = match own {
-                    None if !exact => builder.intern_new(TileValue::Text(&fid.to_string())),
+                    None if !exact => builder.intern(TileValue::Text(&fid.to_string())),
                     own => own,
                 };
                 values.extend(own.map(|own| (0, own)));

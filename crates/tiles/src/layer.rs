@@ -259,13 +259,6 @@ impl LayerBuilder {
         self.values.intern(value)
     }
 
-    /// As [`Self::intern`] of a value that is not asked for whether the layer has it already: for those of which nearly all
-    /// differ. One that comes twice is written twice.
-    #[inline]
-    pub fn intern_new(&mut self, value: TileValue<'_>) -> Option<ValueIndex> {
-        self.values.intern_new(value)
-    }
-
     /// Features that show in the tile so far.
     pub fn len(&self) -> usize {
         self.rows.len()

@@ -85,18 +85,6 @@ impl Values {
         Some(())
     }
 
-    /// As [`Self::intern`], without a look for one that is the same.
-    pub(crate) fn intern_new(&mut self, value: TileValue<'_>) -> Option<ValueIndex> {
-        let start = self.bytes.len();
-        self.write(value)?;
-        let (Ok(next), Ok(from)) = (u32::try_from(self.starts.len()), u32::try_from(start)) else {
-            self.bytes.truncate(start);
-            return None;
-        };
-        self.starts.push(from);
-        Some(ValueIndex(next))
-    }
-
     /// `None` for what has no place in a tile.
     pub(crate) fn intern(&mut self, value: TileValue<'_>) -> Option<ValueIndex> {
         if let TileValue::Interned(at) = value {

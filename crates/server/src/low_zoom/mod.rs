@@ -10,7 +10,7 @@ mod warm;
 
 use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use model::Envelope;
@@ -26,6 +26,7 @@ pub(crate) use plan::Plan;
 pub(crate) use warm::warm;
 
 use crate::matrix_sets::MatrixSet;
+use crate::stamp::Stamp;
 
 /// Bytes of cells and of what tiles show together: a town of 200,000 parcels takes some 20 MB.
 const ROOM: u64 = 512 * 1024 * 1024;
@@ -52,7 +53,7 @@ pub(crate) enum When {
 #[derive(Debug)]
 pub(crate) struct Planned {
     plan: Plan,
-    /// Another one for another plan of the same collection.
+    /// No two plans that draw differently have the same.
     pub(crate) number: u64,
 }
 
@@ -90,7 +91,7 @@ struct Cell {
     polygons: Outline,
     lines: Outline,
     points: Clusters,
-    good_at: AtomicI64,
+    stamp: Stamp,
 }
 
 /// What features are together in one tile.
@@ -100,7 +101,7 @@ pub(crate) struct Together {
     /// As of [`generalise::network()`].
     pub(crate) network: Vec<Vec<[i32; 2]>>,
     pub(crate) clusters: Vec<generalise::Cluster>,
-    good_at: AtomicI64,
+    stamp: Stamp,
 }
 
 #[derive(Clone)]
@@ -163,11 +164,11 @@ impl LowZooms {
 
     fn keep(&self, key: (i64, u64), plan: Plan) -> Arc<Planned> {
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        static NEXT: AtomicU64 = AtomicU64::new(1);
         let number = match plans.get(&key) {
             // Another number of features alone changes nothing.
             Some(old) if old.plan.draws_as(&plan) => old.number,
-            Some(old) => old.number + 1,
-            None => 1,
+            _ => NEXT.fetch_add(1, Ordering::Relaxed),
         };
         let planned = Arc::new(Planned { plan, number });
         // Collections and views that are gone: there are never many.
@@ -205,7 +206,7 @@ impl LowZooms {
         }
         let key = self.key(What::Tile, of, layer, tile);
         if let Some(Kept::Tile(tile)) = self.kept.get(&key)
-            && is_good(&tile.good_at, of, key.coord)
+            && is_good(&tile.stamp, of, key.coord)
         {
             return Some(tile);
         }
@@ -221,7 +222,7 @@ impl LowZooms {
             blocks: generalise::blocks(tile, cells.iter().map(|cell| &cell.polygons)),
             network: generalise::network(tile, cells.iter().map(|cell| &cell.lines)),
             clusters,
-            good_at: AtomicI64::new(of.live.seq.0),
+            stamp: Stamp::of(of.live),
         });
         self.kept.insert(key, Kept::Tile(Arc::clone(&together)));
         Some(together)
@@ -245,7 +246,7 @@ impl LowZooms {
     fn cell(&self, of: Of<'_>, layer: &Layer, coord: TileCoord) -> Arc<Cell> {
         let key = self.key(What::Cell, of, layer, coord);
         if let Some(Kept::Cell(cell)) = self.kept.get(&key)
-            && is_good(&cell.good_at, of, coord)
+            && is_good(&cell.stamp, of, coord)
         {
             return cell;
         }
@@ -261,7 +262,7 @@ impl LowZooms {
             polygons: Outline::new(coord, Kind::Polygons),
             lines: Outline::new(coord, Kind::Lines),
             points: Clusters::new(coord, square),
-            good_at: AtomicI64::new(of.live.seq.0),
+            stamp: Stamp::of(of.live),
         };
         let zoom = layer.zoom;
         let deeper = Layer {
@@ -333,19 +334,11 @@ fn found<'a>(of: Of<'a>, envelopes: &[Envelope], sides: Range<u64>) -> Vec<Hit<'
     hits
 }
 
-/// Whether nothing has changed there since; see `cache.rs`.
-fn is_good(good_at: &AtomicI64, of: Of<'_>, coord: TileCoord) -> bool {
-    let seq = model::ChangeSeq(good_at.load(Ordering::Acquire));
-    if seq >= of.live.seq {
-        return true;
-    }
-    let Some(mut changed) = of.live.touched.after(seq) else {
-        return false;
-    };
-    let envelopes = of.set.envelopes(coord);
-    let good = !changed.any(|changed| envelopes.iter().any(|e| e.intersects(changed)));
+/// Whether nothing has changed there since.
+fn is_good(stamp: &Stamp, of: Of<'_>, coord: TileCoord) -> bool {
+    let good = stamp.is_good(of.live, || of.set.envelopes(coord));
     if good {
-        good_at.fetch_max(of.live.seq.0, Ordering::AcqRel);
+        stamp.note(of.live);
     }
     good
 }
@@ -379,28 +372,19 @@ impl Cell {
     }
 
     fn add_point(&mut self, of: Of<'_>, hit: &Hit<'_>, any_kind: bool) {
-        let is_wanted = |g: &WorldGeometry<'_>| g.kind == WorldKind::Points;
         if !any_kind && !is_point(hit) {
             return;
         }
-        let Some(first) = hit.geometries().find_map(|g| {
-            let first = g.coords.first()?;
-            (any_kind || is_wanted(&g)).then_some(*first)
-        }) else {
+        let Some(first) = hit.geometries().find_map(|g| g.coords.first().copied()) else {
             return;
         };
-        let at = match (of.set.is_world(), hit.span()) {
-            (true, Some(span)) if any_kind => {
-                [0, 1].map(|k| span.corner[k].saturating_add(span.side / 2))
-            }
-            _ => first,
-        };
+        // A vertex, since what is found by a box of the cell lies in it by its vertices.
         let at = match of.set.is_world() {
-            true => at,
+            true => first,
             false => {
                 let point = WorldGeometry {
                     kind: WorldKind::Points,
-                    coords: &[at],
+                    coords: &[first],
                     ends: &[],
                 };
                 let Some(moved) = of.set.geometry(&point) else {

@@ -46,6 +46,8 @@ pub(crate) struct Plan {
     points_only: bool,
     /// Whether there are features of points alone.
     has_points: bool,
+    /// Whether all are drawn by themselves whatever that weighs, since somebody said so.
+    is_fixed: bool,
     /// Features that there were.
     pub(super) len: usize,
 }
@@ -66,6 +68,7 @@ impl Plan {
             square: CLUSTER,
             points_only: false,
             has_points: false,
+            is_fixed: false,
             len,
         }
     }
@@ -80,7 +83,10 @@ impl Plan {
         });
         let (mut shapes, mut points) = (Vec::new(), Vec::new());
         plan.square = match way {
-            LowZooms::Keep => return plan,
+            LowZooms::Keep => {
+                plan.is_fixed = true;
+                return plan;
+            }
             LowZooms::Heat => HEAT,
             LowZooms::Dust => PIXEL,
             LowZooms::Cluster | LowZooms::Merge => CLUSTER,
@@ -148,7 +154,7 @@ impl Plan {
 
     /// The same with fewer features by themselves at a zoom, and at all before it; `None` when that can't be.
     pub(super) fn coarser(&self, zoom: u8) -> Option<Self> {
-        if zoom > DEEPEST {
+        if zoom > DEEPEST || self.is_fixed {
             return None;
         }
         let mut next = self.clone();
@@ -259,4 +265,93 @@ fn small(shapes: &mut [Shape], least: u32) -> [u32; DEEPEST as usize + 1] {
     }
     plan.rise();
     plan.small
+}
+
+#[cfg(test)]
+mod tests {
+    use model::world::{WorldBuf, project, unproject};
+    use spatial::index::Builder;
+
+    use super::*;
+
+    /// Squares beside each other, so many each way, of so many steps of zoom 12.
+    fn squares(side: u32, steps: u32) -> Snapshot {
+        let size = steps * step(12);
+        let [x0, y0] = project(24.71, 48.92);
+        let mut builder = Builder::new(0, &[]);
+        for n in 0..side * side {
+            let [x, y] = [x0 + n % side * size, y0 + n / side * size];
+            let corners = [
+                [x, y],
+                [x + size, y],
+                [x + size, y + size],
+                [x, y + size],
+                [x, y],
+            ];
+            let geometry = WorldBuf {
+                kind: WorldKind::Polygons,
+                coords: corners.to_vec(),
+                ends: vec![5],
+            };
+            let envelope = model::Envelope::of(corners.map(unproject).into_iter());
+            let fid = i64::from(n) + 1;
+            builder.push(fid, envelope, &[geometry], &[]).unwrap();
+        }
+        builder.finish()
+    }
+
+    fn plan(index: &Snapshot, way: Option<LowZooms>) -> Plan {
+        let tiles = TileSettings {
+            low_zooms: way,
+            ..TileSettings::default()
+        };
+        Plan::of(index, GeometryType::Polygon, &tiles)
+    }
+
+    #[test]
+    fn a_zoom_is_low_where_the_middle_shape_is_less_than_three_pixels() {
+        // Four steps at zoom 12 are two pixels, and four at 13.
+        let plan = plan(&squares(20, 4), None);
+        assert!(plan.is_low(12) && plan.is_low(3));
+        assert!(!plan.is_low(13));
+        assert_eq!(plan.small(12), SMALL * STANDING_OUT * step(12));
+    }
+
+    #[test]
+    fn a_zoom_with_a_tile_that_is_too_full_draws_more_together_and_so_do_all_before_it() {
+        // Four pixels at zoom 12, which is not low; but a tile has 16,384 of them.
+        let plan = plan(&squares(300, 8), None);
+        assert!(
+            plan.small(12) > 8 * step(12),
+            "{}",
+            plan.small(12) / step(12)
+        );
+        assert!(!plan.is_low(14));
+        for zoom in 1..=DEEPEST {
+            assert!(plan.small(zoom - 1) >= plan.small(zoom), "zoom {zoom}");
+        }
+    }
+
+    #[test]
+    fn each_time_that_a_tile_is_too_heavy_the_zoom_draws_fewer_by_themselves_until_no_more_can_be_done()
+     {
+        let mut plan = plan(&squares(20, 4), None);
+        let mut times = 0;
+        while let Some(coarser) = plan.coarser(12) {
+            assert!(coarser.small(12) > plan.small(12));
+            assert!(coarser.small(11) >= coarser.small(12));
+            assert_eq!(coarser.small(13), plan.small(13));
+            plan = coarser;
+            times += 1;
+        }
+        assert!((1..LARGER.len()).contains(&times), "{times}");
+        assert_eq!(plan.small(12), MAX_SMALL * step(12));
+    }
+
+    #[test]
+    fn what_is_to_be_kept_is_kept_whatever_it_weighs() {
+        let plan = plan(&squares(150, 2), Some(LowZooms::Keep));
+        assert!((0..=DEEPEST).all(|zoom| !plan.is_low(zoom)));
+        assert_eq!(plan.coarser(8), None);
+    }
 }

@@ -269,6 +269,57 @@ async fn polygons_are_clusters_where_that_is_asked_for() {
 }
 
 #[tokio::test]
+async fn clusters_count_long_shapes_too_wherever_their_box_ends() {
+    let town = Town::with_edits().await;
+    let [x0, y0] = base();
+    // Strips a hundred times as long as wide: the middle of the square around one lies far from it.
+    let features: Vec<String> = (0..400)
+        .map(|n| {
+            let (x, y) = (
+                x0 + f64::from(n % 20) * 0.02,
+                y0 + f64::from(n / 20) * 0.002,
+            );
+            let (e, n) = (x + 0.01, y + 0.0001);
+            json!({ "type": "Feature", "properties": {}, "geometry": { "type": "Polygon",
+                "coordinates": [[[x, y], [e, y], [e, n], [x, n], [x, y]]] } })
+            .to_string()
+        })
+        .collect();
+    let settings = CollectionSettings {
+        tiles: Some(TileSettings {
+            low_zooms: Some(LowZooms::Heat),
+            ..TileSettings::default()
+        }),
+        ..CollectionSettings::default()
+    };
+    let (store, folder) = (&town.store, town.folder.path());
+    let file = collection_of(&features);
+    import(store, folder, "strips", &file, None, settings).await;
+    let (layer, _) = read(&town, "strips", at(5, x0, y0), "").await;
+    let layer = layer.unwrap();
+    let count = |f| match layer.property(f, "_count") {
+        Some(Value::Int(count)) => *count,
+        _ => 1,
+    };
+    let (found, all) = (layer.features.iter().map(count).sum::<i64>(), 400);
+    assert_eq!(found, all);
+}
+
+#[tokio::test]
+async fn a_collection_that_is_less_than_a_pixel_is_a_pixel() {
+    let town = town(None).await;
+    let middle = plot(SIDE / 2, SIDE / 2);
+    for z in [0, 3] {
+        let (layer, _) = read(&town, "plots", at(z, middle[0], middle[1]), "").await;
+        let layer = layer.unwrap();
+        assert_eq!(layer.features.len(), 1, "zoom {z}");
+        assert_eq!(layer.features[0].id, None);
+    }
+    let beside = at(3, middle[0] + 90.0, middle[1]);
+    assert!(read(&town, "plots", beside, "").await.0.is_none());
+}
+
+#[tokio::test]
 async fn low_zooms_of_other_grids_show_blocks_too() {
     let town = town(None).await;
     let middle = plot(SIDE / 2, SIDE / 2);

@@ -20,10 +20,8 @@ pub struct Coded {
     /// Equal codes of one segment are equal values.
     pub segment: u64,
     pub code: u32,
-    /// Codes of the column in this segment.
+    /// Codes of the column in this segment, those of dead features included.
     pub distinct: usize,
-    /// Features of the segment.
-    pub features: usize,
 }
 
 /// A feature found by its text.
@@ -91,7 +89,6 @@ impl<'a> Hit<'a> {
             segment: segment.id,
             code: values.code(self.slot),
             distinct: values.distinct(),
-            features: segment.fids.len(),
         })
     }
 }
