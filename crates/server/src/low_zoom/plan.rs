@@ -293,7 +293,7 @@ mod tests {
                 coords: corners.to_vec(),
                 ends: vec![5],
             };
-            let envelope = model::Envelope::of(corners.map(unproject).into_iter());
+            let envelope = model::Envelope::of(corners.map(unproject));
             let fid = i64::from(n) + 1;
             builder.push(fid, envelope, &[geometry], &[]).unwrap();
         }
