@@ -77,6 +77,14 @@ fn coord([x, y]: WorldPoint) -> Coord<f64> {
 }
 
 fn shape(geometry: &WorldGeometry<'_>) -> Geometry<f64> {
+    shape_of(geometry, coord)
+}
+
+/// A geometry of the index, its points made by `coord`.
+pub(crate) fn shape_of(
+    geometry: &WorldGeometry<'_>,
+    coord: impl Fn(WorldPoint) -> Coord<f64> + Copy,
+) -> Geometry<f64> {
     let line =
         |part: &[WorldPoint]| -> LineString<f64> { part.iter().copied().map(coord).collect() };
     match geometry.kind {

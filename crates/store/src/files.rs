@@ -12,6 +12,7 @@ mod bucket;
 mod folder;
 mod hash;
 mod location;
+mod ranged;
 mod scrub;
 mod spool;
 
@@ -32,6 +33,7 @@ use spool::Spool;
 
 pub use hash::FileHash;
 pub use location::FilesLocation;
+pub use ranged::{FileVersion, Piece, RangedFile};
 pub use scrub::{FileFinding, ScrubReport};
 
 /// Folder of unfinished uploads, in the folder of the files (they are renamed into it) or the data folder.

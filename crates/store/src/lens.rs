@@ -70,7 +70,6 @@ impl Lens {
     /// When a filter can't be read, or asks for a property that the index does not carry: then nobody is to see the
     /// collection in this form.
     pub fn new(live: &LiveCollection, view: &View) -> Result<Arc<Self>, Error> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         let source = &live.collection;
         let filters: Result<Vec<Filter>, _> = view
             .filters
@@ -117,7 +116,7 @@ impl Lens {
         let rules = (&view.filters, &view.reach, view.grid);
         let appearance = crate::live::hashed(&format!("{definition}/{keeps:?}/{rules:?}"));
         Ok(Arc::new(Self {
-            id: NEXT.fetch_add(1, Ordering::Relaxed),
+            id: Self::next_id(),
             source: Arc::clone(source),
             source_table: Arc::clone(&live.table),
             source_columns: Arc::clone(&live.columns),
@@ -132,6 +131,12 @@ impl Lens {
             personal: view.personal.clone(),
             appearance,
         }))
+    }
+
+    /// A number that nothing has which is seen through.
+    pub(crate) fn next_id() -> u64 {
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        NEXT.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Whether the lens was made for a collection as it is now.

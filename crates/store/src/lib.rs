@@ -28,6 +28,7 @@ mod live;
 mod log;
 mod meta;
 mod moving;
+mod narrowed;
 mod people;
 mod postgres;
 mod registry;
@@ -43,7 +44,7 @@ mod webhooks;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -62,7 +63,10 @@ pub use edit::{
 pub use error::Error;
 pub use export::{ExportReport, export};
 pub use feed::{Change, Changed, Look};
-pub use files::{FileFinding, FileHash, FileStream, Files, FilesLocation, ScrubReport, StoredFile};
+pub use files::{
+    FileFinding, FileHash, FileStream, FileVersion, Files, FilesLocation, Piece, RangedFile,
+    ScrubReport, StoredFile,
+};
 pub use history::{Descent, MAX_VERSIONS, Recorded, Version, Versions};
 pub use import::{
     CollectionSettings, ImportJob, ImportMode, ImportReport, InvalidGeometry, Progress,
@@ -75,6 +79,7 @@ pub use items::{
 pub use lens::Lens;
 pub use live::{Live, LiveCollection};
 pub use moving::{CopiedCollection, CopyPart, CopyProgress, CopyReport, copy};
+pub use narrowed::Narrowed;
 pub use people::{
     AuditEntry, AuditFilter, AuditFinding, AuditRecord, Ended, Key, KeyHash, KeyKind,
     MAX_TOKEN_DAYS, NewToken, TOKEN_DAYS, Verified, access_from_json, access_from_text,
@@ -306,6 +311,11 @@ impl Store {
     /// All collections and their indexes at this moment.
     pub fn live(&self) -> Arc<Live> {
         self.inner.live.load_full()
+    }
+
+    /// Whether these collections are what [`Store::live`] gives. A weak one holds no index, and its place is not used again.
+    pub fn is_live(&self, live: &Weak<Live>) -> bool {
+        std::ptr::eq(live.as_ptr(), Arc::as_ptr(&self.inner.live.load()))
     }
 
     /// Shows all collections as they are now.

@@ -12,6 +12,7 @@ use tokio::sync::Semaphore;
 
 use crate::items::Walk;
 use crate::lens::Lens;
+use crate::narrowed::Narrowed;
 use crate::postgres::WITHOUT_LIMIT;
 use crate::registry::Registered;
 use crate::session::{Dialect, Session, statement};
@@ -48,6 +49,8 @@ pub struct LiveCollection {
     pub definition: u64,
     /// Through what it is seen; `None`: as it is.
     pub lens: Option<Arc<Lens>>,
+    /// What a filter leaves of it; `None`: all.
+    pub narrowed: Option<Arc<Narrowed>>,
     pub(crate) n: i64,
     pub(crate) table: Arc<Table>,
 }
@@ -75,10 +78,15 @@ impl LiveCollection {
     /// each server of one release.
     pub fn appearance(&self) -> (i64, u64) {
         let lens = self.lens.as_ref();
-        (
-            self.n,
-            lens.map_or(self.definition, |lens| lens.appearance()),
-        )
+        let seen = lens.map_or(self.definition, |lens| lens.appearance());
+        let narrowed = self.narrowed.as_ref();
+        (self.n, narrowed.map_or(seen, |it| it.appearance()))
+    }
+
+    /// The number of what it is seen through, 0: as it is. Through another one something else is seen.
+    pub fn seen_through(&self) -> u64 {
+        let lens = self.lens.as_ref().map_or(0, |lens| lens.id());
+        self.narrowed.as_ref().map_or(lens, |it| it.id())
     }
 
     /// The moment that the index shows; nothing is counted.
@@ -204,6 +212,7 @@ pub(crate) async fn load_collection(
         seq,
         columns: columns.into_iter().map(Some).collect(),
         lens: None,
+        narrowed: None,
         n,
         table: Arc::new(table),
     })

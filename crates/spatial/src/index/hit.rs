@@ -1,10 +1,12 @@
 //! A feature found in a snapshot.
 
+use geo_types::{Coord, Geometry, GeometryCollection};
 use model::Envelope;
-use model::world::WorldGeometry;
+use model::world::{WorldGeometry, unproject};
 
 use super::part::Part;
 use super::text::Rank;
+use crate::area::shape_of;
 use model::ValueRef;
 
 /// A feature of a snapshot, borrowed from it.
@@ -61,6 +63,34 @@ impl<'a> Hit<'a> {
     #[inline]
     pub fn geometries(&self) -> impl Iterator<Item = WorldGeometry<'a>> + use<'a> {
         self.part.segment.arena.geometries(self.slot)
+    }
+
+    /// Vertices of all geometries.
+    #[inline]
+    pub fn vertices(&self) -> usize {
+        self.geometries()
+            .map(|geometry| geometry.coords.len())
+            .sum()
+    }
+
+    /// The geometry in longitude/latitude, as the index has it: vertices to a centimetre. `None` without one.
+    pub fn geometry(&self) -> Option<Geometry<f64>> {
+        if self.is_unplaced() {
+            return None;
+        }
+        let coord = |point| {
+            let [x, y] = unproject(point);
+            Coord { x, y }
+        };
+        let shapes = self.geometries();
+        let mut all: Vec<Geometry<f64>> = shapes.map(|shape| shape_of(&shape, coord)).collect();
+        match (all.pop(), all.is_empty()) {
+            (Some(only), true) => Some(only),
+            (last, _) => {
+                all.extend(last);
+                Some(Geometry::GeometryCollection(GeometryCollection(all)))
+            }
+        }
     }
 
     /// The value of a column; null where the reader does not see the column.

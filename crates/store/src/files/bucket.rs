@@ -5,17 +5,19 @@ mod proof;
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::stream::BoxStream;
 use futures_util::{StreamExt, TryStreamExt};
+use model::Message;
 use object_store::aws::{AmazonS3, AmazonS3Builder, AmazonS3ConfigKey, Checksum};
 use object_store::path::Path as Key;
 use object_store::{
-    BackoffConfig, ClientOptions, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt,
-    RetryConfig,
+    BackoffConfig, ClientOptions, GetOptions, MultipartUpload, ObjectMeta, ObjectStore,
+    ObjectStoreExt, RetryConfig,
 };
 
 use super::hash::FOLDER;
@@ -219,6 +221,32 @@ impl Bucket {
         let done = done.map_err(|e| self.failed(&e))?;
         upload.0 = None;
         Ok(done.e_tag)
+    }
+
+    /// A piece of any object, its version and the length of the whole; `None` when it is not of the version.
+    pub(super) async fn piece(
+        &self,
+        key: &str,
+        range: Range<u64>,
+        of: Option<&str>,
+    ) -> Result<Option<(Bytes, String, u64)>, Error> {
+        let options = GetOptions {
+            range: Some(range.into()),
+            if_match: of.map(str::to_owned),
+            ..GetOptions::default()
+        };
+        let found = match self.store.get_opts(&Key::from(key), options).await {
+            Ok(found) => found,
+            Err(object_store::Error::Precondition { .. }) => return Ok(None),
+            Err(error @ object_store::Error::NotFound { .. }) if !failure::is_no_bucket(&error) => {
+                let message = Message::new("store.ranged-missing");
+                return Err(Error::NotFound(message.with("file", &self.location)));
+            }
+            Err(error) => return Err(self.failed(&error)),
+        };
+        let (version, length) = (found.meta.e_tag.clone(), found.meta.size);
+        let bytes = found.bytes().await.map_err(|e| self.failed(&e))?;
+        Ok(Some((bytes, version.unwrap_or_default(), length)))
     }
 
     /// The bytes as they are, not verified.

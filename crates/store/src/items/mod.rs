@@ -19,6 +19,8 @@ use crate::table::Table;
 use crate::{Error, Store, row};
 use past::Of;
 
+pub(crate) use rows::holds_by_index;
+
 pub use choose::{Chosen, Key, portions};
 pub use query::{Begin, ItemsQuery, MAX_LIMIT, Sort, Walk};
 

@@ -3,7 +3,9 @@
 use std::cell::{Cell, OnceCell};
 
 use geo_types::Geometry;
-use model::{Envelope, Feature, Measure, Place, Row as FilterRow, SpatialRelation, ValueRef};
+use model::{
+    Envelope, Feature, Filter, Measure, Place, Row as FilterRow, SpatialRelation, ValueRef,
+};
 use spatial::index::Hit;
 
 use crate::LiveCollection;
@@ -145,6 +147,67 @@ fn reversed(relation: SpatialRelation) -> SpatialRelation {
     }
 }
 
+/// Whether a filter holds for a feature by what the index has of it: its geometry to a centimetre.
+pub(crate) fn holds_by_index(live: &LiveCollection, filter: &Filter, hit: &Hit<'_>) -> bool {
+    let given: Vec<Given<'_>> = filter.geometries().into_iter().map(Given::new).collect();
+    let row = HitRow::new(live, *hit, &given);
+    let holds = filter.holds(&row);
+    if !row.is_open() {
+        return holds == Some(true);
+    }
+    let row = ShapeRow {
+        row,
+        geometry: hit.geometry(),
+    };
+    filter.holds(&row) == Some(true)
+}
+
+/// A feature of the index whose geometry is taken for the stored one.
+struct ShapeRow<'a> {
+    row: HitRow<'a>,
+    /// In longitude/latitude.
+    geometry: Option<Geometry<f64>>,
+}
+
+impl<'a> FilterRow<'a> for ShapeRow<'a> {
+    fn value(&self, position: usize) -> ValueRef<'a> {
+        self.row.value(position)
+    }
+
+    fn relate(&self, relation: SpatialRelation, left: Place<'_>, right: Place<'_>) -> Option<bool> {
+        relate(self.geometry.as_ref(), relation, left, right)
+    }
+
+    fn has_geometry(&self) -> bool {
+        self.geometry.is_some()
+    }
+
+    fn measure(&self, measure: Measure) -> Option<f64> {
+        Some(measured(self.geometry.as_ref()?, measure))
+    }
+}
+
+fn relate(
+    own: Option<&Geometry<f64>>,
+    relation: SpatialRelation,
+    left: Place<'_>,
+    right: Place<'_>,
+) -> Option<bool> {
+    Some(match (left, right) {
+        (Place::Given(a), Place::Given(b)) => spatial::relate(relation, a, b),
+        (Place::Own, Place::Given(b)) => spatial::relate(relation, own?, b),
+        (Place::Given(a), Place::Own) => spatial::relate(relation, a, own?),
+        (Place::Own, Place::Own) => spatial::relate(relation, own?, own?),
+    })
+}
+
+fn measured(geometry: &Geometry<f64>, measure: Measure) -> f64 {
+    match measure {
+        Measure::Area => spatial::area(geometry),
+        Measure::Length => spatial::length(geometry),
+    }
+}
+
 /// A feature as it is seen, in longitude/latitude.
 pub(super) struct FeatureRow<'a> {
     feature: &'a Feature,
@@ -175,13 +238,11 @@ impl<'a> FilterRow<'a> for FeatureRow<'a> {
     }
 
     fn relate(&self, relation: SpatialRelation, left: Place<'_>, right: Place<'_>) -> Option<bool> {
-        let own = || self.geometry();
-        Some(match (left, right) {
-            (Place::Given(a), Place::Given(b)) => spatial::relate(relation, a, b),
-            (Place::Own, Place::Given(b)) => spatial::relate(relation, own()?, b),
-            (Place::Given(a), Place::Own) => spatial::relate(relation, a, own()?),
-            (Place::Own, Place::Own) => spatial::relate(relation, own()?, own()?),
-        })
+        let is_asked = [left, right]
+            .iter()
+            .any(|place| matches!(place, Place::Own));
+        let own = is_asked.then(|| self.geometry()).flatten();
+        relate(own, relation, left, right)
     }
 
     fn has_geometry(&self) -> bool {
@@ -189,10 +250,6 @@ impl<'a> FilterRow<'a> for FeatureRow<'a> {
     }
 
     fn measure(&self, measure: Measure) -> Option<f64> {
-        let geometry = self.geometry()?;
-        Some(match measure {
-            Measure::Area => spatial::area(geometry),
-            Measure::Length => spatial::length(geometry),
-        })
+        Some(measured(self.geometry()?, measure))
     }
 }

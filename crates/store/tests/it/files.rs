@@ -3,6 +3,7 @@
 mod bucket;
 mod child;
 mod names;
+mod ranged;
 mod service;
 
 use std::os::unix::fs::MetadataExt;
