@@ -321,6 +321,13 @@ fn serve(lang: Lang) -> Command {
                 .action(ArgAction::Append)
                 .help(t("cli.cors-origin")),
         )
+        .arg(
+            Arg::new("archive")
+                .long("archive")
+                .value_name("NAME=LOCATION")
+                .action(ArgAction::Append)
+                .help(t("cli.archive")),
+        )
         .args(single_sign_on(lang))
         .arg(
             Arg::new("read-database")

@@ -8,6 +8,7 @@ use tokio::sync::{OnceCell, Semaphore, watch};
 
 use crate::Options;
 use crate::account::{Passwords, Provider};
+use crate::archives::Archives;
 use crate::attempts::Attempts;
 use crate::bulk::Bulk;
 use crate::cache::TileCache;
@@ -15,6 +16,7 @@ use crate::context::Context;
 use crate::edge;
 use crate::fragments::Fragments;
 use crate::identity::{COOKIE_PLAIN, COOKIE_SECURE, Known};
+use crate::layers::Narrowings;
 use crate::limits::{
     BODY_ROOM, MAX_NETWORK_REQUESTS, MAX_NETWORK_STREAMS, MAX_NETWORKS, MAX_REQUESTS, MAX_STREAMS,
 };
@@ -25,6 +27,7 @@ use crate::places::Places;
 use crate::policy::{Decisions, Lenses};
 use crate::problem::Problem;
 use crate::rate::Buckets;
+use crate::ready::Ready;
 use crate::seal::Seal;
 
 /// The state of the server. Cheap to clone.
@@ -37,8 +40,14 @@ pub(crate) struct Inner {
     pub(crate) store: Store,
     pub(crate) options: Options,
     pub(crate) tiles: Arc<TileCache>,
+    /// Answers with tiles, as they leave.
+    pub(crate) ready: Ready,
+    /// Tiles of others.
+    pub(crate) archives: Archives,
     /// What small and crowded features look like in tiles.
     pub(crate) low_zooms: Arc<LowZooms>,
+    /// What filters of tiles leave of collections.
+    pub(crate) narrowings: Narrowings,
     pub(crate) metrics: Metrics,
     pub(crate) definition: Definition,
     pub(crate) lenses: Lenses,
@@ -87,10 +96,18 @@ impl App {
         tokio::task::spawn_blocking(crate::crs::prepare);
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let inner = Inner {
-            tiles: Arc::new(TileCache::new(options.tile_cache_bytes, &store.epoch())),
+            // Whole answers are a part of what tiles may take.
+            tiles: Arc::new(TileCache::new(
+                options.tile_cache_bytes / 4 * 3,
+                &store.epoch(),
+                cores,
+            )),
+            ready: Ready::new(options.tile_cache_bytes / 4),
+            archives: Archives::new(&options.archives),
             low_zooms: Arc::new(LowZooms::new()),
             store,
             options: options.clone(),
+            narrowings: Narrowings::new(),
             metrics: Metrics::new(),
             definition: Definition::default(),
             lenses: Lenses::default(),

@@ -320,16 +320,7 @@ fn serve(headers: &HeaderMap, made: &Arc<Made>, format: Format) -> Result<Respon
     if let Some(unchanged) = tag.not_modified(headers) {
         return Ok(unchanged);
     }
-    let range = match range(headers, made.length, &made.tag) {
-        Ok(range) => range,
-        Err(()) => {
-            let detail = Message::new("server.range-invalid").with("length", made.length);
-            let problem = Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, detail);
-            let whole = HeaderValue::try_from(format!("bytes */{}", made.length));
-            let whole = whole.map_err(Problem::internal)?;
-            return Err(problem.with(CONTENT_RANGE, whole));
-        }
-    };
+    let range = asked_range(headers, made.length, &made.tag)?;
     let (start, end) = range.unwrap_or((0, made.length));
     let mut response = read(Arc::clone(made), start, end).into_response();
     let out = response.headers_mut();
@@ -349,6 +340,24 @@ fn serve(headers: &HeaderMap, made: &Arc<Made>, format: Format) -> Result<Respon
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
     }
     Ok(response)
+}
+
+/// The part of a file that is asked for, its end exclusive; `None` is the whole.
+///
+/// # Errors
+/// 416 for one that the file does not have.
+pub(crate) fn asked_range(
+    headers: &HeaderMap,
+    length: u64,
+    tag: &str,
+) -> Result<Option<(u64, u64)>, Problem> {
+    range(headers, length, tag).or_else(|()| {
+        let detail = Message::new("server.range-invalid").with("length", length);
+        let problem = Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, detail);
+        let whole = HeaderValue::try_from(format!("bytes */{length}"));
+        let whole = whole.map_err(Problem::internal)?;
+        Err(problem.with(CONTENT_RANGE, whole))
+    })
 }
 
 /// The part that is asked for, its end exclusive; `None` is the whole. Of several parts and of what is no range of bytes

@@ -8,8 +8,9 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
 use model::{Envelope, Epoch};
@@ -37,6 +38,8 @@ pub(crate) struct Key {
     /// The lens that each is seen through, since what a reader may not see is in no tile that they get; and the plan by which
     /// it is drawn.
     pub(crate) views: Box<[[u64; 2]]>,
+    /// The properties that are asked for; `None`: those that each collection has chosen.
+    pub(crate) properties: Option<Box<str>>,
     /// The change up to which the tile shows what was; the greatest number: what is.
     pub(crate) moment: i64,
     /// The place of the tile matrix set.
@@ -59,6 +62,15 @@ pub(crate) struct Tile {
     effort: Effort,
     /// Times that it was taken, as far as it matters.
     taken: AtomicU32,
+    /// Whether more effort makes it no smaller.
+    is_least: AtomicBool,
+}
+
+impl Tile {
+    /// Whether it stays as it is as long as nothing changes.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.effort == Effort::Thorough || self.is_least.load(Ordering::Relaxed)
+    }
 }
 
 /// What was cut.
@@ -69,6 +81,15 @@ pub(crate) struct Cut {
     pub(crate) features: usize,
 }
 
+/// Why nothing was cut.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Uncut {
+    /// It is more work than was asked for.
+    Heavy,
+    /// It can't be put together.
+    Broken,
+}
+
 /// Bytes of a packed tile, and features of a layer, above which its zoom should draw fewer: those of tippecanoe.
 const HEAVY: usize = 500_000;
 const MANY: usize = 200_000;
@@ -77,6 +98,10 @@ pub(crate) struct TileCache {
     kept: Option<Cache<Key, Arc<Tile>, Weight>>,
     flights: Mutex<HashMap<Key, Arc<Flight>>>,
     epoch: Epoch,
+    /// How many are cut at the same time.
+    workers: u64,
+    /// Microseconds that a worker takes for a tile, of late.
+    pace: AtomicU64,
     pub(crate) hits: AtomicU64,
     pub(crate) misses: AtomicU64,
 }
@@ -99,9 +124,11 @@ pub(crate) enum Failed {
     Busy,
 }
 
-/// Tiles that are cut or wait for it at once: twenty maps that are opened at the same time, some seconds of work. Further ones
-/// are not queued, since they would come when nobody looks there any more.
+/// Tiles that are cut or wait for it at once: twenty maps that are opened at the same time. Further ones are not queued.
 const MAX_FLIGHTS: usize = 512;
+
+/// Nor are those that would wait longer, by how long the last ones took: they would come when nobody looks there any more.
+const MAX_WAIT: Duration = Duration::from_secs(3);
 
 /// Times that a tile was taken after which it is packed better, beside the requests.
 const HOT: u32 = 4;
@@ -128,7 +155,7 @@ impl Weighter<Key, Arc<Tile>> for Weight {
 }
 
 impl TileCache {
-    pub(crate) fn new(bytes: u64, epoch: &Epoch) -> Self {
+    pub(crate) fn new(bytes: u64, epoch: &Epoch, workers: usize) -> Self {
         let items = usize::try_from(bytes / TYPICAL)
             .unwrap_or(usize::MAX)
             .max(16);
@@ -136,9 +163,16 @@ impl TileCache {
             kept: (bytes > 0).then(|| Cache::with_weighter(items, bytes, Weight)),
             flights: Mutex::default(),
             epoch: epoch.clone(),
+            workers: workers.max(1) as u64,
+            pace: AtomicU64::new(0),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }
+    }
+
+    /// A tile was answered from memory.
+    pub(crate) fn count_hit(&self) {
+        self.hits.fetch_add(1, Ordering::Relaxed);
     }
 
     pub(crate) fn bytes(&self) -> u64 {
@@ -146,27 +180,34 @@ impl TileCache {
     }
 
     /// The tile, from the cache, from someone who cuts it already, or cut now by `cut`, which gives the uncompressed
-    /// bytes, on one of `workers`.
+    /// bytes: here and now where that is no more than `light`, else on one of `workers`.
     ///
     /// # Errors
     /// [`Failed::Broken`] when `cut` panics or fails, the next request tries again; [`Failed::Busy`] when there is too much to
     /// cut already.
     pub(crate) async fn get<C>(
         self: &Arc<Self>,
-        wanted: Arc<Wanted>,
+        wanted: &Arc<Wanted>,
         workers: &Arc<Semaphore>,
+        light: Option<usize>,
         cut: C,
     ) -> Result<Arc<Tile>, Failed>
     where
-        C: Fn(&Wanted) -> Option<Cut> + Clone + Send + 'static,
+        C: Fn(&Wanted, Option<usize>) -> Result<Cut, Uncut> + Clone + Send + 'static,
     {
         loop {
-            if let Some(tile) = self.kept(&wanted) {
-                self.hits.fetch_add(1, Ordering::Relaxed);
+            if let Some(tile) = self.kept(wanted) {
+                self.count_hit();
                 self.notice(&wanted.key, &tile, workers);
                 return Ok(tile);
             }
-            let mut done = self.join_or_lead(&wanted, workers, &cut)?;
+            // Handing it to another thread and waiting for it would take as long as a light one takes.
+            let here = light.and_then(|light| made(wanted, &self.epoch, Some(light), &cut));
+            if let Some(made) = here {
+                self.misses.fetch_add(1, Ordering::Relaxed);
+                return self.keep(wanted, made);
+            }
+            let mut done = self.join_or_lead(wanted, workers, &cut)?;
             // An error: the one who cut it gave up, since nobody waited at that moment.
             if let Ok(result) = done.wait_for(Option::is_some).await
                 && let Some(result) = &*result
@@ -191,7 +232,7 @@ impl TileCache {
         cut: &C,
     ) -> Result<watch::Receiver<Option<Made>>, Failed>
     where
-        C: Fn(&Wanted) -> Option<Cut> + Clone + Send + 'static,
+        C: Fn(&Wanted, Option<usize>) -> Result<Cut, Uncut> + Clone + Send + 'static,
     {
         let mut flights = self.flights.lock().unwrap_or_else(PoisonError::into_inner);
         // One that began before a change that shows here is of no use: its tile will be of the past.
@@ -199,10 +240,11 @@ impl TileCache {
             .get(&wanted.key)
             .filter(|flight| is_good(&flight.stamps, wanted))
         {
-            self.hits.fetch_add(1, Ordering::Relaxed);
+            self.count_hit();
             return Ok(flight.done.subscribe());
         }
-        if flights.len() >= MAX_FLIGHTS {
+        let wait = flights.len() as u64 * self.pace.load(Ordering::Relaxed) / self.workers;
+        if flights.len() >= MAX_FLIGHTS || Duration::from_micros(wait) > MAX_WAIT {
             return Err(Failed::Busy);
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
@@ -238,10 +280,7 @@ impl TileCache {
 
     /// Counts that a tile was taken, and has it packed better when it is taken often.
     fn notice(self: &Arc<Self>, key: &Key, tile: &Arc<Tile>, workers: &Arc<Semaphore>) {
-        let is_packed = tile.effort == Effort::Thorough
-            || tile.body.is_empty()
-            || key.encoding == Encoding::Identity;
-        if is_packed || tile.taken.load(Ordering::Relaxed) >= HOT {
+        if tile.is_settled() || tile.taken.load(Ordering::Relaxed) >= HOT {
             return;
         }
         if tile.taken.fetch_add(1, Ordering::Relaxed) + 1 != HOT {
@@ -260,7 +299,11 @@ impl TileCache {
                 drop(permit);
                 (key, packed)
             });
-            let (Ok((key, Some(packed))), Some(kept)) = (packing.await, &cache.kept) else {
+            let (Ok((key, packed)), Some(kept)) = (packing.await, &cache.kept) else {
+                return;
+            };
+            let Some(packed) = packed else {
+                tile.is_least.store(true, Ordering::Relaxed);
                 return;
             };
             // What was cut anew meanwhile stays.
@@ -279,24 +322,35 @@ impl TileCache {
         cut: C,
     ) -> Option<Result<Arc<Tile>, Failed>>
     where
-        C: Fn(&Wanted) -> Option<Cut> + Send + 'static,
+        C: Fn(&Wanted, Option<usize>) -> Result<Cut, Uncut> + Send + 'static,
     {
         // The semaphore is never closed.
         let permit = Arc::clone(workers).acquire_owned().await.ok()?;
         if flight.done.receiver_count() == 0 {
             return None;
         }
-        let (work, epoch) = (Arc::clone(wanted), self.epoch.clone());
+        let (work, epoch, began) = (Arc::clone(wanted), self.epoch.clone(), Instant::now());
         let cutting = tokio::task::spawn_blocking(move || {
-            let made = catch_unwind(AssertUnwindSafe(|| make(&work, &epoch, cut)));
+            let made = made(&work, &epoch, None, &cut);
             drop(permit);
             made
         });
-        let Ok(Ok(Some(tile))) = cutting.await else {
-            tracing::error!(collections = %wanted.key.collections, coord = ?wanted.key.coord, "a tile could not be cut");
-            return Some(Err(Failed::Broken));
-        };
-        let tile = Arc::new(tile);
+        let made = cutting.await.ok().flatten();
+        self.note_pace(began.elapsed());
+        Some(self.keep(wanted, made.unwrap_or(Err(Failed::Broken))))
+    }
+
+    /// The last eight or so tiles count.
+    fn note_pace(&self, took: Duration) {
+        let took = u64::try_from(took.as_micros()).unwrap_or(u64::MAX / 8);
+        let before = self.pace.load(Ordering::Relaxed);
+        let now = before - before / 8 + took / 8;
+        self.pace.store(now, Ordering::Relaxed);
+    }
+
+    /// Keeps what was made.
+    fn keep(&self, wanted: &Wanted, made: Result<Tile, Failed>) -> Made {
+        let tile = Arc::new(made?);
         if let Some(kept) = &self.kept {
             // One cut from a newer index stays.
             let is_newer = |old: &Arc<Tile>| {
@@ -309,16 +363,40 @@ impl TileCache {
                 kept.insert(wanted.key.clone(), Arc::clone(&tile));
             }
         }
-        Some(Ok(tile))
+        Ok(tile)
     }
 }
 
-fn make(wanted: &Wanted, epoch: &Epoch, cut: impl Fn(&Wanted) -> Option<Cut>) -> Option<Tile> {
+/// Cuts a tile; `None` for one that is more work than `most`.
+fn made<C>(
+    wanted: &Wanted,
+    epoch: &Epoch,
+    most: Option<usize>,
+    cut: &C,
+) -> Option<Result<Tile, Failed>>
+where
+    C: Fn(&Wanted, Option<usize>) -> Result<Cut, Uncut>,
+{
+    let made = catch_unwind(AssertUnwindSafe(|| make(wanted, epoch, most, cut)));
+    match made {
+        Ok(Ok(tile)) => Some(Ok(tile)),
+        Ok(Err(Uncut::Heavy)) if most.is_some() => None,
+        Ok(Err(_)) | Err(_) => {
+            tracing::error!(collections = %wanted.key.collections, coord = ?wanted.key.coord, "a tile could not be cut");
+            Some(Err(Failed::Broken))
+        }
+    }
+}
+
+fn make<C>(wanted: &Wanted, epoch: &Epoch, most: Option<usize>, cut: &C) -> Result<Tile, Uncut>
+where
+    C: Fn(&Wanted, Option<usize>) -> Result<Cut, Uncut>,
+{
     let Cut {
         bytes,
         heaviest,
         features,
-    } = cut(wanted)?;
+    } = cut(wanted, most)?;
     let size = bytes.len();
     let mut hasher = foldhash::quality::FixedState::default().build_hasher();
     hasher.write(epoch.0.as_bytes());
@@ -327,14 +405,14 @@ fn make(wanted: &Wanted, epoch: &Epoch, cut: impl Fn(&Wanted) -> Option<Cut>) ->
     let body = match encoding {
         _ if bytes.is_empty() => Bytes::new(),
         Encoding::Identity => bytes.into(),
-        _ => pack(&bytes, encoding, effort)?.into(),
+        _ => pack(&bytes, encoding, effort).ok_or(Uncut::Broken)?.into(),
     };
     // Packed, tiles of parcels have two fifths of their size.
     let packed = match wanted.key.encoding {
         Encoding::Identity => size * 2 / 5,
         _ => body.len(),
     };
-    Some(Tile {
+    Ok(Tile {
         heavy: (packed > HEAVY || features > MANY).then_some(heaviest),
         body,
         tag: format!("{:016x}", hasher.finish()),
@@ -342,6 +420,7 @@ fn make(wanted: &Wanted, epoch: &Epoch, cut: impl Fn(&Wanted) -> Option<Cut>) ->
         size,
         effort,
         taken: AtomicU32::new(0),
+        is_least: AtomicBool::new(size == 0 || encoding == Encoding::Identity),
     })
 }
 
@@ -359,6 +438,7 @@ fn repacked(tile: &Tile, encoding: Encoding) -> Option<Tile> {
         size: tile.size,
         effort,
         taken: AtomicU32::new(0),
+        is_least: AtomicBool::new(true),
     })
 }
 

@@ -23,11 +23,11 @@ use crate::app::App;
 use crate::context::Context;
 use crate::features::query::numbers;
 use crate::held::{Room, StaysOpen};
+use crate::layers::selected;
 use crate::limits::{HEARTBEAT, MAX_SEARCH_COLLECTIONS, STREAM_PAUSE};
 use crate::policy::Sight;
 use crate::problem::{Problem, shown};
 use crate::seal::Unopened;
-use crate::vector::selected;
 
 pub(crate) const EVENT_STREAM: &str = "text/event-stream";
 

@@ -43,15 +43,16 @@ impl Tag {
     /// The answer to a client that has this already: 304 with the headers that the 200 would carry
     /// (RFC 9110 §15.4.5); `None` when it has not.
     pub(crate) fn not_modified(&self, request: &HeaderMap) -> Option<Response> {
+        self.matching(request).map(not_modified)
+    }
+
+    /// The tag as the client has it, with the suffix of its content coding; `None` when it has not.
+    pub(crate) fn matching(&self, request: &HeaderMap) -> Option<HeaderValue> {
         let matching = tags(request, &IF_NONE_MATCH)
             .find(|tag| *tag == "*" || self.is_weakly(tag) && is_taken(tag, request))?;
-        // The tag as the client has it, with the suffix of its content coding.
-        let tag = HeaderValue::from_str(matching)
-            .ok()
-            .filter(|_| matching != "*")
-            .unwrap_or_else(|| self.header());
-        let headers = [(ETAG, tag), (CACHE_CONTROL, REVALIDATE)];
-        Some((StatusCode::NOT_MODIFIED, headers).into_response())
+        let given = HeaderValue::from_str(matching).ok();
+        let given = given.filter(|_| matching != "*");
+        Some(given.unwrap_or_else(|| self.header()))
     }
 
     /// Whether the conditions of a request allow a write to what has this tag. `If-Match`: it is absent, `*`, or lists
@@ -73,6 +74,12 @@ impl Tag {
         let opaque = quoted.strip_prefix('"').and_then(|q| q.strip_suffix('"'));
         opaque.is_some_and(|opaque| opaque == self.opaque || without_coding(opaque) == self.opaque)
     }
+}
+
+/// 304 for a client that has the answer of a tag.
+pub(crate) fn not_modified(tag: HeaderValue) -> Response {
+    let headers = [(ETAG, tag), (CACHE_CONTROL, REVALIDATE)];
+    (StatusCode::NOT_MODIFIED, headers).into_response()
 }
 
 /// Whether a preference is named (RFC 7240).

@@ -197,6 +197,7 @@ pub(crate) async fn layer(
     next: Next,
 ) -> Result<Response, Infallible> {
     let started = Instant::now();
+    let begun = app.ready.begin(&app, &request);
     let id = request_id(request.headers());
     if let Ok(value) = HeaderValue::try_from(id.as_str()) {
         request.headers_mut().insert(REQUEST_ID, value);
@@ -248,6 +249,9 @@ pub(crate) async fn layer(
         response.headers_mut().append(SET_COOKIE, cookie.clone());
     }
     finish(response.headers_mut(), &id);
+    if let Some(begun) = begun {
+        app.ready.keep(&app, &context, begun, &route, &response);
+    }
     if !is_probe {
         nodes::tell_age(&app, response.headers_mut());
     }

@@ -12,6 +12,7 @@ use hyper::header::{COOKIE, HeaderMap, HeaderValue, RETRY_AFTER, STRICT_TRANSPOR
 use ipnet::IpNet;
 use model::Message;
 
+use crate::app::App;
 use crate::client::{Client, Peer, X_FORWARDED_FOR};
 use crate::limits::{BURST_SECONDS, MAX_COOKIES, MAX_NETWORKS};
 use crate::problem::Problem;
@@ -73,6 +74,14 @@ impl Edge {
         Ok(())
     }
 
+    /// Sets the headers that depend on the connection.
+    fn dress(&self, client: &Client, response: &mut Response) {
+        if client.is_secure && self.inner.is_https_only {
+            let headers = response.headers_mut();
+            headers.insert(STRICT_TRANSPORT_SECURITY, HSTS);
+        }
+    }
+
     /// Once: a proxy on this machine without `--trusted-proxy` would leave the limits without effect.
     fn tell_of_proxy(&self, client: &Client, headers: &HeaderMap) {
         if client.is_local
@@ -103,6 +112,23 @@ pub(crate) fn too_often(wait: Duration) -> Problem {
     .with(RETRY_AFTER, HeaderValue::from(seconds))
 }
 
+/// The answer that is ready for a request, as it leaves ([`crate::ready`]): it takes a place in the client's rate as others do.
+pub(crate) fn ready<B>(
+    edge: &Edge,
+    app: &App,
+    request: &axum::http::Request<B>,
+) -> Option<Response> {
+    let headers = request.headers();
+    let peer = request.extensions().get().copied().unwrap_or_default();
+    let client = Client::new(peer, headers, &edge.inner.trusted_proxies);
+    let admits = || edge.admit(&client, headers, Instant::now()).is_ok();
+    let mut response = app
+        .ready
+        .answer(app, request.method(), request.uri(), headers, admits)?;
+    edge.dress(&client, &mut response);
+    Some(response)
+}
+
 /// Around all others, `context` included.
 pub(crate) async fn layer(State(edge): State<Edge>, mut request: Request, next: Next) -> Response {
     let peer = request
@@ -122,10 +148,6 @@ pub(crate) async fn layer(State(edge): State<Edge>, mut request: Request, next: 
     if let Some(origin) = origin {
         cors::answer_to(origin, &method, &mut response);
     }
-    if client.is_secure && edge.inner.is_https_only {
-        response
-            .headers_mut()
-            .insert(STRICT_TRANSPORT_SECURITY, HSTS);
-    }
+    edge.dress(&client, &mut response);
     response
 }

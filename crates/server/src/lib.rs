@@ -8,6 +8,7 @@ mod account;
 mod admin;
 mod answer;
 mod app;
+mod archives;
 mod assets;
 mod attempts;
 mod bulk;
@@ -29,6 +30,7 @@ mod held;
 mod html;
 mod identity;
 mod layer_values;
+mod layers;
 mod limits;
 mod link;
 mod low_zoom;
@@ -45,6 +47,7 @@ mod places;
 mod policy;
 mod problem;
 mod rate;
+mod ready;
 mod request_id;
 mod retention;
 mod routes;
@@ -64,6 +67,7 @@ mod webhooks;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
+pub use archives::ArchiveOption;
 pub use client::parse_network;
 pub use cors::parse_origin;
 pub use ipnet::IpNet;
@@ -103,6 +107,8 @@ pub struct Options {
     pub tls: Option<Tls>,
     /// People may sign in at a provider of OpenID Connect.
     pub single_sign_on: Option<SingleSignOn>,
+    /// Archives of tiles that everybody sees.
+    pub archives: Vec<ArchiveOption>,
 }
 
 impl Default for Options {
@@ -119,6 +125,7 @@ impl Default for Options {
             cors_origins: Vec::new(),
             tls: None,
             single_sign_on: None,
+            archives: Vec::new(),
         }
     }
 }

@@ -85,6 +85,9 @@ pub(crate) const MAX_GUESSED: usize = 1_000_000;
 /// Characters that are searched for: the longest address and the longest number stay below.
 pub(crate) const MAX_SEARCH: usize = 200;
 
+/// Filters of tiles that are kept with what they leave: those of some dozen maps.
+pub(crate) const MAX_NARROWED: usize = 64;
+
 /// Requests that are worked on at once; above it the answer is 503, so that a burst costs a refusal and not memory.
 pub(crate) const MAX_REQUESTS: usize = 512;
 

@@ -4,8 +4,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use prometheus::{
-    Encoder as _, Gauge, HistogramOpts, HistogramVec, IntCounterVec, IntGauge, IntGaugeVec, Opts,
-    Registry, TextEncoder,
+    Encoder as _, Gauge, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec,
+    IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
 
 use crate::app::App;
@@ -21,6 +21,19 @@ pub(crate) struct Metrics {
     requests: IntCounterVec,
     seconds: HistogramVec,
     gauges: Gauges,
+}
+
+/// Counts requests of one route, method and status.
+pub(crate) struct Measure {
+    requests: IntCounter,
+    seconds: Histogram,
+}
+
+impl Measure {
+    pub(crate) fn note(&self, elapsed: Duration) {
+        self.requests.inc();
+        self.seconds.observe(elapsed.as_secs_f64());
+    }
 }
 
 /// Set when they are asked for.
@@ -126,12 +139,16 @@ impl Metrics {
         // Any client can invent a method; those we do not know count as one.
         const METHODS: [&str; 7] = ["GET", "HEAD", "OPTIONS", "POST", "PUT", "DELETE", "PATCH"];
         let method = METHODS.iter().find(|m| **m == method).unwrap_or(&"other");
-        self.requests
-            .with_label_values(&[route, method, &status.to_string()])
-            .inc();
-        self.seconds
-            .with_label_values(&[route])
-            .observe(elapsed.as_secs_f64());
+        self.measure(route, method, status).note(elapsed);
+    }
+
+    /// What counts requests like one another.
+    pub(crate) fn measure(&self, route: &str, method: &str, status: u16) -> Measure {
+        let labels = [route, method, &status.to_string()];
+        Measure {
+            requests: self.requests.with_label_values(&labels),
+            seconds: self.seconds.with_label_values(&[route]),
+        }
     }
 
     /// # Errors

@@ -207,6 +207,14 @@ impl Encoding {
         }
     }
 
+    /// Whether a client takes this one.
+    pub(crate) fn takes(headers: &HeaderMap, encoding: Self) -> bool {
+        let accept = list(headers, &ACCEPT_ENCODING);
+        let named = |name: &str| ranges(&accept).find(|(n, _)| n.eq_ignore_ascii_case(name));
+        let found = named(encoding.name()).or_else(|| named("*"));
+        found.map_or(encoding == Self::Identity, |(_, q)| q > 0.0)
+    }
+
     /// Chooses by `Accept-Encoding` (RFC 9110 §12.5.3). Without the header, or when nothing is acceptable, the bytes
     /// go as they are.
     pub(crate) fn accepted(headers: &HeaderMap) -> Self {

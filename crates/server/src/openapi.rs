@@ -277,7 +277,17 @@ fn fixed_paths(context: &Context, paths: &mut Map<String, Json>) {
             "tiles",
             "server.op-tile",
             &[MVT],
-            shared(&["tileMatrix", "tileRow", "tileCol", "collections", "as-of"]),
+            shared(&[
+                "tileMatrix",
+                "tileRow",
+                "tileCol",
+                "collections",
+                "as-of",
+                "properties",
+                "filter",
+                "filter-lang",
+                "filter-crs",
+            ]),
         );
     }
     for (path, id, key, media) in [
@@ -312,7 +322,17 @@ fn fixed_paths(context: &Context, paths: &mut Map<String, Json>) {
         };
         add(path, id, "styles", key, media, parameters);
     }
-    let short = shared(&["collectionList", "z", "x", "y", "as-of"]);
+    let short = shared(&[
+        "collectionList",
+        "z",
+        "x",
+        "y",
+        "as-of",
+        "properties",
+        "filter",
+        "filter-lang",
+        "filter-crs",
+    ]);
     add(
         "/tiles/{collectionList}/{z}/{x}/{y}",
         "short.vector.getTileXYZ",
@@ -327,7 +347,15 @@ fn fixed_paths(context: &Context, paths: &mut Map<String, Json>) {
         "tiles",
         "server.tilejson",
         &[JSON],
-        shared(&["collectionList", "as-of", "lang"]),
+        shared(&[
+            "collectionList",
+            "as-of",
+            "properties",
+            "filter",
+            "filter-lang",
+            "filter-crs",
+            "lang",
+        ]),
     );
 }
 
@@ -589,7 +617,16 @@ fn collection_paths(
             "tiles",
             "server.op-tile",
             &[MVT],
-            shared(&["tileMatrix", "tileRow", "tileCol", "as-of"]),
+            shared(&[
+                "tileMatrix",
+                "tileRow",
+                "tileCol",
+                "as-of",
+                "properties",
+                "filter",
+                "filter-lang",
+                "filter-crs",
+            ]),
         );
         let at = format!("{at}/{{tileMatrix}}/{{tileRow}}/{{tileCol}}");
         paths.insert(at, json!({ "get": tile }));

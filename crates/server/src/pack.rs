@@ -1,6 +1,7 @@
 //! Content codings of what is kept ready-made: tiles, and the web app's files.
 
-use std::io::Write as _;
+use std::cell::RefCell;
+use std::io::{Read as _, Write as _};
 
 use crate::negotiate::Encoding;
 
@@ -14,21 +15,48 @@ pub(crate) enum Effort {
     Thorough,
 }
 
+/// Compressors and the room that they write to, of one thread: new ones for each tile would cost a small tile as much as
+/// packing it.
+struct Packers {
+    zstd: [Option<zstd::bulk::Compressor<'static>>; 2],
+    gzip: [Option<libdeflater::Compressor>; 2],
+    room: Vec<u8>,
+}
+
+thread_local! {
+    static PACKERS: RefCell<Packers> = const {
+        RefCell::new(Packers {
+            zstd: [None, None],
+            gzip: [None, None],
+            room: Vec::new(),
+        })
+    };
+}
+
+/// Bytes of room that a thread keeps: of a usual tile and some more.
+const KEPT_ROOM: usize = 1024 * 1024;
+
 /// The bytes in a content coding: the same bytes for the same input.
 pub(crate) fn pack(bytes: &[u8], encoding: Encoding, effort: Effort) -> Option<Vec<u8>> {
-    let by = |quick, thorough| match effort {
-        Effort::Quick => quick,
-        Effort::Thorough => thorough,
-    };
     match encoding {
         Encoding::Identity => Some(bytes.to_vec()),
-        Encoding::Zstd => zstd::bulk::compress(bytes, by(1, 6)).ok(),
-        Encoding::Gzip => gzip(bytes, by(1, 6)),
+        Encoding::Zstd | Encoding::Gzip => PACKERS.with_borrow_mut(|packers| {
+            let packed = match encoding {
+                Encoding::Zstd => packers.zstd(bytes, effort),
+                _ => packers.gzip(bytes, effort),
+            };
+            packers.room.truncate(KEPT_ROOM);
+            packers.room.shrink_to(KEPT_ROOM);
+            packed
+        }),
         Encoding::Brotli => {
             const WINDOW: u32 = 22;
             const BUFFER: usize = 4096;
             let mut out = Vec::with_capacity(bytes.len() / 2);
-            let level = u32::try_from(by(2, 5)).unwrap_or_default();
+            let level = match effort {
+                Effort::Quick => 2,
+                Effort::Thorough => 5,
+            };
             let mut encoder = brotli::CompressorWriter::new(&mut out, BUFFER, level, WINDOW);
             encoder.write_all(bytes).ok()?;
             drop(encoder);
@@ -37,15 +65,49 @@ pub(crate) fn pack(bytes: &[u8], encoding: Encoding, effort: Effort) -> Option<V
     }
 }
 
-/// In one piece, without name and time.
-fn gzip(bytes: &[u8], level: i32) -> Option<Vec<u8>> {
-    let level = libdeflater::CompressionLvl::new(level).ok()?;
-    let mut compressor = libdeflater::Compressor::new(level);
-    let mut out = vec![0; compressor.gzip_compress_bound(bytes.len())];
-    let len = compressor.gzip_compress(bytes, &mut out).ok()?;
-    out.truncate(len);
-    out.shrink_to_fit();
-    Some(out)
+impl Packers {
+    fn zstd(&mut self, bytes: &[u8], effort: Effort) -> Option<Vec<u8>> {
+        let level = match effort {
+            Effort::Quick => 1,
+            Effort::Thorough => 6,
+        };
+        let bound = zstd::zstd_safe::compress_bound(bytes.len());
+        let place = &mut self.zstd[effort as usize];
+        let compressor = match place {
+            Some(compressor) => compressor,
+            None => place.insert(zstd::bulk::Compressor::new(level).ok()?),
+        };
+        let room = room(&mut self.room, bound);
+        let len = compressor.compress_to_buffer(bytes, room).ok()?;
+        Some(self.room[..len].to_vec())
+    }
+
+    /// In one piece, without name and time.
+    fn gzip(&mut self, bytes: &[u8], effort: Effort) -> Option<Vec<u8>> {
+        let level = match effort {
+            Effort::Quick => 1,
+            Effort::Thorough => 6,
+        };
+        let place = &mut self.gzip[effort as usize];
+        let compressor = match place {
+            Some(compressor) => compressor,
+            None => {
+                let level = libdeflater::CompressionLvl::new(level).ok()?;
+                place.insert(libdeflater::Compressor::new(level))
+            }
+        };
+        let bound = compressor.gzip_compress_bound(bytes.len());
+        let room = room(&mut self.room, bound);
+        let len = compressor.gzip_compress(bytes, room).ok()?;
+        Some(self.room[..len].to_vec())
+    }
+}
+
+fn room(kept: &mut Vec<u8>, len: usize) -> &mut [u8] {
+    if kept.len() < len {
+        kept.resize(len, 0);
+    }
+    &mut kept[..len]
 }
 
 /// What [`pack`] was given.
@@ -65,6 +127,26 @@ pub(crate) fn unpack(bytes: &[u8], encoding: Encoding, len: usize) -> Option<Vec
             (out.len() == len).then_some(out)
         }
     }
+}
+
+/// What somebody else has packed, if it is no more than so many bytes.
+pub(crate) fn unpack_at_most(bytes: &[u8], encoding: Encoding, max: usize) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let read = match encoding {
+        Encoding::Identity => Ok(bytes.take(max as u64 + 1).read_to_end(&mut out)),
+        Encoding::Gzip => {
+            let how = tiles::pmtiles::Compression::Gzip;
+            return how.unpack(bytes, "a tile", max).ok();
+        }
+        Encoding::Zstd => zstd::Decoder::new(bytes)
+            .map(|decoder| decoder.take(max as u64 + 1).read_to_end(&mut out)),
+        Encoding::Brotli => {
+            const BUFFER: usize = 4096;
+            let decoder = brotli::Decompressor::new(bytes, BUFFER);
+            Ok(decoder.take(max as u64 + 1).read_to_end(&mut out))
+        }
+    };
+    (read.ok()?.is_ok() && out.len() <= max).then_some(out)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use spatial::WorldArea;
 use store::{Action, AuditEntry, By, Lens, Live, LiveCollection, Look, Step};
 
 use crate::app::App;
+use crate::archives::Archive;
 use crate::context::Context;
 use crate::identity;
 use crate::moment::Moment;
@@ -357,6 +358,13 @@ impl App {
             directory,
             principal: Arc::new(principal),
         }
+    }
+
+    /// An archive of tiles: the operator serves it to everybody. A collection of its name takes precedence.
+    pub(crate) fn archive(&self, context: &Context, name: &str) -> Option<&Arc<Archive>> {
+        context.ask();
+        let archive = self.archives.get(name)?;
+        self.store.live().get(name).is_none().then_some(archive)
     }
 
     /// A collection, as whoever asks sees it.

@@ -1,7 +1,6 @@
 //! Request ids: one for each request, in the answer, in the log and in problems.
 
 use std::collections::hash_map::RandomState;
-use std::fmt::Write as _;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -36,21 +35,14 @@ fn new_id() -> String {
         });
     let bits = (u128::from(high) << 64) | u128::from(low);
     let bits = (bits & !(0xf << 76) & !(0x3 << 62)) | (4 << 76) | (2 << 62);
-    let hex = format!("{bits:032x}");
     let mut id = String::with_capacity(36);
-    for (i, part) in [
-        &hex[..8],
-        &hex[8..12],
-        &hex[12..16],
-        &hex[16..20],
-        &hex[20..],
-    ]
-    .into_iter()
-    .enumerate()
-    {
-        let dash = if i > 0 { "-" } else { "" };
-        // Writing to a string can't fail.
-        let _ = write!(id, "{dash}{part}");
+    for (place, byte) in bits.to_be_bytes().into_iter().enumerate() {
+        if matches!(place, 4 | 6 | 8 | 10) {
+            id.push('-');
+        }
+        for digit in [byte >> 4, byte & 15] {
+            id.push(char::from(b"0123456789abcdef"[usize::from(digit)]));
+        }
     }
     id
 }

@@ -1,10 +1,19 @@
 //! All routes, and what decides over each.
 
+use std::convert::Infallible;
+
 use axum::Router;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::Request;
+use axum::response::Response;
 use axum::routing::{get, post};
+use futures_util::TryFutureExt;
+use futures_util::future::Either;
+use hyper::StatusCode;
+use hyper::header::CONTENT_LENGTH;
 use model::access::Permission;
 use store::Store;
-use tower::ServiceBuilder;
+use tower::{ServiceBuilder, ServiceExt};
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -16,8 +25,8 @@ use crate::features::{edit, item, items, parcels, queryables, transactions, vers
 use crate::limits::MIN_PACKED;
 use crate::problem::Problem;
 use crate::{
-    Options, account, admin, assets, bulk, changes, collections, common, context, crs, health,
-    matrix_sets, openapi, schema, search, styles, tilesets, vector,
+    Options, account, admin, archives, assets, bulk, changes, collections, common, context, crs,
+    health, matrix_sets, openapi, schema, search, styles, tilesets, vector,
 };
 
 /// What decides over who gets an answer from a route.
@@ -77,6 +86,7 @@ pub(crate) const GUARDS: &[(&str, Guard)] = &[
     ("/tiles", Guard::Seen),
     ("/tiles/{collections}", Guard::Seen),
     ("/tiles/{collections}/{z}/{x}/{y}", Guard::Seen),
+    ("/archives/{file}", Guard::Seen),
     ("/tileMatrixSets", Guard::Open),
     ("/tileMatrixSets/{set}", Guard::Open),
     ("/styles", Guard::Seen),
@@ -141,10 +151,58 @@ pub(crate) fn guard(path: &str) -> Option<Guard> {
 
 /// The whole server as a service; [`crate::serve()`] puts it on a port.
 pub fn router(store: Store, options: &Options) -> Router {
-    served(App::new(store, options))
+    let served = Served::new(App::new(store, options));
+    let service = tower::service_fn(move |request: Request| served.answer(request));
+    Router::new().fallback_service(service)
 }
 
-pub(crate) fn served(app: App) -> Router {
+/// All routes, and before them the answers that are ready.
+#[derive(Clone)]
+pub(crate) struct Served {
+    app: App,
+    edge: Edge,
+    routes: Router,
+}
+
+impl Served {
+    pub(crate) fn new(app: App) -> Self {
+        let edge = Edge::new(&app.options);
+        let routes = dressed(routes(), app.clone(), edge.clone());
+        Self { app, edge, routes }
+    }
+
+    pub(crate) fn answer<B>(
+        &self,
+        request: axum::http::Request<B>,
+    ) -> impl Future<Output = Result<Response, Infallible>> + Send + use<B>
+    where
+        B: HttpBody<Data = Bytes> + Send + 'static,
+        B::Error: Into<axum::BoxError>,
+    {
+        match edge::ready(&self.edge, &self.app, &request) {
+            Some(response) => Either::Left(std::future::ready(Ok(response))),
+            None => Either::Right(self.usual(request.map(Body::new))),
+        }
+    }
+
+    /// By the routes, whether there is an answer ready or not.
+    pub(crate) fn usual(
+        &self,
+        request: Request,
+    ) -> impl Future<Output = Result<Response, Infallible>> + Send + use<> {
+        let answer = self.routes.clone().oneshot(request);
+        answer.map_ok(|mut response| {
+            // The router has counted the body that is not there, but this would be the length of the one that is
+            // (RFC 9110 §8.6).
+            if response.status() == StatusCode::NOT_MODIFIED {
+                response.headers_mut().remove(CONTENT_LENGTH);
+            }
+            response
+        })
+    }
+}
+
+fn routes() -> Router<App> {
     let documents = Router::new()
         .route("/", get(common::landing))
         .route("/conformance", get(common::conformance))
@@ -276,6 +334,7 @@ pub(crate) fn served(app: App) -> Router {
         )
         .route("/tiles/{collections}/{z}/{x}/{y}", get(vector::short))
         .route("/collections/{collection}/files/{file}", get(bulk::get))
+        .route("/archives/{file}", get(archives::get))
         .route("/changes", get(changes::get))
         .route("/app", get(assets::to_app))
         .route("/app/", get(assets::app_index))
@@ -283,16 +342,15 @@ pub(crate) fn served(app: App) -> Router {
         .route("/fonts/{stack}/{file}", get(assets::font))
         .route("/sprites/{file}", get(assets::sprite))
         .route("/pages.css", get(assets::pages_css));
-    dressed(documents.merge(packed), app)
+    documents.merge(packed)
 }
 
 /// What surrounds all routes.
-fn dressed(routes: Router<App>, app: App) -> Router {
+fn dressed(routes: Router<App>, app: App, edge: Edge) -> Router {
     let routes = routes
         .layer(CatchPanicLayer::custom(panicked))
         .layer(axum::middleware::from_fn(context::name_route))
         .with_state(app.clone());
-    let edge = Edge::new(&app.options);
     // Around the router and not within, because the router itself writes `Allow` as the last thing.
     let all = ServiceBuilder::new()
         .layer(axum::middleware::from_fn_with_state(edge, edge::layer))
@@ -311,7 +369,7 @@ async fn nothing_here() -> Problem {
 }
 
 /// A panic is a defect of ours: logged, answered, and nothing else is harmed.
-fn panicked(cause: Box<dyn std::any::Any + Send>) -> axum::response::Response {
+fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
     let text = cause
         .downcast_ref::<String>()
         .map(String::as_str)
@@ -325,10 +383,8 @@ fn panicked(cause: Box<dyn std::any::Any + Send>) -> axum::response::Response {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use axum::body::Body;
     use axum::http::{Request, Response};
     use store::Access;
-    use tower::ServiceExt;
 
     use super::*;
     use crate::client::{Peer, network_of};
@@ -339,6 +395,10 @@ mod tests {
         let store = Store::open(folder.path(), Access::Write).await.unwrap();
         store.load().await.unwrap();
         (App::new(store, &Options::default()), folder)
+    }
+
+    fn around(routes: Router<App>, app: &App) -> Router {
+        dressed(routes, app.clone(), Edge::new(&app.options))
     }
 
     async fn get_from(router: &Router, path: &str) -> Response<Body> {
@@ -356,7 +416,7 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_a_problem_that_does_not_tell_its_cause() {
         let (app, _folder) = empty().await;
-        let router = dressed(Router::new().route("/broken", get(broken)), app.clone());
+        let router = around(Router::new().route("/broken", get(broken)), &app);
         let answer = get_from(&router, "/broken").await;
         assert_eq!(answer.status(), 500);
         assert_eq!(answer.headers()["content-type"], "application/problem+json");
@@ -393,7 +453,7 @@ mod tests {
             .route("/metrics", get(silent))
             .route("/tiles", get(asking))
             .route("/conformance", get(silent));
-        let router = dressed(routes, app);
+        let router = around(routes, &app);
         for (path, status) in [
             // A route that the table does not have, whether or not its handler asks.
             ("/not-in-the-table", 500),
@@ -417,7 +477,7 @@ mod tests {
     async fn an_answer_keeps_its_place_until_it_has_left() {
         let (app, _folder) = empty().await;
         let routes = Router::new().route("/", get(common::landing));
-        let router = dressed(routes, app.clone());
+        let router = around(routes, &app);
         let answer = get_from(&router, "/").await;
         assert_eq!(app.requests.available_permits(), MAX_REQUESTS - 1);
         axum::body::to_bytes(answer.into_body(), 100_000)
@@ -429,12 +489,10 @@ mod tests {
     #[tokio::test]
     async fn above_the_limit_requests_are_sent_away_but_the_monitor_is_not() {
         let (app, _folder) = empty().await;
-        let router = dressed(
-            Router::new()
-                .route("/", get(common::landing))
-                .route("/health/live", get(health::live)),
-            app.clone(),
-        );
+        let routes = Router::new()
+            .route("/", get(common::landing))
+            .route("/health/live", get(health::live));
+        let router = around(routes, &app);
         let all = app
             .requests
             .acquire_many(u32::try_from(MAX_REQUESTS).unwrap())
@@ -451,7 +509,7 @@ mod tests {
     #[tokio::test]
     async fn one_network_takes_not_all_places() {
         let (app, _folder) = empty().await;
-        let router = dressed(Router::new().route("/", get(common::landing)), app.clone());
+        let router = around(Router::new().route("/", get(common::landing)), &app);
         let from = async |address: &str| {
             let request = Request::get("/")
                 .header("host", "t")

@@ -13,10 +13,10 @@ use store::LiveCollection;
 use crate::answer;
 use crate::app::App;
 use crate::context::Context;
+use crate::layers::selected;
 use crate::limits::{DEFAULT_HITS, MAX_HITS, MAX_SEARCH, MAX_SEARCH_COLLECTIONS};
 use crate::link::JSON;
 use crate::problem::{Problem, shown};
-use crate::vector::selected;
 
 /// `GET /search?q=TEXT&limit=20&collections=a,b`
 ///

@@ -6,19 +6,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::{GracefulShutdown, Watcher};
-use hyper_util::service::TowerToHyperService;
 use store::Store;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
-use tower::ServiceExt;
 
 use crate::app::App;
 use crate::client::{Peer, contains, network_of};
@@ -27,8 +25,9 @@ use crate::limits::{
     MAX_HEADERS, MAX_NETWORK_CONNECTIONS, SCARCE_CONNECTIONS, WRITE_TIMEOUT,
 };
 use crate::places::{Place, Places};
+use crate::routes::Served;
 use crate::stream::Patient;
-use crate::{Options, Tls, link, low_zoom, retention, routes, webhooks};
+use crate::{Options, Tls, link, low_zoom, retention, webhooks};
 
 /// Takes a port.
 ///
@@ -61,7 +60,7 @@ pub async fn serve(
     }
     let app = App::new(store.clone(), &options);
     let port = Port {
-        router: routes::served(app.clone()),
+        served: Served::new(app.clone()),
         tls: options.tls.as_ref().map(Tls::acceptor),
         networks: Places::new(MAX_NETWORK_CONNECTIONS),
         places: Arc::new(Semaphore::new(MAX_CONNECTIONS)),
@@ -69,8 +68,10 @@ pub async fn serve(
         options,
     };
     let mut telling = std::pin::pin!(webhooks::run(app.clone()));
-    // Goes on by itself; nobody waits for it.
+    // These go on by themselves; nobody waits for them.
     tokio::spawn(low_zoom::warm(app.clone()));
+    let served = app.clone();
+    tokio::spawn(async move { served.archives.try_all().await });
     {
         let mut shutdown = std::pin::pin!(shutdown);
         let mut keeping = std::pin::pin!(keep_current(port.options.tls.as_ref()));
@@ -151,7 +152,7 @@ async fn accept(
 
 /// What all connections have in common.
 struct Port {
-    router: Router,
+    served: Served,
     options: Options,
     tls: Option<TlsAcceptor>,
     networks: Arc<Places>,
@@ -170,7 +171,7 @@ impl Port {
             tracing::debug!(%error, "TCP_NODELAY could not be set");
         }
         let http = Http {
-            router: self.router.clone(),
+            served: self.served.clone(),
             peer: Peer::new(address, self.tls.is_some()),
             head_timeout: if self.places.available_permits() < SCARCE_CONNECTIONS {
                 HURRIED_HEAD_TIMEOUT
@@ -207,7 +208,7 @@ impl Port {
 
 /// What serves one connection.
 struct Http {
-    router: Router,
+    served: Served,
     peer: Peer,
     head_timeout: Duration,
     watcher: Watcher,
@@ -216,12 +217,10 @@ struct Http {
 impl Http {
     async fn serve(self, stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
         let peer = self.peer;
-        let service = self
-            .router
-            .map_request(move |mut request: Request<Incoming>| {
-                request.extensions_mut().insert(peer);
-                request
-            });
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(peer);
+            self.served.answer(request)
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             // Runs while a kept connection waits for its next request too.
@@ -230,7 +229,7 @@ impl Http {
             .max_headers(MAX_HEADERS)
             // Names mean the same however they are written (RFC 9110 §5.1), but QGIS 3.40 finds a `Location` only.
             .title_case_headers(true)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+            .serve_connection(TokioIo::new(stream), service);
         if let Err(error) = self.watcher.watch(connection).await {
             tracing::debug!(%error, "a connection ended early");
         }

@@ -10,16 +10,17 @@ use store::LiveCollection;
 
 use crate::answer;
 use crate::app::App;
+use crate::archives;
 use crate::collections::{self, title};
 use crate::context::Context;
 use crate::crs::CRS84;
+use crate::layers::{self, selected};
 use crate::limits::MAX_TILE_COLLECTIONS;
 use crate::link::{JSON, MVT, REL_STYLES, REL_TILING_SCHEME, link, query_text};
 use crate::matrix_sets::{self, MatrixSet};
 use crate::moment;
 use crate::problem::Problem;
 use crate::segments::Segments;
-use crate::vector::selected;
 
 /// `GET /tiles/{collections}`: TileJSON 3.0.0; `GET /tiles/{tileMatrixSetId}`: the tileset of all collections
 pub(crate) async fn tilejson(
@@ -31,10 +32,17 @@ pub(crate) async fn tilejson(
     if let Some(set) = matrix_sets::named(&ids) {
         return dataset_tileset(&app, &context, set);
     }
-    context.params.only(&["as-of"])?;
+    if let Some(archive) = app.archive(&context, &ids) {
+        context.params.only(&[])?;
+        context.wanted.json(JSON)?;
+        let json = archives::tilejson(&context, archive).await?;
+        return Ok(answer::json(&context, JSON, &json));
+    }
+    context.params.only(&layers::PARAMETERS)?;
     context.wanted.json(JSON)?;
     let sight = app.sight(&context)?;
     let layers = selected(&sight, &ids, MAX_TILE_COLLECTIONS)?;
+    layers::check(&context, &layers)?;
     if let Some(text) = context.params.get("as-of") {
         moment::instant(text)?;
     }
@@ -57,15 +65,19 @@ fn tilejson_json(context: &Context, layers: &[LiveCollection]) -> Json {
         .filter_map(|l| l.collection.attribution.as_deref())
         .collect();
     attributions.dedup();
-    let when = context
-        .params
-        .get("as-of")
-        .map_or(String::new(), |text| format!("?as-of={}", query_text(text)));
+    // Tiles are asked for as their description was.
+    let mut query = String::new();
+    for name in layers::PARAMETERS {
+        if let Some(text) = context.params.get(name) {
+            query.push(if query.is_empty() { '?' } else { '&' });
+            query.push_str(&format!("{name}={}", query_text(text)));
+        }
+    }
     let mut out = json!({
         "tilejson": "3.0.0",
         "name": titles.join(", "),
         "scheme": "xyz",
-        "tiles": [context.url(format_args!("/tiles/{}/{{z}}/{{x}}/{{y}}{when}", ids.join(",")))],
+        "tiles": [context.url(format_args!("/tiles/{}/{{z}}/{{x}}/{{y}}{query}", ids.join(",")))],
         "minzoom": zooms.start(),
         "maxzoom": zooms.end(),
         "attribution": attributions.join("; "),
@@ -81,12 +93,11 @@ fn tilejson_json(context: &Context, layers: &[LiveCollection]) -> Json {
 
 fn vector_layer(context: &Context, live: &LiveCollection) -> Json {
     let collection = &live.collection;
-    let shown = |name: &str| {
-        collection
-            .tiles
-            .properties
-            .as_ref()
-            .is_none_or(|names| names.iter().any(|n| n == name))
+    let asked = context.params.get("properties");
+    let shown = |name: &str| match (asked, &collection.tiles.properties) {
+        (Some(names), _) => names.split(',').any(|n| n.trim() == name),
+        (None, Some(names)) => names.iter().any(|n| n == name),
+        (None, None) => true,
     };
     let fields: Map<String, Json> = collection
         .schema

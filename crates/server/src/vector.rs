@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
@@ -12,17 +13,19 @@ use store::LiveCollection;
 use tiles::{LayerBuilder, Reach, TileCoord, TileValue};
 
 use crate::app::App;
-use crate::cache::{Cut, Failed, Key, Wanted};
+use crate::archives;
+use crate::cache::{Cut, Failed, Key, Uncut, Wanted};
 use crate::conditional::{REVALIDATE, Tag};
 use crate::context::Context;
 use crate::layer_values::Column;
+use crate::layers::{Layers, PARAMETERS, selected};
 use crate::limits::MAX_TILE_COLLECTIONS;
 use crate::link::MVT;
 use crate::low_zoom::{Layer, Of, Planned, When};
 use crate::matrix_sets::{self, MatrixSet};
 use crate::negotiate::Encoding;
-use crate::policy::Sight;
 use crate::problem::{Problem, shown};
+use crate::ready::Steady;
 use crate::schema::has_text_id;
 use crate::segments::Segments;
 use crate::tilesets::{Limits, limits};
@@ -38,11 +41,14 @@ const OWN_PROPERTIES: [&str; 2] = [ID_PROPERTY, COUNT_PROPERTY];
 /// Times that a tile is cut anew because it was too heavy: each time a zoom draws fewer features by themselves.
 const MAX_COARSER: usize = 8;
 
+/// Vertices of a tile that is cut at once, without a worker: some tenths of a millisecond. Of a feature by itself: [`OF_ONE`].
+const LIGHT: usize = 8_192;
+
+/// The work for a feature, as so many vertices.
+const OF_ONE: usize = 16;
+
 /// Integers above are not exact in JavaScript.
 const MAX_SAFE_INTEGER: u64 = 1 << 53;
-
-/// The parameter that asks for tiles as they were.
-const AS_OF: [&str; 1] = ["as-of"];
 
 /// `GET /tiles/{collections}/{z}/{x}/{y}`, with or without `.mvt` or `.pbf`; `GET /tiles/{tileMatrixSetId}/…`, see
 /// [`of_dataset`]
@@ -54,13 +60,17 @@ pub(crate) async fn short(
     if let Some(set) = matrix_sets::named(&ids) {
         return of_dataset(&app, &context, set, [&z, &x, &y]).await;
     }
-    context.params.only(&AS_OF)?;
     let y = y
         .strip_suffix(".mvt")
         .or_else(|| y.strip_suffix(".pbf"))
         .unwrap_or(&y);
     let set = matrix_sets::usual();
     let coord = coord(set, [&z, y, &x])?;
+    if let Some(archive) = app.archive(&context, &ids) {
+        context.params.only(&[])?;
+        return archives::tile(&context, archive, coord).await;
+    }
+    context.params.only(&PARAMETERS)?;
     let layers = selected(&app.sight(&context)?, &ids, MAX_TILE_COLLECTIONS)?;
     let layers = Layers::then(&app, &context, layers).await?;
     answer(&app, &context, set, coord, layers).await
@@ -72,7 +82,7 @@ pub(crate) async fn of_collection(
     context: Context,
     Segments([id, set, matrix, row, col]): Segments<[String; 5]>,
 ) -> Result<Response, Problem> {
-    context.params.only(&AS_OF)?;
+    context.params.only(&PARAMETERS)?;
     let live = app.collection(&context, &id)?;
     let set = matrix_sets::require(&set)?;
     let coord = coord(set, [&matrix, &row, &col])?;
@@ -88,7 +98,8 @@ async fn of_dataset(
     set: &'static MatrixSet,
     place: [&str; 3],
 ) -> Result<Response, Problem> {
-    context.params.only(&["collections", AS_OF[0]])?;
+    let is_own = |name: &str| name == "collections";
+    context.params.only_where(&PARAMETERS, is_own)?;
     let sight = app.sight(context)?;
     let layers = match context.params.get("collections") {
         Some(ids) => selected(&sight, ids, MAX_TILE_COLLECTIONS)?,
@@ -98,61 +109,6 @@ async fn of_dataset(
     let layers = Layers::then(app, context, layers).await?;
     within(set, &limits(set, &layers.all), coord)?;
     answer(app, context, set, coord, layers).await
-}
-
-/// The collections of a tile, as they are or as they were.
-struct Layers {
-    all: Vec<LiveCollection>,
-    /// As [`Key::moment`].
-    moment: i64,
-}
-
-impl Layers {
-    /// As the request asks for them.
-    ///
-    /// # Errors
-    /// As [`Sight::require_then`].
-    async fn then(
-        app: &App,
-        context: &Context,
-        mut all: Vec<LiveCollection>,
-    ) -> Result<Self, Problem> {
-        let Some(moment) = app.moment(context.params.get(AS_OF[0])).await? else {
-            let moment = i64::MAX;
-            return Ok(Self { all, moment });
-        };
-        let sight = app.sight(context)?;
-        for layer in &mut all {
-            let id = layer.collection.id.clone();
-            let then = sight.require_then(context, id.as_str(), Some(&moment));
-            *layer = then.await?;
-        }
-        let moment = moment.seq.0;
-        Ok(Self { all, moment })
-    }
-}
-
-/// The collections of a comma-separated list, each once, in its order.
-///
-/// # Errors
-/// 404 for an unknown one, 400 for more than `max`.
-pub(crate) fn selected(
-    sight: &Sight,
-    ids: &str,
-    max: usize,
-) -> Result<Vec<LiveCollection>, Problem> {
-    let mut layers: Vec<LiveCollection> = Vec::new();
-    for id in ids.split(',').map(str::trim) {
-        if layers.iter().any(|l| l.collection.id.as_str() == id) {
-            continue;
-        }
-        if layers.len() == max {
-            let detail = Message::new("server.too-many-collections").with("max", max);
-            return Err(Problem::bad_request(detail));
-        }
-        layers.push(sight.require(id)?);
-    }
-    Ok(layers)
 }
 
 /// A tile by matrix, row and column.
@@ -187,15 +143,20 @@ async fn answer(
     context: &Context,
     set: &'static MatrixSet,
     coord: TileCoord,
-    Layers { all, moment }: Layers,
+    layers: Layers,
 ) -> Result<Response, Problem> {
+    let Layers {
+        all,
+        moment,
+        properties,
+    } = layers.narrowed(app, context).await?;
     let zoom = set.usual_zoom(set.matrix_of(coord));
     let shows = |l: &LiveCollection| {
         (l.collection.tiles.min_zoom..=l.collection.tiles.max_zoom).contains(&zoom)
     };
     let layers: Vec<LiveCollection> = all.into_iter().filter(shows).collect();
     if layers.is_empty() {
-        return Ok(empty());
+        return Ok(steady(empty(), moment, None));
     }
     let ids: Vec<&str> = layers.iter().map(|l| l.collection.id.as_str()).collect();
     let encoding = Encoding::accepted(&context.headers);
@@ -211,6 +172,7 @@ async fn answer(
         let key = Key {
             collections: Arc::clone(&collections),
             views: layers.iter().zip(&planned).map(view_of).collect(),
+            properties: properties.clone(),
             moment,
             set: set.place(),
             coord,
@@ -224,7 +186,7 @@ async fn answer(
             drawn: drawn.map(|planned| Layer::new(planned, zoom)).collect(),
             low_zooms: Arc::clone(&app.low_zooms),
         });
-        let got = app.tiles.get(Arc::clone(&wanted), &app.workers, cut).await;
+        let got = app.tiles.get(&wanted, &app.workers, Some(LIGHT), cut).await;
         let tile = got.map_err(|failed| match failed {
             Failed::Broken => Problem::internal("a tile could not be cut"),
             Failed::Busy => Problem::busy(),
@@ -239,7 +201,7 @@ async fn answer(
         }
     };
     if tile.body.is_empty() {
-        return Ok(empty());
+        return Ok(steady(empty(), moment, None));
     }
     let tag = Tag::weak(tile.tag.clone());
     if let Some(unchanged) = tag.not_modified(&context.headers) {
@@ -256,7 +218,18 @@ async fn answer(
             .headers_mut()
             .insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
     }
+    if tile.is_settled() {
+        response = steady(response, moment, Some((tag, tile.body.clone())));
+    }
     Ok(response)
+}
+
+/// An answer that is made the same again until something changes, if it is not of what was.
+fn steady(mut response: Response, moment: i64, tile: Option<(Tag, Bytes)>) -> Response {
+    if moment == i64::MAX {
+        response.extensions_mut().insert(Steady { tile });
+    }
+    response
 }
 
 /// How each collection is drawn at low zooms.
@@ -278,10 +251,9 @@ async fn planned(
     Ok(all)
 }
 
-/// The number of the lens that a layer is seen through, 0: as it is; and that of its plan.
+/// The number of what a layer is seen through, 0: as it is; and that of its plan.
 fn view_of((live, planned): (&LiveCollection, &Arc<Planned>)) -> [u64; 2] {
-    let lens = live.lens.as_ref().map_or(0, |lens| lens.id());
-    [lens, planned.number]
+    [live.seen_through(), planned.number]
 }
 
 /// Nothing shows: no body, not a compressed nothing.
@@ -289,14 +261,17 @@ fn empty() -> Response {
     (StatusCode::NO_CONTENT, [(CACHE_CONTROL, REVALIDATE)]).into_response()
 }
 
-/// The uncompressed tile; empty when nothing shows, `None` when it can't be put together.
-fn cut(wanted: &Wanted) -> Option<Cut> {
-    let layers: Vec<Option<(Vec<u8>, usize)>> = wanted
-        .layers
-        .iter()
-        .zip(&wanted.drawn)
-        .map(|(live, drawn)| layer(live, drawn, wanted))
-        .collect();
+/// The uncompressed tile; empty when nothing shows.
+///
+/// # Errors
+/// [`Uncut::Heavy`] for one that is more than `most` to cut, as soon as that is known; [`Uncut::Broken`] for one that can't be
+/// put together.
+fn cut(wanted: &Wanted, most: Option<usize>) -> Result<Cut, Uncut> {
+    let mut left = most;
+    let layers = wanted.layers.iter().zip(&wanted.drawn);
+    let layers: Vec<Option<(Vec<u8>, usize)>> = layers
+        .map(|(live, drawn)| layer(live, drawn, wanted, &mut left))
+        .collect::<Result<_, _>>()?;
     let sizes = layers.iter().enumerate().map(|(at, layer)| {
         let (bytes, features) = layer
             .as_ref()
@@ -309,8 +284,8 @@ fn cut(wanted: &Wanted) -> Option<Cut> {
         .flatten()
         .map(|(bytes, _)| bytes)
         .collect();
-    Some(Cut {
-        bytes: tiles::tile(&layers).ok()?,
+    Ok(Cut {
+        bytes: tiles::tile(&layers).map_err(|_| Uncut::Broken)?,
         heaviest,
         features,
     })
@@ -334,16 +309,27 @@ fn mark(live: &LiveCollection, wanted: &Wanted, set: &MatrixSet, builder: &mut L
     }
 }
 
-/// A layer's bytes and how many features it has.
-fn layer(live: &LiveCollection, drawn: &Layer, wanted: &Wanted) -> Option<(Vec<u8>, usize)> {
+/// A layer's bytes and how many features it has; `None` when nothing shows.
+///
+/// `left`: how much work may still be done, if there is a bound.
+fn layer(
+    live: &LiveCollection,
+    drawn: &Layer,
+    wanted: &Wanted,
+    left: &mut Option<usize>,
+) -> Result<Option<(Vec<u8>, usize)>, Uncut> {
     let collection = &live.collection;
     let schema = &collection.schema;
-    let shown: Vec<usize> = match &collection.tiles.properties {
-        Some(names) => names
-            .iter()
-            .filter_map(|name| schema.position(name))
-            .collect(),
-        None => (0..schema.properties.len()).collect(),
+    let shown: Vec<usize> = match (&wanted.key.properties, &collection.tiles.properties) {
+        (Some(names), _) => {
+            let named = names.split(',').filter_map(|name| schema.position(name));
+            named.collect()
+        }
+        (None, Some(names)) => {
+            let named = names.iter().filter_map(|name| schema.position(name));
+            named.collect()
+        }
+        (None, None) => (0..schema.properties.len()).collect(),
     };
     // A property of the same name would take the place of what clients know a feature or a cluster by.
     let columns: Vec<usize> = shown
@@ -364,12 +350,17 @@ fn layer(live: &LiveCollection, drawn: &Layer, wanted: &Wanted) -> Option<(Vec<u
         .and_then(|name| schema.position(name))
         .and_then(|p| live.column_of(p));
 
-    let set = matrix_sets::all().get(usize::from(wanted.key.set))?;
+    let set = matrix_sets::all().get(usize::from(wanted.key.set));
+    let set = set.ok_or(Uncut::Broken)?;
     let of = Of {
         live,
         moment: wanted.key.moment,
         set,
     };
+    // How much work cells are is not known before.
+    if drawn.is_low() && left.is_some() {
+        return Err(Uncut::Heavy);
+    }
     let together = wanted.low_zooms.together(of, drawn, wanted.key.coord);
     let mut hits: Vec<(i64, Hit<'_>)> = Vec::new();
     for envelope in &wanted.envelopes {
@@ -380,6 +371,11 @@ fn layer(live: &LiveCollection, drawn: &Layer, wanted: &Wanted) -> Option<(Vec<u
     hits.extend(alone.filter_map(|cluster| Some((cluster.fid, live.index.get(cluster.fid)?))));
     hits.sort_unstable_by_key(|(fid, _)| *fid);
     hits.dedup_by_key(|(fid, _)| *fid);
+    let vertices = hits.iter().map(|(_, hit)| hit.vertices()).sum();
+    if let Some(left) = left {
+        let work = hits.len() * OF_ONE + vertices;
+        *left = left.checked_sub(work).ok_or(Uncut::Heavy)?;
+    }
     let count_key = keys.len();
     let mut builder = match &together {
         None => LayerBuilder::new(wanted.key.coord, collection.id.as_str(), &keys),
@@ -390,13 +386,16 @@ fn layer(live: &LiveCollection, drawn: &Layer, wanted: &Wanted) -> Option<(Vec<u
             LayerBuilder::generalised(wanted.key.coord, collection.id.as_str(), &keys)
         }
     };
+    builder.reserve(hits.len(), vertices, hits.len() * keys.len());
     // Under what is drawn by itself.
     if let Some(together) = &together {
         builder.add_blocks(&together.blocks);
         builder.add_network(&together.network);
     }
+    // The id is a property too, as a rule: then its value is found once.
+    let id_at = id_column.and_then(|id| columns.iter().position(|column| *column == id));
     let mut columns: Vec<Column> = columns.into_iter().map(Column::new).collect();
-    let mut id_column = id_column.map(Column::new);
+    let mut id_column = id_column.filter(|_| id_at.is_none()).map(Column::new);
     let mut values = Vec::with_capacity(columns.len() + 1);
     // Of what lies within it nothing need be cut off.
     let inner = set.is_world().then(|| wanted.key.coord.bounds());
@@ -421,17 +420,23 @@ fn layer(live: &LiveCollection, drawn: &Layer, wanted: &Wanted) -> Option<(Vec<u
                 continue;
             }
             if values.is_empty() {
-                let own = id_column
-                    .as_mut()
-                    .and_then(|column| column.put(&hit, &mut builder));
+                let id_column = match id_at {
+                    Some(at) => columns.get_mut(at),
+                    None => id_column.as_mut(),
+                };
+                let own = id_column.and_then(|column| column.put(&hit, &mut builder));
                 let exact = u64::try_from(fid).is_ok_and(|id| id <= MAX_SAFE_INTEGER);
                 let own = match own {
                     None if !exact => builder.intern(TileValue::Text(&fid.to_string())),
                     own => own,
                 };
                 values.extend(own.map(|own| (0, own)));
-                for (key, column) in (1..).zip(&mut columns) {
-                    values.extend(column.put(&hit, &mut builder).map(|value| (key, value)));
+                for (key, column) in columns.iter_mut().enumerate() {
+                    let value = match own.filter(|_| id_at == Some(key)) {
+                        Some(own) => Some(own),
+                        None => column.put(&hit, &mut builder),
+                    };
+                    values.extend(value.map(|value| (key + 1, value)));
                 }
             }
             builder.tag_last(values.iter().copied());
@@ -445,5 +450,5 @@ fn layer(live: &LiveCollection, drawn: &Layer, wanted: &Wanted) -> Option<(Vec<u
         mark(live, wanted, set, &mut builder);
     }
     let features = builder.len();
-    Some((builder.finish()?, features))
+    Ok(builder.finish().map(|bytes| (bytes, features)))
 }

@@ -100,6 +100,17 @@ impl LayerBuilder {
         }
     }
 
+    /// Makes room at once for features with so many vertices and tags in all.
+    pub fn reserve(&mut self, features: usize, vertices: usize, tags: usize) {
+        let vertices = vertices.min(MAX_VERTICES);
+        self.rows.reserve(features);
+        self.parts.parts.reserve(features);
+        self.parts.coords.reserve(vertices);
+        self.tags.reserve(tags * 2);
+        // As many features have a value of their own as do not.
+        self.values.reserve(features);
+    }
+
     /// Adds what the tile shows of a feature, if anything. A feature with several kinds of geometry is added
     /// once for each, with the same id and values.
     ///

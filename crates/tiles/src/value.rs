@@ -67,6 +67,14 @@ impl Values {
         }
     }
 
+    pub(crate) fn reserve(&mut self, values: usize) {
+        /// Bytes of a cadastral number or a real.
+        const USUAL: usize = 16;
+        self.bytes.reserve(values * USUAL);
+        self.starts.reserve(values);
+        self.table.reserve(values, |_| 0);
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }

@@ -91,6 +91,9 @@ fn options(args: &ArgMatches, listen: SocketAddr) -> Result<server::Options, Tol
     let cors_origins: Result<_, _> = texts("cors-origin")
         .map(|text| server::parse_origin(text))
         .collect();
+    let archives: Result<_, _> = texts("archive")
+        .map(|text| server::ArchiveOption::parse(text))
+        .collect();
     let defaults = server::Options::default();
     let rate = args.get_one::<u32>("requests-per-second").copied();
     Ok(server::Options {
@@ -105,6 +108,7 @@ fn options(args: &ArgMatches, listen: SocketAddr) -> Result<server::Options, Tol
         cors_origins: cors_origins.map_err(Told)?,
         tls,
         single_sign_on: single_sign_on(args)?,
+        archives: archives.map_err(Told)?,
     })
 }
 

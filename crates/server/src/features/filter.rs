@@ -17,7 +17,7 @@ pub(crate) const LANGUAGES: [&str; 3] = ["cql2-text", "cql2-json", "cql-text"];
 ///
 /// # Errors
 /// 400 that says where in the filter what is wrong, or which parameter is.
-pub(super) fn asked(
+pub(crate) fn asked(
     context: &Context,
     live: &LiveCollection,
 ) -> Result<Option<Arc<Filter>>, Problem> {

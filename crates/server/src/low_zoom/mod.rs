@@ -39,6 +39,8 @@ const GROWTH: usize = 4;
 
 pub(crate) struct LowZooms {
     plans: Mutex<HashMap<(i64, u64), Arc<Planned>>>,
+    /// Another one after each change of the plans.
+    version: AtomicU64,
     kept: Cache<Key, Kept, Weight>,
 }
 
@@ -138,6 +140,7 @@ impl LowZooms {
         let items = usize::try_from(ROOM / TYPICAL).unwrap_or(usize::MAX);
         Self {
             plans: Mutex::default(),
+            version: AtomicU64::new(0),
             kept: Cache::with_weighter(items, ROOM, Weight),
         }
     }
@@ -176,7 +179,13 @@ impl LowZooms {
             plans.clear();
         }
         plans.insert(key, Arc::clone(&planned));
+        self.version.fetch_add(1, Ordering::AcqRel);
         planned
+    }
+
+    /// Another number after each change of the plans.
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     /// After a tile of a zoom was too heavy: fewer features by themselves from now on, at the whole zoom. Whether that can be.

@@ -78,6 +78,37 @@ async fn names_of_headers_are_written_as_qgis_looks_for_them() {
     running.end().await;
 }
 
+#[tokio::test]
+async fn a_304_does_not_give_a_body_that_is_not_there_a_length() {
+    let town = Town::new().await;
+    let server = start(town.store.clone()).await;
+    for path in ["/collections/wells/items/1?f=json", "/tiles/wells/0/0/0"] {
+        let ask = async |more: &str| {
+            let head = format!(
+                "GET {path} HTTP/1.1\r\nhost: localhost\r\n{more}Connection: close\r\n\r\n"
+            );
+            exchange(server.address, head.as_bytes()).await
+        };
+        // The later ones are ready.
+        for _ in 0..3 {
+            let whole = ask("").await;
+            assert!(whole.starts_with("HTTP/1.1 200"), "{whole}");
+            assert!(whole.contains("Content-Length: "), "{whole}");
+            let line = whole.lines().find_map(|line| {
+                line.to_ascii_lowercase()
+                    .starts_with("etag: ")
+                    .then(|| &line[6..])
+            });
+            let tag = line.unwrap_or_else(|| panic!("{whole}"));
+            let same = ask(&format!("If-None-Match: {tag}\r\n")).await;
+            assert!(same.starts_with("HTTP/1.1 304"), "{same}");
+            assert!(!same.contains("Content-Length"), "{same}");
+            assert!(same.contains(tag), "{same}");
+        }
+    }
+    server.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn writes_of_clients_that_hang_up_are_whole_or_nothing() {
     let town = Town::with_edits().await;

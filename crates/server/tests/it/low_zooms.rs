@@ -334,3 +334,31 @@ async fn low_zooms_of_other_grids_show_blocks_too() {
     let drawn = area(&decoded.layers[0]).sqrt();
     assert!((drawn - pixels).abs() < 5.0, "{drawn} {pixels}");
 }
+
+#[tokio::test]
+async fn a_low_zoom_shows_what_a_filter_leaves_and_follows_its_edits() {
+    let town = town(None).await;
+    let [x, y] = base();
+    let tile = at(11, x, y);
+    let (all, tag) = read(&town, "plots", tile, "").await;
+    let (same, same_tag) = read(&town, "plots", tile, "?filter=n%20%3E=0").await;
+    assert_eq!((all.as_ref(), &tag), (same.as_ref(), &same_tag));
+    let half = format!("?filter=n%20%3C%20{}", SIDE * SIDE / 2);
+    let (some, some_tag) = read(&town, "plots", tile, &half).await;
+    let (whole, part) = (area(&all.unwrap()), area(&some.unwrap()));
+    let share = part / whole;
+    assert!((0.4..0.6).contains(&share), "{share}");
+    assert!(
+        read(&town, "plots", tile, "?filter=n%20%3C%200")
+            .await
+            .0
+            .is_none()
+    );
+    // One that the filter leaves goes.
+    gone(&town, "/collections/plots/items/1").await;
+    let (_, now) = read(&town, "plots", tile, &half).await;
+    assert_ne!(now, some_tag);
+    // One that it does not leave.
+    gone(&town, &format!("/collections/plots/items/{}", SIDE * SIDE)).await;
+    assert_eq!(read(&town, "plots", tile, &half).await.1, now);
+}

@@ -6,6 +6,7 @@ mod town;
 
 mod accounts;
 mod administration;
+mod archives;
 mod assets;
 mod bad_requests;
 mod browser;
@@ -28,6 +29,7 @@ mod interference;
 mod live;
 mod logged;
 mod low_zooms;
+mod narrowed_tiles;
 mod openapi;
 mod operation;
 mod outputs;

@@ -334,6 +334,7 @@ fn expected(route: &str, asker: &Asker) -> Option<Vec<Expected>> {
         "/styles/{style}/legend" => vec![get("/styles/light/legend", 200)],
         // A stream that begins is read in `live`.
         "/changes" => vec![get("/changes?since=none", 400)],
+        "/archives/{file}" => vec![get("/archives/none.pmtiles", 404)],
         "/metrics" => vec![get(route, operate)],
         "/account" | "/account/me" => vec![get(route, 200)],
         "/account/sign-in" | "/account/second-step" | "/account/link" => vec![post(route, 415)],

@@ -8,6 +8,8 @@
 mod accounts;
 #[path = "../it/administration.rs"]
 mod administration;
+#[path = "../it/archives.rs"]
+mod archives;
 #[path = "../it/assets.rs"]
 mod assets;
 #[path = "../it/bad_requests.rs"]
@@ -50,6 +52,8 @@ mod live;
 mod logged;
 #[path = "../it/low_zooms.rs"]
 mod low_zooms;
+#[path = "../it/narrowed_tiles.rs"]
+mod narrowed_tiles;
 mod nodes;
 #[path = "../it/openapi.rs"]
 mod openapi;

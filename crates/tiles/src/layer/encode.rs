@@ -14,7 +14,13 @@ const CLOSE_PATH: u32 = 7;
 
 impl LayerBuilder {
     pub(super) fn encode(&self) -> Option<Vec<u8>> {
-        let mut features = Vec::with_capacity(self.parts.coords.len() * 3 + self.rows.len() * 16);
+        let (vertices, rows) = (self.parts.coords.len(), self.rows.len());
+        let values = self.values.bytes();
+        let mut layer = Vec::with_capacity(vertices * 3 + rows * 24 + values.len() + 256);
+        layer.push(proto::LAYER_VERSION);
+        proto::varint(&mut layer, 2);
+        proto::bytes(&mut layer, proto::LAYER_NAME, self.name.as_bytes());
+        let head = layer.len();
         let mut scratch = Scratch::default();
         let mut repaired = self.repaired.iter().peekable();
         for (number, row) in self.rows.iter().enumerate() {
@@ -22,21 +28,16 @@ impl LayerBuilder {
             let polygons = repaired.next_if(|(r, _)| *r == number).map(|(_, p)| p);
             self.geometry(row, polygons, &mut scratch.geometry);
             if !scratch.geometry.is_empty() {
-                self.feature(row, &mut scratch, &mut features);
+                self.feature(row, &mut scratch, &mut layer);
             }
         }
-        if features.is_empty() {
+        if layer.len() == head {
             return None;
         }
-        let mut layer = Vec::with_capacity(features.len() + self.values.bytes().len() + 256);
-        layer.push(proto::LAYER_VERSION);
-        proto::varint(&mut layer, 2);
-        proto::bytes(&mut layer, proto::LAYER_NAME, self.name.as_bytes());
-        layer.append(&mut features);
         for key in &self.keys {
             proto::bytes(&mut layer, proto::LAYER_KEY, key.as_bytes());
         }
-        layer.extend_from_slice(self.values.bytes());
+        layer.extend_from_slice(values);
         layer.push(proto::LAYER_EXTENT);
         proto::varint(&mut layer, u64::from(TILE_EXTENT));
         Some(layer)
