@@ -26,6 +26,7 @@ mod items;
 mod lens;
 mod live;
 mod log;
+mod mbtiles;
 mod meta;
 mod moving;
 mod narrowed;
@@ -78,6 +79,7 @@ pub use items::{
 };
 pub use lens::Lens;
 pub use live::{Live, LiveCollection};
+pub use mbtiles::{MAX_MBTILES_TILE, MbtilesReader, MbtilesTile, MbtilesWriter};
 pub use moving::{CopiedCollection, CopyPart, CopyProgress, CopyReport, copy};
 pub use narrowed::Narrowed;
 pub use people::{

@@ -59,6 +59,11 @@ impl Live {
     pub fn get(&self, id: &str) -> Option<&LiveCollection> {
         self.collections.get(id)
     }
+
+    /// Whether no collection is left out because its table can't be read, which others may have changed.
+    pub fn is_complete(&self) -> bool {
+        self.is_whole
+    }
 }
 
 impl LiveCollection {

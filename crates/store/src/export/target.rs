@@ -45,6 +45,15 @@ impl Store {
         partial.persist(target)
     }
 
+    /// Puts a whole file, which lies beside the target, in its place, with the rights that the target has: whoever opens the
+    /// target has the old one or the new one, also after a power cut.
+    ///
+    /// # Errors
+    /// When the disk refuses; the target is then as it was.
+    pub fn put_output(&self, whole: &Path, target: &Path) -> Result<(), Error> {
+        put(whole, target)
+    }
+
     /// Whether the file is one of the store's, by inode, or would be by its name: SQLite makes and deletes `-wal` and
     /// `-shm` as it needs them.
     fn owns(&self, target: &Path, found: Option<&Metadata>) -> bool {
@@ -101,6 +110,18 @@ pub(super) fn parent(path: &Path) -> &Path {
         .unwrap_or(Path::new("."))
 }
 
+fn put(whole: &Path, target: &Path) -> Result<(), Error> {
+    let file = std::fs::File::open(whole)?;
+    if let Ok(old) = std::fs::metadata(target) {
+        file.set_permissions(old.permissions())?;
+    }
+    file.sync_all()?;
+    std::fs::rename(whole, target)?;
+    // The new name is on disk only when the folder is.
+    std::fs::File::open(parent(target))?.sync_all()?;
+    Ok(())
+}
+
 /// A file on its way to its place; what is not put there is gone.
 pub(crate) struct Partial {
     path: PathBuf,
@@ -125,15 +146,7 @@ impl Partial {
     /// # Errors
     /// When the disk refuses; the target is then as it was.
     pub(super) fn persist(self, target: &Path) -> Result<(), Error> {
-        let file = std::fs::File::open(&self.path)?;
-        if let Ok(old) = std::fs::metadata(target) {
-            file.set_permissions(old.permissions())?;
-        }
-        file.sync_all()?;
-        std::fs::rename(&self.path, target)?;
-        // The new name is on disk only when the folder is.
-        std::fs::File::open(parent(target))?.sync_all()?;
-        Ok(())
+        put(&self.path, target)
     }
 
     /// Puts the whole file where no file is; false when there is one by now.

@@ -16,6 +16,7 @@ mod history;
 mod ids;
 mod imports;
 mod manage;
+mod mbtiles;
 mod parcels;
 mod reads;
 mod retention;
