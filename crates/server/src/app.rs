@@ -8,7 +8,6 @@ use tokio::sync::{OnceCell, Semaphore, watch};
 
 use crate::Options;
 use crate::account::{Passwords, Provider};
-use crate::archives::Archives;
 use crate::attempts::Attempts;
 use crate::bulk::Bulk;
 use crate::cache::TileCache;
@@ -29,6 +28,7 @@ use crate::problem::Problem;
 use crate::rate::Buckets;
 use crate::ready::Ready;
 use crate::seal::Seal;
+use crate::served_archives::Archives;
 
 /// The state of the server. Cheap to clone.
 #[derive(Clone)]
@@ -94,6 +94,11 @@ impl App {
         // Some hundred milliseconds that no request shall wait for. The process may not end meanwhile, as it does not before
         // what the runtime has begun: PROJ would go on in what the C++ library is taking down.
         tokio::task::spawn_blocking(crate::crs::prepare);
+        Self::unprepared(store, options)
+    }
+
+    /// The same for who answers no requests.
+    pub(crate) fn unprepared(store: Store, options: &Options) -> Self {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         let inner = Inner {
             // Whole answers are a part of what tiles may take.

@@ -94,6 +94,11 @@ pub(crate) enum Uncut {
 const HEAVY: usize = 500_000;
 const MANY: usize = 200_000;
 
+/// Whether a zoom should draw fewer features by themselves than one of its tiles has.
+pub(crate) fn is_heavy(packed: usize, features: usize) -> bool {
+    packed > HEAVY || features > MANY
+}
+
 pub(crate) struct TileCache {
     kept: Option<Cache<Key, Arc<Tile>, Weight>>,
     flights: Mutex<HashMap<Key, Arc<Flight>>>,
@@ -413,7 +418,7 @@ where
         _ => body.len(),
     };
     Ok(Tile {
-        heavy: (packed > HEAVY || features > MANY).then_some(heaviest),
+        heavy: is_heavy(packed, features).then_some(heaviest),
         body,
         tag: format!("{:016x}", hasher.finish()),
         stamps: stamps(&wanted.layers),

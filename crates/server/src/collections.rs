@@ -2,7 +2,7 @@
 
 use axum::extract::State;
 use axum::response::Response;
-use model::{Collection, Envelope};
+use model::{Collection, Envelope, Lang};
 use serde_json::{Map, Value as Json, json};
 use spatial::crs::Operation;
 use store::LiveCollection;
@@ -225,7 +225,12 @@ fn links(context: &Context, collection: &Collection, is_document: bool) -> Vec<J
 }
 
 pub(crate) fn title(context: &Context, collection: &Collection) -> String {
-    let title = collection.title.get(context.lang);
+    title_in(context.lang, collection)
+}
+
+/// The title in a language; the id where there is none.
+pub(crate) fn title_in(lang: Lang, collection: &Collection) -> String {
+    let title = collection.title.get(lang);
     if title.is_empty() {
         collection.id.to_string()
     } else {

@@ -8,7 +8,7 @@ mod account;
 mod admin;
 mod answer;
 mod app;
-mod archives;
+mod archive;
 mod assets;
 mod attempts;
 mod bulk;
@@ -56,6 +56,7 @@ mod seal;
 mod search;
 mod segments;
 mod serve;
+mod served_archives;
 mod single_sign_on;
 mod stamp;
 mod stream;
@@ -67,7 +68,7 @@ mod webhooks;
 
 use std::net::{Ipv4Addr, SocketAddr};
 
-pub use archives::ArchiveOption;
+pub use archive::{ArchiveChoice, ArchiveFormat, ArchiveProgress, ArchiveReport, export_archive};
 pub use client::parse_network;
 pub use cors::parse_origin;
 pub use ipnet::IpNet;
@@ -75,6 +76,7 @@ pub use routes::router;
 #[doc(hidden)]
 pub use routes::{Guard, guards};
 pub use serve::{listen, serve};
+pub use served_archives::ArchiveOption;
 pub use single_sign_on::{Secret, SingleSignOn, parse_role};
 pub use tls::Tls;
 pub use webhooks::{parse_webhook_url, webhook_secret};

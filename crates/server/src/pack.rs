@@ -15,11 +15,11 @@ pub(crate) enum Effort {
     Thorough,
 }
 
-/// Compressors and the room that they write to, of one thread: new ones for each tile would cost a small tile as much as
+/// Compressors of one thread: new ones for each tile would cost a small tile as much as
 /// packing it.
 struct Packers {
     zstd: [Option<zstd::bulk::Compressor<'static>>; 2],
-    gzip: [Option<libdeflater::Compressor>; 2],
+    gzip: [Option<Packer>; 2],
     room: Vec<u8>,
 }
 
@@ -40,15 +40,8 @@ const KEPT_ROOM: usize = 1024 * 1024;
 pub(crate) fn pack(bytes: &[u8], encoding: Encoding, effort: Effort) -> Option<Vec<u8>> {
     match encoding {
         Encoding::Identity => Some(bytes.to_vec()),
-        Encoding::Zstd | Encoding::Gzip => PACKERS.with_borrow_mut(|packers| {
-            let packed = match encoding {
-                Encoding::Zstd => packers.zstd(bytes, effort),
-                _ => packers.gzip(bytes, effort),
-            };
-            packers.room.truncate(KEPT_ROOM);
-            packers.room.shrink_to(KEPT_ROOM);
-            packed
-        }),
+        Encoding::Zstd => PACKERS.with_borrow_mut(|packers| packers.zstd(bytes, effort)),
+        Encoding::Gzip => PACKERS.with_borrow_mut(|packers| packers.gzip(bytes, effort)),
         Encoding::Brotli => {
             const WINDOW: u32 = 22;
             const BUFFER: usize = 4096;
@@ -79,28 +72,62 @@ impl Packers {
         };
         let room = room(&mut self.room, bound);
         let len = compressor.compress_to_buffer(bytes, room).ok()?;
-        Some(self.room[..len].to_vec())
+        let packed = self.room[..len].to_vec();
+        give_back(&mut self.room);
+        Some(packed)
     }
 
-    /// In one piece, without name and time.
     fn gzip(&mut self, bytes: &[u8], effort: Effort) -> Option<Vec<u8>> {
         let level = match effort {
             Effort::Quick => 1,
             Effort::Thorough => 6,
         };
         let place = &mut self.gzip[effort as usize];
-        let compressor = match place {
-            Some(compressor) => compressor,
-            None => {
-                let level = libdeflater::CompressionLvl::new(level).ok()?;
-                place.insert(libdeflater::Compressor::new(level))
-            }
+        let packer = match place {
+            Some(packer) => packer,
+            None => place.insert(Packer::of(level)?),
         };
-        let bound = compressor.gzip_compress_bound(bytes.len());
-        let room = room(&mut self.room, bound);
-        let len = compressor.gzip_compress(bytes, room).ok()?;
-        Some(self.room[..len].to_vec())
+        packer.gzip(bytes)
     }
+}
+
+/// Packs one piece after the other without making its tables anew: the same bytes for the same input.
+pub(crate) struct Packer {
+    compressor: libdeflater::Compressor,
+    room: Vec<u8>,
+}
+
+impl Packer {
+    /// For files of many tiles. Of 22 MB of parcels, milliseconds of one core for a megabyte, and what is left: level 1 4.6 and
+    /// 49.8 %, 4 7.7 and 48.7 %, 5 8.9 and 48.2 %, 6 11.3 and 48.1 %, 9 35.3 and 48.0 %.
+    pub(crate) fn for_files() -> Option<Self> {
+        const LEVEL: i32 = 5;
+        Self::of(LEVEL)
+    }
+
+    fn of(level: i32) -> Option<Self> {
+        let level = libdeflater::CompressionLvl::new(level).ok()?;
+        Some(Self {
+            compressor: libdeflater::Compressor::new(level),
+            room: Vec::new(),
+        })
+    }
+
+    /// In one piece, without name and time.
+    pub(crate) fn gzip(&mut self, bytes: &[u8]) -> Option<Vec<u8>> {
+        let bound = self.compressor.gzip_compress_bound(bytes.len());
+        let room = room(&mut self.room, bound);
+        let len = self.compressor.gzip_compress(bytes, room).ok()?;
+        let packed = self.room[..len].to_vec();
+        give_back(&mut self.room);
+        Some(packed)
+    }
+}
+
+/// Of a large tile no room is kept.
+fn give_back(room: &mut Vec<u8>) {
+    room.truncate(KEPT_ROOM);
+    room.shrink_to(KEPT_ROOM);
 }
 
 fn room(kept: &mut Vec<u8>, len: usize) -> &mut [u8] {

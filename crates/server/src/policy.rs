@@ -13,11 +13,11 @@ use spatial::WorldArea;
 use store::{Action, AuditEntry, By, Lens, Live, LiveCollection, Look, Step};
 
 use crate::app::App;
-use crate::archives::Archive;
 use crate::context::Context;
 use crate::identity;
 use crate::moment::Moment;
 use crate::problem::Problem;
+use crate::served_archives::Archive;
 
 /// Lenses that are kept: a hundred collections, each seen in some forms.
 const MAX_LENSES: usize = 1_024;

@@ -25,8 +25,8 @@ use crate::features::{edit, item, items, parcels, queryables, transactions, vers
 use crate::limits::MIN_PACKED;
 use crate::problem::Problem;
 use crate::{
-    Options, account, admin, archives, assets, bulk, changes, collections, common, context, crs,
-    health, matrix_sets, openapi, schema, search, styles, tilesets, vector,
+    Options, account, admin, assets, bulk, changes, collections, common, context, crs, health,
+    matrix_sets, openapi, schema, search, served_archives, styles, tilesets, vector,
 };
 
 /// What decides over who gets an answer from a route.
@@ -334,7 +334,7 @@ fn routes() -> Router<App> {
         )
         .route("/tiles/{collections}/{z}/{x}/{y}", get(vector::short))
         .route("/collections/{collection}/files/{file}", get(bulk::get))
-        .route("/archives/{file}", get(archives::get))
+        .route("/archives/{file}", get(served_archives::get))
         .route("/changes", get(changes::get))
         .route("/app", get(assets::to_app))
         .route("/app/", get(assets::app_index))

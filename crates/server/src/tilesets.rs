@@ -4,14 +4,13 @@ use std::ops::RangeInclusive;
 
 use axum::extract::State;
 use axum::response::Response;
-use model::{Envelope, GeometryType, PropertyType};
+use model::{Envelope, GeometryType, Lang, PropertyType};
 use serde_json::{Map, Value as Json, json};
 use store::LiveCollection;
 
 use crate::answer;
 use crate::app::App;
-use crate::archives;
-use crate::collections::{self, title};
+use crate::collections::{self, title, title_in};
 use crate::context::Context;
 use crate::crs::CRS84;
 use crate::layers::{self, selected};
@@ -21,6 +20,7 @@ use crate::matrix_sets::{self, MatrixSet};
 use crate::moment;
 use crate::problem::Problem;
 use crate::segments::Segments;
+use crate::served_archives;
 
 /// `GET /tiles/{collections}`: TileJSON 3.0.0; `GET /tiles/{tileMatrixSetId}`: the tileset of all collections
 pub(crate) async fn tilejson(
@@ -35,7 +35,7 @@ pub(crate) async fn tilejson(
     if let Some(archive) = app.archive(&context, &ids) {
         context.params.only(&[])?;
         context.wanted.json(JSON)?;
-        let json = archives::tilejson(&context, archive).await?;
+        let json = served_archives::tilejson(&context, archive).await?;
         return Ok(answer::json(&context, JSON, &json));
     }
     context.params.only(&layers::PARAMETERS)?;
@@ -60,11 +60,6 @@ fn tilejson_json(context: &Context, layers: &[LiveCollection]) -> Json {
         .iter()
         .map(|l| title(context, &l.collection))
         .collect();
-    let mut attributions: Vec<&str> = layers
-        .iter()
-        .filter_map(|l| l.collection.attribution.as_deref())
-        .collect();
-    attributions.dedup();
     // Tiles are asked for as their description was.
     let mut query = String::new();
     for name in layers::PARAMETERS {
@@ -73,6 +68,7 @@ fn tilejson_json(context: &Context, layers: &[LiveCollection]) -> Json {
             query.push_str(&format!("{name}={}", query_text(text)));
         }
     }
+    let asked = context.params.get("properties");
     let mut out = json!({
         "tilejson": "3.0.0",
         "name": titles.join(", "),
@@ -80,8 +76,8 @@ fn tilejson_json(context: &Context, layers: &[LiveCollection]) -> Json {
         "tiles": [context.url(format_args!("/tiles/{}/{{z}}/{{x}}/{{y}}{query}", ids.join(",")))],
         "minzoom": zooms.start(),
         "maxzoom": zooms.end(),
-        "attribution": attributions.join("; "),
-        "vector_layers": layers.iter().map(|l| vector_layer(context, l)).collect::<Vec<_>>(),
+        "attribution": attribution(layers),
+        "vector_layers": layers.iter().map(|l| vector_layer(context.lang, l, asked)).collect::<Vec<_>>(),
     });
     if let Some(extent) = extent(layers) {
         let [x, y] = extent.center();
@@ -91,9 +87,19 @@ fn tilejson_json(context: &Context, layers: &[LiveCollection]) -> Json {
     out
 }
 
-fn vector_layer(context: &Context, live: &LiveCollection) -> Json {
+/// Whom the collections are owed to, each named once where they follow each other.
+pub(crate) fn attribution(layers: &[LiveCollection]) -> String {
+    let mut attributions: Vec<&str> = layers
+        .iter()
+        .filter_map(|l| l.collection.attribution.as_deref())
+        .collect();
+    attributions.dedup();
+    attributions.join("; ")
+}
+
+/// What TileJSON says of a layer (3.0.0 §3.3). `asked`: names of properties, where a request chooses them.
+pub(crate) fn vector_layer(lang: Lang, live: &LiveCollection, asked: Option<&str>) -> Json {
     let collection = &live.collection;
-    let asked = context.params.get("properties");
     let shown = |name: &str| match (asked, &collection.tiles.properties) {
         (Some(names), _) => names.split(',').any(|n| n.trim() == name),
         (None, Some(names)) => names.iter().any(|n| n == name),
@@ -115,7 +121,7 @@ fn vector_layer(context: &Context, live: &LiveCollection) -> Json {
         .collect();
     json!({
         "id": collection.id.as_str(),
-        "description": title(context, collection),
+        "description": title_in(lang, collection),
         "minzoom": collection.tiles.min_zoom,
         "maxzoom": collection.tiles.max_zoom,
         "fields": fields,
@@ -319,13 +325,13 @@ pub(crate) fn limits(set: &MatrixSet, layers: &[LiveCollection]) -> Vec<Limits> 
     shown.filter_map(at).collect()
 }
 
-fn zooms(layers: &[LiveCollection]) -> RangeInclusive<u8> {
+pub(crate) fn zooms(layers: &[LiveCollection]) -> RangeInclusive<u8> {
     let low = layers.iter().map(|l| l.collection.tiles.min_zoom).min();
     let high = layers.iter().map(|l| l.collection.tiles.max_zoom).max();
     low.unwrap_or(0)..=high.unwrap_or(0).min(model::MAX_ZOOM)
 }
 
-fn extent(layers: &[LiveCollection]) -> Option<Envelope> {
+pub(crate) fn extent(layers: &[LiveCollection]) -> Option<Envelope> {
     layers
         .iter()
         .filter_map(|l| l.index.extent())

@@ -13,7 +13,6 @@ use store::LiveCollection;
 use tiles::{LayerBuilder, Reach, TileCoord, TileValue};
 
 use crate::app::App;
-use crate::archives;
 use crate::cache::{Cut, Failed, Key, Uncut, Wanted};
 use crate::conditional::{REVALIDATE, Tag};
 use crate::context::Context;
@@ -28,6 +27,7 @@ use crate::problem::{Problem, shown};
 use crate::ready::Steady;
 use crate::schema::has_text_id;
 use crate::segments::Segments;
+use crate::served_archives;
 use crate::tilesets::{Limits, limits};
 
 /// The property of a tile that holds the id of the API where it is not the integer in `id`.
@@ -68,7 +68,7 @@ pub(crate) async fn short(
     let coord = coord(set, [&z, y, &x])?;
     if let Some(archive) = app.archive(&context, &ids) {
         context.params.only(&[])?;
-        return archives::tile(&context, archive, coord).await;
+        return served_archives::tile(&context, archive, coord).await;
     }
     context.params.only(&PARAMETERS)?;
     let layers = selected(&app.sight(&context)?, &ids, MAX_TILE_COLLECTIONS)?;
@@ -266,7 +266,7 @@ fn empty() -> Response {
 /// # Errors
 /// [`Uncut::Heavy`] for one that is more than `most` to cut, as soon as that is known; [`Uncut::Broken`] for one that can't be
 /// put together.
-fn cut(wanted: &Wanted, most: Option<usize>) -> Result<Cut, Uncut> {
+pub(crate) fn cut(wanted: &Wanted, most: Option<usize>) -> Result<Cut, Uncut> {
     let mut left = most;
     let layers = wanted.layers.iter().zip(&wanted.drawn);
     let layers: Vec<Option<(Vec<u8>, usize)>> = layers

@@ -22,7 +22,7 @@ use store::LiveCollection;
 use tiles::TileCoord;
 use tiles::generalise::{self, CELLS_BITS, Clusters, Kind, Outline};
 
-pub(crate) use plan::Plan;
+pub(crate) use plan::{DEEPEST, Plan};
 pub(crate) use warm::warm;
 
 use crate::matrix_sets::MatrixSet;

@@ -8,7 +8,7 @@ use spatial::index::{Hit, Snapshot};
 use tiles::generalise::{MAX_SMALL, STEPS};
 
 /// The deepest zoom at which anything is drawn together: below, a screen pixel is less than two metres.
-pub(super) const DEEPEST: u8 = 15;
+pub(crate) const DEEPEST: u8 = 15;
 
 /// Steps across the middle one of all shapes, below which a zoom draws them together: three screen pixels, of which a
 /// reader sees no form. A town's parcels are smaller up to zoom 11 or 12, its buildings up to 13.

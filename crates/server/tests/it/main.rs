@@ -42,6 +42,7 @@ mod scan;
 mod schemas;
 mod search;
 mod second_factor;
+mod served_archives;
 mod single_sign_on;
 mod styles;
 mod tilesets;

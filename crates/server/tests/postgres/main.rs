@@ -81,6 +81,8 @@ mod schemas;
 mod search;
 #[path = "../it/second_factor.rs"]
 mod second_factor;
+#[path = "../it/served_archives.rs"]
+mod served_archives;
 #[path = "../it/single_sign_on.rs"]
 mod single_sign_on;
 #[path = "../it/styles.rs"]

@@ -1,4 +1,4 @@
-//! A whole tile set as a file of SQLite: MBTiles 1.3 (mapbox/mbtiles-spec, 1.3/spec.md).
+//! A whole tile set as a file of SQLite: `MBTiles` 1.3 (mapbox/mbtiles-spec, 1.3/spec.md).
 
 mod reader;
 mod writer;

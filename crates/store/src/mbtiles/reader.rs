@@ -1,4 +1,4 @@
-//! Reading MBTiles, whoever wrote them.
+//! Reading `MBTiles`, whoever wrote them.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Writing MBTiles.
+//! Writing `MBTiles`.
 
 use std::collections::HashSet;
 use std::path::Path;

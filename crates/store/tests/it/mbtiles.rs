@@ -1,4 +1,4 @@
-//! MBTiles: what is written is read again and by other programs, and strangers' files are refused or told, never a panic.
+//! `MBTiles`: what is written is read again and by other programs, and strangers' files are refused or told, never a panic.
 
 use std::path::Path;
 
