@@ -1,6 +1,7 @@
 //! The arguments, with their help in the user's language.
 
 mod people;
+mod tiles;
 
 use std::ffi::{OsStr, OsString};
 
@@ -90,6 +91,7 @@ pub fn command(lang: Lang) -> Command {
         .subcommand(serve(lang))
         .subcommand(import(lang))
         .subcommand(export(lang))
+        .subcommand(tiles::tiles(lang))
         .subcommand(publish(lang))
         .subcommand(Command::new("collections").about(t("cli.collections")))
         .subcommand(crs(lang))

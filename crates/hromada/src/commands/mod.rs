@@ -15,6 +15,7 @@ mod publish;
 mod restore;
 mod role;
 mod serve;
+mod tiles;
 mod token;
 mod town;
 mod unit;
@@ -32,6 +33,7 @@ pub(crate) async fn run(matches: &ArgMatches, output: &Output) -> anyhow::Result
         Some(("serve", args)) => serve::run(args, output).await,
         Some(("import", args)) => import::run(args, output).await,
         Some(("export", args)) => export::run(args, output).await,
+        Some(("tiles", args)) => tiles::run(args, output).await,
         Some(("collections", args)) => collections::run(args, output).await,
         Some(("crs", args)) => crs::run(args, output).await,
         Some(("publish", args)) => publish::run(args, output).await,

@@ -6,6 +6,7 @@
     reason = "a failing test stops where it fails"
 )]
 
+mod archives;
 mod clients;
 mod command_line;
 mod crashes;
