@@ -155,7 +155,9 @@ struct Weight;
 
 impl Weighter<Key, Arc<Tile>> for Weight {
     fn weight(&self, key: &Key, tile: &Arc<Tile>) -> u64 {
-        tile.body.len() as u64 + key.collections.len() as u64 + OVERHEAD
+        let properties = key.properties.as_ref().map_or(0, |names| names.len());
+        let of_key = key.collections.len() + properties + key.views.len() * 16;
+        (tile.body.len() + of_key) as u64 + OVERHEAD
     }
 }
 
@@ -248,7 +250,9 @@ impl TileCache {
             self.count_hit();
             return Ok(flight.done.subscribe());
         }
-        let wait = flights.len() as u64 * self.pace.load(Ordering::Relaxed) / self.workers;
+        // As many as there are workers need not wait.
+        let ahead = (flights.len() as u64 + 1).saturating_sub(self.workers);
+        let wait = ahead.saturating_mul(self.pace.load(Ordering::Relaxed)) / self.workers;
         if flights.len() >= MAX_FLIGHTS || Duration::from_micros(wait) > MAX_WAIT {
             return Err(Failed::Busy);
         }

@@ -1,12 +1,14 @@
 //! The collections of a tile as a request asks for them: as they are or as they were, what a filter leaves of them, and which
 //! of their properties.
 
+use std::hash::BuildHasher;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use model::{Filter, Message};
 use quick_cache::sync::Cache;
 use store::{LiveCollection, Narrowed};
+use tokio::sync::Mutex;
 
 use crate::app::App;
 use crate::context::Context;
@@ -131,19 +133,28 @@ fn told_by_index(layer: &LiveCollection, filter: &Filter) -> Result<(), Problem>
 /// Filters of tiles that are in use: a map asks by the same one for each of its tiles.
 pub(crate) struct Narrowings {
     kept: Cache<Key, Arc<Narrowed>>,
+    /// Those that took too long, and when.
+    costly: Cache<Key, Instant>,
+    /// Whoever has to look at features holds one of these, by the filter: others wait and find what was found.
+    turns: [Mutex<()>; 16],
 }
 
 /// What is narrowed, as somebody sees it, and by what.
 type Key = (Box<str>, u64, Box<str>);
 
+/// So long a filter that took too long is not tried again.
+const TOO_COSTLY_FOR: Duration = Duration::from_secs(60);
+
 impl Narrowings {
     pub(crate) fn new() -> Self {
         Self {
             kept: Cache::new(MAX_NARROWED),
+            costly: Cache::new(MAX_NARROWED * 4),
+            turns: std::array::from_fn(|_| Mutex::default()),
         }
     }
 
-    /// O(features) the first time, on a worker.
+    /// O(features that were not looked at before), on a worker.
     async fn of(
         &self,
         app: &App,
@@ -157,21 +168,42 @@ impl Narrowings {
         let text: Box<str> = text.join("\n").into();
         let id = live.collection.id.as_str();
         let key = (Box::from(id), live.seen_through(), text);
-        let known = self.kept.get(&key).filter(|known| known.fits(live));
-        if let Some(known) = known {
-            return Ok(known.of(live));
+        if let Some(known) = self.at_hand(&key, live) {
+            return Ok(known);
         }
-        let (source, text) = (live.clone(), key.2.clone());
-        let until = Instant::now() + CHOICE_TIMEOUT;
-        let made = app.work(move || Narrowed::new(&source, filter, &text, until));
-        let Some(made) = made.await? else {
-            let detail = Message::new("store.filter-too-costly");
-            return Err(Problem::bad_request(detail));
+        let turn = foldhash::fast::FixedState::default().hash_one(&key);
+        let _turn = self.turns[(turn % 16) as usize].lock().await;
+        if let Some(known) = self.at_hand(&key, live) {
+            return Ok(known);
+        }
+        let is_costly = |at: Instant| at.elapsed() < TOO_COSTLY_FOR;
+        if self.costly.get(&key).is_some_and(is_costly) {
+            return Err(too_costly());
+        }
+        let known = self.kept.get(&key).filter(|known| known.fits(live));
+        let narrowed = known.unwrap_or_else(|| Narrowed::new(live, filter, &key.2));
+        let (looking, source) = (Arc::clone(&narrowed), live.clone());
+        let looked = app
+            .work(move || looking.of(&source, CHOICE_TIMEOUT))
+            .await?;
+        let Some(found) = looked else {
+            self.kept.remove(&key);
+            self.costly.insert(key, Instant::now());
+            return Err(too_costly());
         };
-        let narrowed = made.of(live);
-        self.kept.insert(key, made);
-        Ok(narrowed)
+        self.kept.insert(key, narrowed);
+        Ok(found)
     }
+
+    /// What was found before, if nothing has changed since.
+    fn at_hand(&self, key: &Key, live: &LiveCollection) -> Option<LiveCollection> {
+        let known = self.kept.get(key)?;
+        known.fits(live).then(|| known.at_hand(live)).flatten()
+    }
+}
+
+fn too_costly() -> Problem {
+    Problem::bad_request(Message::new("store.filter-too-costly"))
 }
 
 /// The collections of a comma-separated list, each once, in its order.

@@ -231,3 +231,17 @@ async fn what_is_ready_counts_for_the_rate_of_a_network_and_in_the_figures() {
     let refused = place.ask(from_afar()).await;
     assert!([200, 429].contains(&refused.status().as_u16()));
 }
+
+#[tokio::test]
+async fn filters_of_others_leave_what_is_ready() {
+    let place = Place::new().await;
+    place.warmed(TILE, &[]).await;
+    for n in 0..20 {
+        let narrowed = format!("{TILE}?filter=n%20%3C%20{n}");
+        for _ in 0..8 {
+            place.ask(get(&narrowed, &[])).await;
+        }
+        assert!(place.ready(&get(&narrowed, &[])).is_none());
+    }
+    assert!(place.ready(&get(TILE, &[])).is_some());
+}

@@ -1,5 +1,6 @@
 //! Vector tiles: the short path and the OGC ones (OGC 20-057).
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -47,6 +48,9 @@ const LIGHT: usize = 8_192;
 /// The work for a feature, as so many vertices.
 const OF_ONE: usize = 16;
 
+/// And for each of its values.
+const OF_VALUE: usize = 2;
+
 /// Integers above are not exact in JavaScript.
 const MAX_SAFE_INTEGER: u64 = 1 << 53;
 
@@ -68,7 +72,7 @@ pub(crate) async fn short(
     let coord = coord(set, [&z, y, &x])?;
     if let Some(archive) = app.archive(&context, &ids) {
         context.params.only(&[])?;
-        return served_archives::tile(&context, archive, coord).await;
+        return served_archives::tile(&app, &context, archive, coord).await;
     }
     context.params.only(&PARAMETERS)?;
     let layers = selected(&app.sight(&context)?, &ids, MAX_TILE_COLLECTIONS)?;
@@ -161,6 +165,8 @@ async fn answer(
     let ids: Vec<&str> = layers.iter().map(|l| l.collection.id.as_str()).collect();
     let encoding = Encoding::accepted(&context.headers);
     let collections: Arc<str> = ids.join(",").into();
+    // Anybody may ask by any filter: what it leaves is not kept beside what everybody asks for.
+    let is_narrowed = layers.iter().any(|layer| layer.narrowed.is_some());
     let mut tries = 0..MAX_COARSER;
     let when = if moment == i64::MAX {
         When::Now
@@ -201,7 +207,10 @@ async fn answer(
         }
     };
     if tile.body.is_empty() {
-        return Ok(steady(empty(), moment, None));
+        return Ok(match is_narrowed {
+            true => empty(),
+            false => steady(empty(), moment, None),
+        });
     }
     let tag = Tag::weak(tile.tag.clone());
     if let Some(unchanged) = tag.not_modified(&context.headers) {
@@ -218,7 +227,7 @@ async fn answer(
             .headers_mut()
             .insert(CONTENT_ENCODING, HeaderValue::from_static(encoding.name()));
     }
-    if tile.is_settled() {
+    if tile.is_settled() && !is_narrowed {
         response = steady(response, moment, Some((tag, tile.body.clone())));
     }
     Ok(response)
@@ -363,8 +372,16 @@ fn layer(
     }
     let together = wanted.low_zooms.together(of, drawn, wanted.key.coord);
     let mut hits: Vec<(i64, Hit<'_>)> = Vec::new();
+    // More than may be cut here need not be found.
+    let most = left.map_or(usize::MAX, |left| left / OF_ONE);
     for envelope in &wanted.envelopes {
-        drawn.by_themselves(&live.index, envelope, |hit| hits.push((hit.fid(), hit)));
+        drawn.by_themselves(&live.index, envelope, |hit| {
+            hits.push((hit.fid(), hit));
+            match hits.len() > most {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        });
     }
     let clusters = together.iter().flat_map(|together| &together.clusters);
     let alone = clusters.clone().filter(|cluster| cluster.count == 1);
@@ -373,7 +390,7 @@ fn layer(
     hits.dedup_by_key(|(fid, _)| *fid);
     let vertices = hits.iter().map(|(_, hit)| hit.vertices()).sum();
     if let Some(left) = left {
-        let work = hits.len() * OF_ONE + vertices;
+        let work = hits.len() * (OF_ONE + OF_VALUE * columns.len()) + vertices;
         *left = left.checked_sub(work).ok_or(Uncut::Heavy)?;
     }
     let count_key = keys.len();

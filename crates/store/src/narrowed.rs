@@ -1,11 +1,11 @@
 //! A collection of which only those features are seen that a filter holds for: for tiles, which are cut from the index alone.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::time::Instant;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use model::{Collection, Filter};
-use spatial::index::{self, Builder, Hit};
+use spatial::index::{self, Builder, Hit, Snapshot};
 
 use crate::Lens;
 use crate::items;
@@ -29,44 +29,38 @@ pub struct Narrowed {
     index: index::View,
     appearance: u64,
     clock: Arc<Clock>,
+    /// Held by whoever looks.
+    turn: Mutex<()>,
 }
 
-/// How long the first look may take.
+/// How long a look may take.
 struct Clock {
-    until: Instant,
+    until: Mutex<Instant>,
     looked_at: AtomicU32,
     is_late: AtomicBool,
-    /// Whether the first look is over.
-    is_off: AtomicBool,
 }
 
 impl Clock {
     fn is_over(&self) -> bool {
-        if self.is_off.load(Ordering::Relaxed) {
-            return false;
-        }
         let looked_at = self.looked_at.fetch_add(1, Ordering::Relaxed);
-        if looked_at.is_multiple_of(LOOK_AT_THE_CLOCK) && Instant::now() > self.until {
-            self.is_late.store(true, Ordering::Relaxed);
+        if looked_at.is_multiple_of(LOOK_AT_THE_CLOCK) {
+            let until = *self.until.lock().unwrap_or_else(PoisonError::into_inner);
+            if Instant::now() > until {
+                self.is_late.store(true, Ordering::Relaxed);
+            }
         }
         self.is_late.load(Ordering::Relaxed)
     }
 }
 
 impl Narrowed {
-    /// Looks at all features. `text` says which filter it is. `None` when that takes too long.
-    pub fn new(
-        live: &LiveCollection,
-        filter: Arc<Filter>,
-        text: &str,
-        until: Instant,
-    ) -> Option<Arc<Self>> {
+    /// Looks at no feature yet. `text` says which filter it is.
+    pub fn new(live: &LiveCollection, filter: Arc<Filter>, text: &str) -> Arc<Self> {
         let is_seen: Vec<bool> = live.columns.iter().map(Option::is_some).collect();
         let clock = Arc::new(Clock {
-            until,
+            until: Mutex::new(Instant::now()),
             looked_at: AtomicU32::new(0),
             is_late: AtomicBool::new(false),
-            is_off: AtomicBool::new(false),
         });
         // Without its index, which would be held as long as the filter is known.
         let about = LiveCollection {
@@ -76,7 +70,7 @@ impl Narrowed {
         let timed = Arc::clone(&clock);
         let sees =
             move |hit: &Hit<'_>| !timed.is_over() && items::holds_by_index(&about, &filter, hit);
-        let narrowed = Arc::new(Self {
+        Arc::new(Self {
             id: Lens::next_id(),
             source: Arc::clone(&live.collection),
             source_columns: Arc::clone(&live.columns),
@@ -84,11 +78,21 @@ impl Narrowed {
             index: index::View::new(&is_seen, sees, None),
             appearance: hashed(&format!("{:?}/{text}", live.appearance())),
             clock,
-        });
-        narrowed.of(live);
-        let is_late = narrowed.clock.is_late.load(Ordering::Relaxed);
-        narrowed.clock.is_off.store(true, Ordering::Relaxed);
-        (!is_late).then_some(narrowed)
+            turn: Mutex::new(()),
+        })
+    }
+
+    /// What it leaves of a collection, which must fit it, if that is known already: nobody is waited for.
+    pub fn at_hand(self: &Arc<Self>, live: &LiveCollection) -> Option<LiveCollection> {
+        Some(self.seen(live, self.index.at_hand(&live.index)?))
+    }
+
+    fn seen(self: &Arc<Self>, live: &LiveCollection, index: Snapshot) -> LiveCollection {
+        LiveCollection {
+            index,
+            narrowed: Some(Arc::clone(self)),
+            ..live.clone()
+        }
     }
 
     /// Whether it was made of a collection as it is now, seen in the same way.
@@ -99,13 +103,19 @@ impl Narrowed {
             && live.narrowed.is_none()
     }
 
-    /// What it leaves of a collection, which must fit it.
-    pub fn of(self: &Arc<Self>, live: &LiveCollection) -> LiveCollection {
-        LiveCollection {
-            index: self.index.of(&live.index),
-            narrowed: Some(Arc::clone(self)),
-            ..live.clone()
-        }
+    /// What it leaves of a collection, which must fit it. O(features that were not looked at before), one after the other.
+    /// `None` when that takes longer than `most`: then it is of no use any more.
+    pub fn of(self: &Arc<Self>, live: &LiveCollection, most: Duration) -> Option<LiveCollection> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = Instant::now() + most;
+        *self
+            .clock
+            .until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = until;
+        let index = self.index.of(&live.index);
+        let is_late = self.clock.is_late.load(Ordering::Relaxed);
+        (!is_late).then(|| self.seen(live, index))
     }
 
     /// The number of it: what was made through another one shows something else.

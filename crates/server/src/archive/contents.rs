@@ -1,5 +1,6 @@
 //! What goes into an archive.
 
+use std::hash::{BuildHasher, Hash, Hasher};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use model::access::Principal;
 use model::world;
 use model::{Bbox, Envelope, Lang, MAX_ZOOM, Message};
 use serde_json::{Value as Json, json};
-use store::{Error, LiveCollection, Store};
+use store::{Error, LiveCollection, Place, Store};
 use tiles::TileCoord;
 
 use super::metadata::Description;
@@ -58,10 +59,18 @@ impl Contents {
             return refused(message);
         }
         let epoch = store.epoch();
-        let states: Vec<Json> = layers
-            .iter()
-            .map(|live| json!([live.collection.id.as_str(), live.appearance(), live.seq.0]))
-            .collect();
+        // A table or view of a database may change without a number, where nobody looks at it meanwhile.
+        let is_shared = matches!(store.place(), Place::Postgres(_));
+        let state = |live: &LiveCollection| {
+            let content = is_shared.then(|| content(live));
+            json!([
+                live.collection.id.as_str(),
+                live.appearance(),
+                live.seq.0,
+                content
+            ])
+        };
+        let states: Vec<Json> = layers.iter().map(state).collect();
         let edges = |b: &Bbox| [b.west, b.south, b.east, b.north];
         let job = json!({
             "program": program(), "epoch": epoch.0, "layers": states, "zooms": [zooms.start(), zooms.end()],
@@ -215,4 +224,20 @@ fn common(a: Envelope, b: Envelope) -> Option<Envelope> {
         min: [0, 1].map(|k| a.min[k].max(b.min[k])),
         max: [0, 1].map(|k| a.max[k].min(b.max[k])),
     })
+}
+
+/// A hash of all that the index has of a collection. O(vertices).
+fn content(live: &LiveCollection) -> u64 {
+    let mut hasher = foldhash::quality::FixedState::default().build_hasher();
+    for hit in live.index.iter() {
+        hasher.write_i64(hit.fid());
+        for geometry in hit.geometries() {
+            geometry.coords.hash(&mut hasher);
+            geometry.ends.hash(&mut hasher);
+        }
+        for column in 0..live.columns.len() {
+            format!("{:?}", hit.value(column)).hash(&mut hasher);
+        }
+    }
+    hasher.finish()
 }

@@ -70,17 +70,12 @@ impl Description {
         Some(json!([x, y, self.zooms.start()]))
     }
 
-    /// The metadata of `PMTiles`.
+    /// The metadata of `PMTiles`. Zooms and bounds stand in the header, and readers take texts alone here but for the layers.
     pub(super) fn json(&self) -> Vec<u8> {
-        let mut out = json!({
+        let out = json!({
             "name": self.name, "type": "overlay", "attribution": self.attribution, "generator": GENERATOR,
-            "minzoom": self.zooms.start(), "maxzoom": self.zooms.end(),
+            "vector_layers": self.vector_layers,
         });
-        if let (Some(bounds), Some(center)) = (self.bounds, self.center()) {
-            out["bounds"] = json!(bounds);
-            out["center"] = center;
-        }
-        out["vector_layers"] = json!(self.vector_layers);
         out.to_string().into_bytes()
     }
 

@@ -1,7 +1,7 @@
 //! Whole tile sets as one file: what the server would answer at `/tiles/{collections}/{z}/{x}/{y}`, tile by tile.
 //!
 //! [`contents`] says what goes in, [`places`] goes through the tiles where features are, [`workers`] has them cut on all
-//! cores and gives them back in order, [`file`] puts them in an archive, and [`part`] keeps what is finished, so that an
+//! cores and gives them back in order, [`mod@file`] puts them in an archive, and [`part`] keeps what is finished, so that an
 //! export that was killed goes on. A low zoom with a tile that is too heavy is drawn coarser as a whole, so then all begins
 //! again: neighbours have to agree.
 

@@ -9,7 +9,7 @@ mod plan;
 mod warm;
 
 use std::collections::HashMap;
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -25,6 +25,7 @@ use tiles::generalise::{self, CELLS_BITS, Clusters, Kind, Outline};
 pub(crate) use plan::{DEEPEST, Plan};
 pub(crate) use warm::warm;
 
+use crate::limits::MAX_NARROWED;
 use crate::matrix_sets::MatrixSet;
 use crate::stamp::Stamp;
 
@@ -39,6 +40,8 @@ const GROWTH: usize = 4;
 
 pub(crate) struct LowZooms {
     plans: Mutex<HashMap<(i64, u64), Arc<Planned>>>,
+    /// Of what filters leave: anybody may ask by any, so they are apart and few.
+    narrowed: Cache<(i64, u64), Arc<Planned>>,
     /// Another one after each change of the plans.
     version: AtomicU64,
     kept: Cache<Key, Kept, Weight>,
@@ -140,6 +143,7 @@ impl LowZooms {
         let items = usize::try_from(ROOM / TYPICAL).unwrap_or(usize::MAX);
         Self {
             plans: Mutex::default(),
+            narrowed: Cache::new(MAX_NARROWED * 4),
             version: AtomicU64::new(0),
             kept: Cache::with_weighter(items, ROOM, Weight),
         }
@@ -153,27 +157,41 @@ impl LowZooms {
         }
         let collection = &live.collection;
         let plan = Plan::of(&live.index, collection.geometry_type, &collection.tiles);
-        self.keep(key, plan)
+        self.keep(live, key, plan)
     }
 
     /// The plan of a collection that was looked at already; `None` also when it has grown out of it. What was is drawn as what is.
     pub(crate) fn known(&self, live: &LiveCollection, when: When) -> Option<Arc<Planned>> {
-        let plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = plans.get(&live.appearance())?;
+        let known = match &live.narrowed {
+            Some(_) => self.narrowed.get(&live.appearance())?,
+            None => {
+                let plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+                Arc::clone(plans.get(&live.appearance())?)
+            }
+        };
         let (then, now) = (known.plan.len, live.index.len());
         let is_fit = when == When::Then || then.abs_diff(now) * GROWTH <= then;
-        is_fit.then(|| Arc::clone(known))
+        is_fit.then_some(known)
     }
 
-    fn keep(&self, key: (i64, u64), plan: Plan) -> Arc<Planned> {
-        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+    fn keep(&self, live: &LiveCollection, key: (i64, u64), plan: Plan) -> Arc<Planned> {
         static NEXT: AtomicU64 = AtomicU64::new(1);
-        let number = match plans.get(&key) {
-            // Another number of features alone changes nothing.
-            Some(old) if old.plan.draws_as(&plan) => old.number,
-            _ => NEXT.fetch_add(1, Ordering::Relaxed),
+        let made = |old: Option<&Arc<Planned>>| {
+            let number = match old {
+                // Another number of features alone changes nothing.
+                Some(old) if old.plan.draws_as(&plan) => old.number,
+                _ => NEXT.fetch_add(1, Ordering::Relaxed),
+            };
+            let plan = plan.clone();
+            Arc::new(Planned { plan, number })
         };
-        let planned = Arc::new(Planned { plan, number });
+        if live.narrowed.is_some() {
+            let planned = made(self.narrowed.get(&key).as_ref());
+            self.narrowed.insert(key, Arc::clone(&planned));
+            return planned;
+        }
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        let planned = made(plans.get(&key));
         // Collections and views that are gone: there are never many.
         if plans.len() >= MAX_PLANS {
             plans.clear();
@@ -197,7 +215,7 @@ impl LowZooms {
             .known(live, When::Then)
             .is_some_and(|known| known.number == layer.planned.number);
         if is_new {
-            self.keep(live.appearance(), plan);
+            self.keep(live, live.appearance(), plan);
         }
         // Somebody else was quicker: the next try has their plan.
         true
@@ -422,16 +440,26 @@ impl Layer {
     }
 
     /// Calls `each` with the features whose envelope intersects a box and which are drawn by themselves, but for single points
-    /// of clusters.
+    /// of clusters, until it breaks off.
     pub(crate) fn by_themselves<'a>(
         &self,
         index: &'a Snapshot,
         envelope: &Envelope,
-        each: impl FnMut(Hit<'a>),
+        each: impl FnMut(Hit<'a>) -> ControlFlow<()>,
     ) {
+        // Broken off by `each`, as it may be.
+        let _ = self.try_by_themselves(index, envelope, each);
+    }
+
+    fn try_by_themselves<'a>(
+        &self,
+        index: &'a Snapshot,
+        envelope: &Envelope,
+        each: impl FnMut(Hit<'a>) -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let plan = &self.planned.plan;
         if !self.is_low() {
-            return index.search(envelope).for_each(each);
+            return index.search(envelope).try_for_each(each);
         }
         let (small, clusters) = (u64::from(self.small()), self.clusters().is_some());
         // Points have no size, so they are not found by it.
@@ -440,14 +468,14 @@ impl Layer {
                 let side = hit.span().map(|span| u64::from(span.side));
                 is_point(hit) || side.is_some_and(|side| side >= small)
             };
-            return index.search(envelope).filter(is_apart).for_each(each);
+            return index.search(envelope).filter(is_apart).try_for_each(each);
         }
         if clusters && plan.points_only() {
-            return;
+            return ControlFlow::Continue(());
         }
         let hits = index.sized(envelope, small..u64::MAX);
         hits.filter(|hit| !clusters || !is_point(hit))
-            .for_each(each);
+            .try_for_each(each)
     }
 
     fn small(&self) -> u32 {

@@ -133,8 +133,11 @@ async fn another_file_in_its_place_is_served_from_then_on() {
     let missing = town.get(&path("base", 5)).await;
     assert_eq!(
         (missing.status.as_u16(), &*missing.key()),
-        (404, "store.ranged-missing")
+        (503, "server.archive-unread")
     );
+    let told = missing.text();
+    let place = folder.path().to_str().unwrap();
+    assert!(!told.contains(place), "where it is, is not told: {told}");
     archive(&file, Compression::Gzip, "One");
     // It was looked for a moment ago.
     let soon = town.get(&path("base", 5)).await;
@@ -202,6 +205,49 @@ async fn a_collection_takes_precedence_and_others_are_not_there() {
         "base=https://u:p@x/y",
     ] {
         assert!(ArchiveOption::parse(bad).is_err(), "{bad}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_exported_is_served_as_it_was() {
+    let town = Town::new().await;
+    let folder = tempfile::tempdir().unwrap();
+    for format in ["pmtiles", "mbtiles"] {
+        let file = folder.path().join(format!("town.{format}"));
+        let (store, to) = (town.store.clone(), file.clone());
+        let choice = server::ArchiveChoice {
+            collections: vec!["wells".to_owned(), "roads".to_owned()],
+            ..server::ArchiveChoice::default()
+        };
+        let export = move || {
+            let each = &mut |_: &server::ArchiveProgress| std::ops::ControlFlow::Continue(());
+            server::export_archive(&store, &choice, &to, each).unwrap();
+        };
+        tokio::task::spawn_blocking(export).await.unwrap();
+        let there = Town::with(&options(&[("old", file.to_str().unwrap())])).await;
+        for place in ["0/0/0", "3/4/2", "6/36/21", "6/0/0"] {
+            let live = town.get(&format!("/tiles/wells,roads/{place}")).await;
+            let old = there.get(&format!("/tiles/old/{place}")).await;
+            assert_eq!(
+                (live.status, &live.body),
+                (old.status, &old.body),
+                "{format} {place}"
+            );
+        }
+        let [live, old] = [
+            town.json("/tiles/wells,roads").await,
+            there.json("/tiles/old").await,
+        ];
+        for name in ["attribution", "minzoom"] {
+            assert_eq!(live[name], old[name], "{format} {name}");
+        }
+        for at in 0..2 {
+            let [live, old] = [&live, &old].map(|json| &json["vector_layers"][at]);
+            assert!(live["id"].is_string());
+            assert_eq!([&live["id"], &live["fields"]], [&old["id"], &old["fields"]]);
+        }
+        let raw = there.get("/archives/old.pmtiles").await.status.as_u16();
+        assert_eq!(raw, if format == "pmtiles" { 200 } else { 404 });
     }
 }
 
@@ -276,7 +322,7 @@ async fn an_archive_is_read_where_it_lies_on_the_web() {
         assert_eq!(answer.body, bytes_of(tile_coord(id).unwrap()));
     }
     assert_eq!(town.get(&path("near", TILES)).await.status, 204);
-    assert_eq!(town.get(&path("none", 0)).await.status, 404);
+    assert_eq!(town.get(&path("none", 0)).await.status, 503);
     assert_eq!(town.json("/tiles/near").await["name"], "Far");
     archive(&file, Compression::None, "Far and new");
     let answer = town.get(&path("near", TILES - 2)).await.ok();
@@ -288,6 +334,32 @@ async fn an_archive_is_read_where_it_lies_on_the_web() {
     let away = town.get(&path("near", 9)).await;
     assert_eq!(
         (away.status.as_u16(), &*away.key()),
-        (503, "store.ranged-unreachable")
+        (503, "server.archive-unread")
     );
+}
+
+#[tokio::test]
+async fn a_silent_host_takes_no_places_from_others() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/a.pmtiles", silent.local_addr().unwrap());
+    let town = Town::with(&options(&[("far", &url)])).await;
+    let asked: Vec<_> = (0..200)
+        .map(|id| {
+            let router = town.router.clone();
+            let request = axum::http::Request::get(path("far", id)).header("host", "town.test");
+            let request = request.body(axum::body::Body::empty()).unwrap();
+            tokio::spawn(tower::ServiceExt::oneshot(router, request))
+        })
+        .collect();
+    // Those beyond its share are refused at once, and other tiles come.
+    let mut refused = 0;
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+        town.get("/tiles/wells/0/0/0").await.ok();
+    }
+    for one in &asked {
+        refused += usize::from(one.is_finished());
+    }
+    assert_eq!(refused, 200 - 128);
+    asked.iter().for_each(tokio::task::JoinHandle::abort);
 }

@@ -134,6 +134,18 @@ impl View {
         seen
     }
 
+    /// As [`View::of`], if it is known already: no feature is looked at, and nobody is waited for.
+    pub fn at_hand(&self, snapshot: &Snapshot) -> Option<Snapshot> {
+        let kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let like = match snapshot.inner.is_aside {
+            true => &kept.aside,
+            false => &kept.newest,
+        };
+        let seen = like.seen.as_ref();
+        seen.filter(|_| like.number == snapshot.inner.number)
+            .cloned()
+    }
+
     /// What is seen of a segment, whatever of it is dead by now; `None` when nothing is.
     fn look(&self, part: &Part, searchable: &[bool]) -> Option<Part> {
         let slots = 0..part.slots() as u32;

@@ -42,7 +42,12 @@ enum Kind {
 
 /// Which content a file has: pieces of two versions do not fit together.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct FileVersion(String);
+pub struct FileVersion {
+    /// As the service gives it.
+    tag: String,
+    /// Bytes of the whole file.
+    length: u64,
+}
 
 /// A piece of a file.
 #[derive(Debug, Clone)]
@@ -67,7 +72,7 @@ impl fmt::Debug for RangedFile {
 
 impl fmt::Display for FileVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        write!(f, "{}-{}", self.tag, self.length)
     }
 }
 
@@ -112,6 +117,9 @@ impl RangedFile {
         let client = reqwest::Client::builder()
             .connect_timeout(Duration::from_secs(5))
             .timeout(TIMEOUT)
+            // Whoever keeps the file does not choose what else this server asks for, nor hear what is in the address.
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
             .build()
             .map_err(|e| Error::Io(io::Error::other(e)))?;
         // A query may hold a key.
@@ -173,14 +181,19 @@ impl RangedFile {
             }
             Kind::Bucket { bucket, key } => {
                 let end = offset.saturating_add(length);
-                let Some((bytes, version, length)) =
-                    bucket.piece(key, offset..end, of.map(|of| &*of.0)).await?
+                let Some((bytes, version, length)) = bucket
+                    .piece(key, offset..end, of.map(|of| &*of.tag))
+                    .await?
                 else {
                     return Ok(None);
                 };
+                if version.is_empty() {
+                    return Err(self.busy("store.ranged-no-ranges", "ETag"));
+                }
+                let tag = version;
                 Piece {
                     bytes,
-                    version: FileVersion(version),
+                    version: FileVersion { tag, length },
                     length,
                 }
             }
@@ -202,8 +215,8 @@ impl RangedFile {
             .get(url.clone())
             .header(RANGE, format!("bytes={offset}-{last}"));
         // Only a strong tag may stand there (RFC 9110 §13.1.5).
-        if let Some(of) = of.filter(|of| of.0.starts_with('"')) {
-            request = request.header(IF_RANGE, &of.0);
+        if let Some(of) = of.filter(|of| of.tag.starts_with('"')) {
+            request = request.header(IF_RANGE, &of.tag);
         }
         let silent = |error: reqwest::Error| {
             let reason = error.without_url();
@@ -214,23 +227,30 @@ impl RangedFile {
             let value = response.headers().get(name);
             value.and_then(|value| value.to_str().ok().map(str::to_owned))
         };
-        let version = header(ETAG).or_else(|| header(LAST_MODIFIED));
+        let tag = header(ETAG).or_else(|| header(LAST_MODIFIED));
+        // Without one nobody could tell when another file has come.
+        let tag = tag.ok_or_else(|| self.busy("store.ranged-no-ranges", "ETag"));
+        let other = |tag: String| Piece {
+            bytes: Bytes::new(),
+            version: FileVersion { tag, length: 0 },
+            length: 0,
+        };
         match response.status() {
             StatusCode::PARTIAL_CONTENT => {}
-            // Another version: all of it would come now.
-            StatusCode::OK if of.is_some() && version.as_ref() != of.map(|of| &of.0) => {
-                return Ok(Piece {
-                    bytes: Bytes::new(),
-                    version: FileVersion(version.unwrap_or_default()),
-                    length: 0,
-                });
+            // Another version: all of it would come now, or the piece is beyond its end.
+            StatusCode::OK if of.is_some_and(|of| tag.as_ref().is_ok_and(|t| *t != of.tag)) => {
+                return tag.map(other);
             }
+            StatusCode::RANGE_NOT_SATISFIABLE if of.is_some() => return Ok(other(String::new())),
             StatusCode::OK => return Err(self.busy("store.ranged-no-ranges", "200")),
             StatusCode::NOT_FOUND | StatusCode::GONE => return Err(self.missing()),
             other => return Err(self.busy("store.ranged-unreachable", other.as_str())),
         }
-        let whole = header(CONTENT_RANGE).and_then(|text| text.rsplit_once('/')?.1.parse().ok());
-        let whole = whole.ok_or_else(|| self.busy("store.ranged-no-ranges", "206"))?;
+        let tag = tag?;
+        let begins = format!("bytes {offset}-");
+        let given = header(CONTENT_RANGE).filter(|text| text.starts_with(&begins));
+        let whole = given.and_then(|text| text.rsplit_once('/')?.1.parse().ok());
+        let whole: u64 = whole.ok_or_else(|| self.busy("store.ranged-no-ranges", "206"))?;
         let mut response = response;
         let mut bytes = Vec::new();
         // A server that sends more than was asked for is not listened to.
@@ -242,7 +262,7 @@ impl RangedFile {
         }
         Ok(Piece {
             bytes: bytes.into(),
-            version: FileVersion(version.unwrap_or_default()),
+            version: FileVersion { tag, length: whole },
             length: whole,
         })
     }
@@ -275,7 +295,7 @@ fn local(path: &std::path::Path, offset: u64, length: u64) -> io::Result<Piece> 
     let wanted = usize::try_from(end.saturating_sub(offset)).map_err(io::Error::other)?;
     let mut bytes = vec![0; wanted];
     file.read_exact_at(&mut bytes, offset)?;
-    let version = format!(
+    let tag = format!(
         "\"{:x}-{:x}-{:x}-{:x}\"",
         about.dev(),
         about.ino(),
@@ -284,7 +304,10 @@ fn local(path: &std::path::Path, offset: u64, length: u64) -> io::Result<Piece> 
     );
     Ok(Piece {
         bytes: bytes.into(),
-        version: FileVersion(version),
+        version: FileVersion {
+            tag,
+            length: about.len(),
+        },
         length: about.len(),
     })
 }

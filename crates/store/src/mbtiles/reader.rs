@@ -88,6 +88,35 @@ impl MbtilesReader {
         Ok(())
     }
 
+    /// A tile as it is stored; `None` for one that is not there, or has more than [`MAX_MBTILES_TILE`] bytes.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when the file can't be read.
+    pub async fn tile(
+        &mut self,
+        zoom: u8,
+        column: u32,
+        row: u32,
+    ) -> Result<Option<Vec<u8>>, Error> {
+        let Some(row) = flipped(zoom, row) else {
+            return Ok(None);
+        };
+        let sql = format!(
+            "SELECT CASE WHEN length(tile_data) <= {MAX_MBTILES_TILE} THEN CAST(tile_data AS BLOB) END
+             FROM tiles WHERE zoom_level = ? AND tile_column = ? AND tile_row = ?"
+        );
+        let found = sqlx::query(AssertSqlSafe(sql))
+            .bind(i64::from(zoom))
+            .bind(i64::from(column))
+            .bind(i64::from(row))
+            .fetch_optional(&mut self.connection)
+            .await
+            .map_err(|e| refused(&self.file, e))?;
+        let data = found.map(|row| row.try_get::<Option<Vec<u8>>, _>(0));
+        let data = data.transpose().map_err(|e| refused(&self.file, e))?;
+        Ok(data.flatten())
+    }
+
     /// # Errors
     /// When the database says so.
     pub async fn close(self) -> Result<(), Error> {
